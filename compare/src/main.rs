@@ -1,0 +1,3 @@
+//! The same questions to both.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Replication by an in-sync set.
+
+pub mod metadata;

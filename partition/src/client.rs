@@ -1,0 +1,6 @@
+//! A client of any partition, over the network: finds the leader, retries what is safe to retry.
+
+pub mod leader;
+pub mod message;
+pub mod remote;
+pub mod service;

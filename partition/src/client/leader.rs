@@ -1,0 +1,1 @@
+//! Whichever replica leads, as a [`Partition`](crate::partition::Partition).

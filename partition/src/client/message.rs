@@ -1,0 +1,1 @@
+//! What a client and a node say to each other.

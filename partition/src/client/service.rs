@@ -1,0 +1,1 @@
+//! Serves any [`Partition`](crate::partition::Partition) to clients.

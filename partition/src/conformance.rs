@@ -1,0 +1,1 @@
+//! What every partition must do, as one suite.

@@ -1,0 +1,1 @@
+//! A closed enum of faults, and what commits them.

@@ -1,0 +1,98 @@
+//! The only door to files.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::ids::ByteSize;
+
+/// A file system, as far as a log needs one. Calls block: they are made by writers and by blocking tasks.
+pub trait Disk: Send + Sync + fmt::Debug + 'static {
+    /// Opens a file for reading and writing; creates it when `mode` says so.
+    ///
+    /// # Errors
+    /// As the operating system reports them.
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>>;
+
+    /// The names in a directory, sorted.
+    ///
+    /// # Errors
+    /// As the operating system reports them.
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
+
+    /// Makes a directory, with those above it.
+    ///
+    /// # Errors
+    /// As the operating system reports them.
+    fn create_dir(&self, dir: &Path) -> io::Result<()>;
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// As the operating system reports them.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Gives a file another name, in place of one that has it.
+    ///
+    /// # Errors
+    /// As the operating system reports them.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Makes what was created, removed or renamed in a directory durable.
+    ///
+    /// # Errors
+    /// As the operating system reports them.
+    fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+
+    /// Whether calls return at once, so that they may be made on the runtime's own thread. True in simulation.
+    fn is_instant(&self) -> bool;
+}
+
+/// An open file. Reads and writes name their place, so that readers share it with the writer.
+pub trait DiskFile: Send + Sync + fmt::Debug + 'static {
+    /// Fills `buffer` from `at`; returns how many bytes there were.
+    ///
+    /// # Errors
+    /// As the operating system reports them.
+    fn read_at(&self, buffer: &mut [u8], at: ByteSize) -> io::Result<usize>;
+
+    /// Writes all of `bytes` at `at`.
+    ///
+    /// # Errors
+    /// As the operating system reports them.
+    fn write_at(&self, bytes: &[u8], at: ByteSize) -> io::Result<()>;
+
+    /// Makes contents and length durable (fdatasync).
+    ///
+    /// # Errors
+    /// As the operating system reports them; after one, nobody knows what the disk kept.
+    fn sync(&self) -> io::Result<()>;
+
+    /// Cuts the file, or lengthens it with zeros.
+    ///
+    /// # Errors
+    /// As the operating system reports them.
+    fn set_length(&self, length: ByteSize) -> io::Result<()>;
+
+    /// How long the file is.
+    ///
+    /// # Errors
+    /// As the operating system reports them.
+    fn length(&self) -> io::Result<ByteSize>;
+}
+
+/// Whether a file must be there, must not, or may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenMode {
+    /// It must exist.
+    Existing,
+    /// It must not exist yet.
+    New,
+    /// It is created when it does not exist.
+    OrNew,
+}
+
+/// Where the files of one node lie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeDir(pub PathBuf);

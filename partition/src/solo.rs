@@ -1,0 +1,1 @@
+//! A partition of one replica: the model for tests, and the worked example of a third implementation.

@@ -1,0 +1,1 @@
+//! Frames in memory, with seeded delays: the network of the simulation.
