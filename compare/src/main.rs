@@ -1,3 +1,3 @@
-//! The same questions to both.
+//! The `compare` command.
 
 fn main() {}

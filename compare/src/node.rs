@@ -1,0 +1,1 @@
+//! `compare node`: one replica, controller or floor echo as a process.
