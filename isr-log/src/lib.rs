@@ -1,3 +1,4 @@
 //! Replication by an in-sync set.
 
+pub mod controller;
 pub mod metadata;

@@ -1,0 +1,104 @@
+//! A broker's link to the controllers: registers it, keeps it alive, and tells it what was decided.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use partition::ids::NodeId;
+use partition::partition::Partition;
+use partition::transport::Address;
+use partition::world::World;
+use tokio::sync::mpsc;
+
+use super::command::{AlterInSync, Disk};
+use super::rejection::Rejection;
+use crate::metadata::{Incarnation, PartitionState};
+
+/// Events that wait for the replica runtime; beyond it the link stops reading, and goes on when there is room.
+pub const EVENTS_MAX: usize = 1024;
+
+/// How a broker is linked to its controllers.
+#[derive(Clone, Debug)]
+pub struct BrokerConfig {
+    /// This broker.
+    pub node: NodeId,
+    /// Where the controllers answer.
+    pub controllers: BTreeMap<NodeId, Address>,
+    /// What the broker found on its disk: the incarnation that it synced there, and whether that one ended in order.
+    pub disk: Disk,
+    /// How often it shows that it is alive: a small part of the controllers' session.
+    pub heartbeat: Duration,
+    /// How long one request to a controller may take.
+    pub request_timeout: Duration,
+}
+
+impl BrokerConfig {
+    /// Kafka's ratio of heartbeat to session (2 s of 9 s), for the default session of 3 s.
+    pub const HEARTBEAT: Duration = Duration::from_millis(600);
+    /// Longer than a commit ever takes while the controllers are well, shorter than a session.
+    pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
+
+    /// The default timing.
+    #[must_use]
+    pub fn new(node: NodeId, controllers: BTreeMap<NodeId, Address>, disk: Disk) -> Self {
+        let (heartbeat, request_timeout) = (Self::HEARTBEAT, Self::REQUEST_TIMEOUT);
+        Self { node, controllers, disk, heartbeat, request_timeout }
+    }
+}
+
+/// What the replica runtime is told, in the order of the metadata log. States from before this life's registration are
+/// not told: a leader of then does not lead now (H-01).
+#[derive(Clone, Debug)]
+pub enum BrokerEvent {
+    /// This life has begun. Comes first, once. Sync the incarnation to disk *before* acting on anything that
+    /// follows: by it the next life proves that the disk was not wiped.
+    Registered(Incarnation),
+    /// A partition of this broker, as it is now. On registration all of them, then each that changes.
+    Partition(Arc<PartitionState>),
+    /// Another process has registered as this broker: stop for good. Nothing follows.
+    Replaced,
+    /// A metadata record cannot be read: this program is older than the controllers'. Nothing follows.
+    Failed(String),
+}
+
+/// What became of a proposal.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AlterError {
+    /// It does not count, and never will. After `NotLeader` or `StaleVersion` a newer state is on its way, which
+    /// an earlier copy of the same proposal may have caused: keep that one pending until the newer version has been read.
+    #[error("refused: {0}")]
+    Refused(#[from] Rejection),
+    /// It was not sent, or no controller took it: it will not count. Propose again later.
+    #[error("not proposed: {0}")]
+    NotProposed(String),
+    /// It may count, now or later: keep it pending until a later version has been read (H-14). Proposing again on the same
+    /// version is safe: at most one of them counts.
+    #[error("outcome unknown: {0}")]
+    Unknown(String),
+}
+
+/// A broker's link to the controllers. Cheap to clone; its tasks end with the node.
+#[derive(Clone, Debug)]
+pub struct BrokerLink {
+    _private: (),
+}
+
+impl BrokerLink {
+    /// Starts to look for the active controller, to register and to follow `metadata` (a client of that partition).
+    #[must_use]
+    pub fn start(
+        world: &World,
+        config: BrokerConfig,
+        metadata: Arc<dyn Partition>,
+    ) -> (Self, mpsc::Receiver<BrokerEvent>) {
+        let _ = (world, config, metadata);
+        todo!()
+    }
+
+    /// Proposes an in-sync set now. `Ok` when it counts; the new state comes as an event, perhaps a little later.
+    pub fn alter_in_sync(&self, change: AlterInSync) -> BoxFuture<'static, Result<(), AlterError>> {
+        let _ = change;
+        todo!()
+    }
+}

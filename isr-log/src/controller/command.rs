@@ -1,0 +1,121 @@
+//! What a metadata record says: a command, and the controller epoch in which it was given.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use bytes::Bytes;
+use partition::ids::{Epoch, NodeId, PartitionId};
+use partition::transport::codec::{self, DecodeError};
+use serde::{Deserialize, Serialize};
+
+use crate::metadata::{Incarnation, PartitionSpec, Version};
+
+/// One controller's time in office, claimed by a record. Not a leader epoch: it fences controllers, not leaders.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ControllerEpoch(pub u64);
+
+impl ControllerEpoch {
+    /// The epoch that the next claim must name.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.checked_add(1).expect("no run claims 2^64 times"))
+    }
+}
+
+impl fmt::Display for ControllerEpoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "c{}", self.0)
+    }
+}
+
+/// One metadata record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The epoch of the controller that wrote it; a claim carries the epoch that it claims.
+    pub epoch: ControllerEpoch,
+    /// What it asks for.
+    pub command: Command,
+}
+
+impl Record {
+    /// The record as a value of the metadata partition.
+    #[must_use]
+    pub fn encode(&self) -> Bytes {
+        codec::encode(self)
+    }
+
+    /// Reads a value of the metadata partition.
+    ///
+    /// # Errors
+    /// [`DecodeError`] when this version of the program does not know such a record.
+    pub fn decode(value: &[u8]) -> Result<Self, DecodeError> {
+        codec::decode(value)
+    }
+}
+
+/// What a controller asks for. New kinds go to the end: the encoding counts them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    /// This controller takes office. Counts only when it names the epoch after the current one.
+    Claim {
+        /// The controller.
+        node: NodeId,
+    },
+    /// Creates a partition, in sync on those of its replicas that are alive.
+    CreatePartition(PartitionSpec),
+    /// A broker process begins a life, which ends its former one. It begins fenced.
+    Register(Registration),
+    /// A broker was silent for too long.
+    Fence {
+        /// Which one.
+        broker: NodeId,
+        /// In which life: a later one is not meant.
+        incarnation: Incarnation,
+    },
+    /// A fenced broker has been heard from, and has read that it was fenced.
+    Unfence {
+        /// Which one.
+        broker: NodeId,
+        /// In which life.
+        incarnation: Incarnation,
+    },
+    /// A leader found followers too slow, or caught up again.
+    AlterInSync(AlterInSync),
+}
+
+/// A broker process that begins a life.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registration {
+    /// The broker.
+    pub node: NodeId,
+    /// The life it takes to be registered now: so that a late copy of a registration cannot end a newer life.
+    pub replaces: Option<Incarnation>,
+    /// What it found on its disk.
+    pub disk: Disk,
+}
+
+/// What a broker's disk still holds of its former lives, as its synced incarnation tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Disk {
+    /// No incarnation: the broker is new, or its disk was wiped (H-02).
+    Fresh,
+    /// The log of that life, which ended in a crash: all that was stored, if nothing worse than the process died.
+    Crashed(Incarnation),
+    /// The log of that life, which ended in order: the clean-shutdown marker names it (H-03).
+    Clean(Incarnation),
+}
+
+/// A leader's proposal of another in-sync set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlterInSync {
+    /// Which partition.
+    pub partition: PartitionId,
+    /// Who proposes: the leader.
+    pub leader: NodeId,
+    /// The epoch in which it leads.
+    pub epoch: Epoch,
+    /// The version it is based on.
+    pub version: Version,
+    /// The set it proposes, each with the life in which it caught up (S-08).
+    pub in_sync: BTreeMap<NodeId, Incarnation>,
+}

@@ -1,0 +1,74 @@
+//! Why a metadata record does not count.
+
+use partition::ids::{Epoch, NodeId, PartitionId};
+use serde::{Deserialize, Serialize};
+
+use super::command::ControllerEpoch;
+use crate::metadata::{Incarnation, Version};
+
+/// Why a record does not count. It never will: a rejected record stays rejected wherever the log is applied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Rejection {
+    /// The controller that wrote it had been deposed, or claimed an epoch that was taken (H-13).
+    #[error("controller epoch {found}, but {current} is in office")]
+    StaleController {
+        /// The epoch in office.
+        current: ControllerEpoch,
+        /// The record's.
+        found: ControllerEpoch,
+    },
+    /// The registration took another life to be registered.
+    #[error("registered as {current:?} already")]
+    Superseded {
+        /// What is registered: name that, and try again.
+        current: Option<Incarnation>,
+    },
+    /// No such broker, or not in that life.
+    #[error("broker {broker} does not live as {incarnation}")]
+    NotThatLife {
+        /// Which broker.
+        broker: NodeId,
+        /// The life it was said to be in.
+        incarnation: Incarnation,
+    },
+    /// It is fenced, or alive, as asked for.
+    #[error("broker {0} is so already")]
+    NothingToDo(NodeId),
+    /// A partition is created once.
+    #[error("partition {0} exists")]
+    Exists(PartitionId),
+    /// What a partition is asked to be makes no sense.
+    #[error("not a possible partition: {0}")]
+    Impossible(String),
+    /// Too few of its replicas are alive to create it.
+    #[error("{alive} of its replicas are alive, {needed} needed")]
+    TooFewAlive {
+        /// Replicas that are alive.
+        alive: usize,
+        /// How many must be.
+        needed: usize,
+    },
+    /// No such partition.
+    #[error("no partition {0}")]
+    NoSuchPartition(PartitionId),
+    /// The proposer does not lead, or not in that epoch.
+    #[error("leader {leader:?} in epoch {epoch}")]
+    NotLeader {
+        /// Who leads.
+        leader: Option<NodeId>,
+        /// In which epoch.
+        epoch: Epoch,
+    },
+    /// Based on another version: the partition has changed since, perhaps by an earlier copy of this very proposal.
+    #[error("at {current}")]
+    StaleVersion {
+        /// The version now.
+        current: Version,
+    },
+    /// The proposed set lacks the leader.
+    #[error("an in-sync set without its leader")]
+    WithoutLeader,
+    /// A proposed member is no replica, is fenced, or lives another life (S-08).
+    #[error("broker {0} may not be in sync")]
+    Ineligible(NodeId),
+}
