@@ -3,4 +3,5 @@
 pub mod leader;
 pub mod message;
 pub mod remote;
+pub mod retry;
 pub mod service;

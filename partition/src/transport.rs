@@ -1,7 +1,9 @@
 //! Frames between nodes: a bincode message with raw batch bytes beside it, over TCP or in memory.
 
 pub mod codec;
+pub mod frame;
 pub mod memory;
+pub mod router;
 pub mod rpc;
 pub mod tcp;
 
@@ -130,7 +132,7 @@ pub trait FrameSink: Send + fmt::Debug + 'static {
     /// Takes a frame to be sent by the next flush.
     fn feed(&mut self, frame: Frame);
 
-    /// Sends what was fed.
+    /// Sends what was fed. Safe to cancel: the next flush goes on where this one was.
     fn flush(&mut self) -> BoxFuture<'_, io::Result<()>>;
 }
 

@@ -1,1 +1,308 @@
-//! Whichever replica leads, as a [`Partition`](crate::partition::Partition).
+//! A partition's leader, wherever it is: remembers it, finds it, and repeats what is safe to repeat.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::oneshot;
+
+use super::remote::RemotePartition;
+use super::retry::{self, Next, Pace, RetryConfig, Stamped};
+use crate::clock::Moment;
+use crate::error::{AppendError, Doubt, ReadError, Refusal};
+use crate::ids::{Epoch, NodeId, Offset, PartitionId};
+use crate::partition::{Acks, Append, Appended, Fetched, Partition, Read, Status, Tail};
+use crate::transport::Address;
+use crate::world::World;
+
+/// How long the replicas have to say who leads: dead ones must not keep the live ones' word from us.
+const ASK_TIME: Duration = Duration::from_millis(300);
+
+/// A client of one partition. While the leader is known, a call is one request and nothing else: no task, no copy.
+#[derive(Clone)]
+pub struct LeaderClient(Arc<Inner>);
+
+struct Inner {
+    world: World,
+    partition: PartitionId,
+    replicas: BTreeMap<NodeId, RemotePartition>,
+    config: RetryConfig,
+    known: Mutex<Known>,
+    /// Held by whoever asks around, so that the others wait for his answer, in the order they came.
+    asking: tokio::sync::Mutex<()>,
+}
+
+/// What is known about who leads.
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    leader: Option<NodeId>,
+    /// The newest epoch a leader was seen in.
+    epoch: Epoch,
+    /// How often its connection had been lost when it was found.
+    losses: u64,
+}
+
+type Attempt<T, E> = (NodeId, BoxFuture<'static, Result<T, E>>);
+
+impl LeaderClient {
+    /// A client of `partition`, whose replicas are at these addresses.
+    #[must_use]
+    pub fn new(
+        world: &World,
+        replicas: &BTreeMap<NodeId, Address>,
+        partition: &PartitionId,
+        config: RetryConfig,
+    ) -> Self {
+        let remote = |address: &Address| RemotePartition::new(world, *address, partition.clone());
+        Self(Arc::new(Inner {
+            world: world.clone(),
+            partition: partition.clone(),
+            replicas: replicas.iter().map(|(node, address)| (*node, remote(address))).collect(),
+            config,
+            known: Mutex::default(),
+            asking: tokio::sync::Mutex::default(),
+        }))
+    }
+
+    /// Repeats a request that changes nothing when it is made twice.
+    fn repeat<T: Send + 'static>(
+        &self,
+        time: Duration,
+        request: impl Fn(&RemotePartition) -> BoxFuture<'static, Result<T, ReadError>> + Send + Sync + 'static,
+    ) -> BoxFuture<'static, Result<T, ReadError>> {
+        let inner = Arc::clone(&self.0);
+        let pace = Pace::new(inner.config, inner.now().after(time + inner.config.patience));
+        let first = inner.leader().map(|(node, remote)| (node, request(remote)));
+        inner.repeat(pace, first, request).boxed()
+    }
+}
+
+impl Partition for LeaderClient {
+    fn append(&self, append: Append) -> BoxFuture<'static, Result<Appended, AppendError>> {
+        let inner = Arc::clone(&self.0);
+        let pace = Pace::new(inner.config, inner.now().after(append.timeout));
+        let known = match append.acks {
+            Acks::Nobody => inner.leader_without_loss(),
+            Acks::Leader | Acks::Committed => inner.leader(),
+        };
+        if let Some((node, remote)) = known {
+            let first = (node, remote.append(inner.attempt(&append, append.timeout)));
+            return inner.append(pace, append, Some(first)).boxed();
+        }
+        // The write is submitted now even if nobody polls the answer, so the search has a task of its own.
+        let (done, outcome) = oneshot::channel();
+        let searching = Arc::clone(&inner);
+        inner.world.tasks.spawn(async move {
+            let _ = done.send(searching.append(pace, append, None).await);
+        });
+        outcome.map(|outcome| outcome.unwrap_or_else(|_| Err(stopped()))).boxed()
+    }
+
+    fn read(&self, read: Read) -> BoxFuture<'static, Result<Fetched, ReadError>> {
+        self.repeat(read.wait, move |remote| remote.read(read))
+    }
+
+    fn tail(&self, timeout: Duration) -> BoxFuture<'static, Result<Tail, ReadError>> {
+        self.repeat(timeout, move |remote| remote.tail(timeout))
+    }
+
+    fn trim(&self, to: Offset, timeout: Duration) -> BoxFuture<'static, Result<Offset, ReadError>> {
+        self.repeat(timeout, move |remote| remote.trim(to, timeout))
+    }
+
+    fn status(&self) -> BoxFuture<'static, Result<Status, ReadError>> {
+        self.repeat(Duration::ZERO, Partition::status)
+    }
+}
+
+fn stopped() -> AppendError {
+    Doubt::Stopped("this client has stopped".to_owned()).into()
+}
+
+impl Inner {
+    fn now(&self) -> Moment {
+        self.world.clock.now()
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.known.lock().expect("no holder panics")
+    }
+
+    fn leader(&self) -> Option<(NodeId, &RemotePartition)> {
+        let leader = self.known().leader?;
+        Some((leader, self.replicas.get(&leader)?))
+    }
+
+    /// The leader, unless its connection was lost since it was found: it may have closed it to say that it does not
+    /// lead, and a producer that awaits no reply has no other way to learn that (C7).
+    fn leader_without_loss(&self) -> Option<(NodeId, &RemotePartition)> {
+        let losses = self.known().losses;
+        self.leader().filter(|(_, remote)| remote.losses() == losses)
+    }
+
+    /// The append as it is sent now: a stamped one may be sent again, so it does not wait all the time there is.
+    fn attempt(&self, append: &Append, left: Duration) -> Append {
+        let timeout = match stamped(append) {
+            Stamped::Yes => left.min(self.config.attempt),
+            Stamped::No => left,
+        };
+        Append { timeout, ..append.clone() }
+    }
+
+    /// Awaits the first attempt, and makes more as long as that is safe and of use.
+    async fn append(
+        self: Arc<Self>,
+        mut pace: Pace,
+        append: Append,
+        mut attempt: Option<Attempt<Appended, AppendError>>,
+    ) -> Result<Appended, AppendError> {
+        let mut doubt = None;
+        loop {
+            let (node, error) = match attempt {
+                Some((node, attempt)) => match attempt.await {
+                    Ok(appended) => return Ok(appended),
+                    Err(error) => (Some(node), error),
+                },
+                None => (None, Refusal::NotLeader { leader: None }.into()),
+            };
+            let next = retry::after_append(&error, stamped(&append));
+            self.learn(node, next);
+            let wait = pace.wait(next, self.now()).filter(|_| next != Next::GiveUp);
+            // An attempt of unknown outcome may appear whatever later ones were told.
+            let error = match (error, doubt.take()) {
+                (AppendError::NotAppended(_), Some(earlier)) => AppendError::Unknown(earlier),
+                (error, _) => error,
+            };
+            let Some(wait) = wait else { return Err(error) };
+            if let AppendError::Unknown(newer) = error {
+                doubt = Some(newer);
+            }
+            let next = self.next_node(next, node, wait, &pace).await;
+            let left = pace.left(self.now());
+            attempt = next.map(|(node, remote)| (node, remote.append(self.attempt(&append, left))));
+        }
+    }
+
+    async fn repeat<T>(
+        self: Arc<Self>,
+        mut pace: Pace,
+        mut attempt: Option<Attempt<T, ReadError>>,
+        request: impl Fn(&RemotePartition) -> BoxFuture<'static, Result<T, ReadError>> + Send + Sync,
+    ) -> Result<T, ReadError> {
+        loop {
+            let (node, error) = match attempt {
+                Some((node, attempt)) => match attempt.await {
+                    Ok(answer) => return Ok(answer),
+                    Err(error) => (Some(node), error),
+                },
+                None => (None, ReadError::NotLeader { leader: None }),
+            };
+            let next = retry::after_read(&error);
+            self.learn(node, next);
+            let wait = pace.wait(next, self.now()).filter(|_| next != Next::GiveUp);
+            let Some(wait) = wait else { return Err(error) };
+            attempt =
+                self.next_node(next, node, wait, &pace).await.map(|(node, remote)| (node, request(remote)));
+        }
+    }
+
+    /// Takes a failure at `node` into account.
+    fn learn(&self, node: Option<NodeId>, next: Next) {
+        let mut known = self.known();
+        // Somebody else may have found a newer leader since.
+        if node.is_none() || known.leader != node {
+            return;
+        }
+        match next {
+            Next::GiveUp | Next::SameAgain => {}
+            Next::AskAround => known.leader = None,
+            Next::GoTo(leader) => match self.replicas.get(&leader) {
+                Some(remote) => {
+                    known.leader = Some(leader);
+                    known.losses = remote.losses();
+                }
+                None => known.leader = None,
+            },
+        }
+    }
+
+    /// Waits, and says where the next attempt goes, if anybody leads.
+    async fn next_node(
+        &self,
+        next: Next,
+        before: Option<NodeId>,
+        wait: Duration,
+        pace: &Pace,
+    ) -> Option<(NodeId, &RemotePartition)> {
+        self.pause(wait).await;
+        let hinted = match next {
+            Next::GoTo(node) => Some(node),
+            Next::SameAgain => before,
+            Next::AskAround | Next::GiveUp => None,
+        };
+        if let Some(found) = hinted.and_then(|node| Some((node, self.replicas.get(&node)?))) {
+            return Some(found);
+        }
+        let left = pace.left(self.now());
+        self.world.clock.timeout(left, self.find()).await.unwrap_or(None)
+    }
+
+    /// Between half the wait and all of it: clients that lost the same leader do not return together.
+    async fn pause(&self, wait: Duration) {
+        if !wait.is_zero() {
+            let half = u64::try_from(wait.as_micros() / 2).unwrap_or(u64::MAX);
+            let jittered = Duration::from_micros(half + self.world.random.below(half + 1));
+            self.world.clock.sleep(jittered).await;
+        }
+    }
+
+    /// Asks the replicas who leads, or waits for whoever is asking already.
+    async fn find(&self) -> Option<(NodeId, &RemotePartition)> {
+        let _asking = self.asking.lock().await;
+        if let Some(found) = self.leader() {
+            return Some(found);
+        }
+        let epoch = self.known().epoch;
+        let (leader, epoch) = self.ask_all(epoch).await?;
+        let remote = self.replicas.get(&leader)?;
+        *self.known() = Known { leader: Some(leader), epoch, losses: remote.losses() };
+        Some((leader, remote))
+    }
+
+    /// The word of all replicas, or of the first that leads in a newer epoch than any we know: no older leader can
+    /// contradict it.
+    async fn ask_all(&self, known: Epoch) -> Option<(NodeId, Epoch)> {
+        let asked = self.replicas.values().map(|remote| {
+            let answer = remote.status();
+            let clock = self.world.clock.clone();
+            async move { clock.timeout(ASK_TIME, answer).await }
+        });
+        let mut answers: FuturesUnordered<_> = asked.collect();
+        let mut heard = Vec::with_capacity(self.replicas.len());
+        while let Some(answer) = answers.next().await {
+            let Ok(Ok(status)) = answer else { continue };
+            if status.role == crate::partition::Role::Leader && status.epoch > known {
+                return Some((status.node, status.epoch));
+            }
+            heard.push(status);
+        }
+        retry::who_leads(&heard)
+    }
+}
+
+fn stamped(append: &Append) -> Stamped {
+    match append.batch.producer() {
+        Some(_) => Stamped::Yes,
+        None => Stamped::No,
+    }
+}
+
+impl fmt::Debug for LeaderClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "client of {}", self.0.partition)
+    }
+}

@@ -1,13 +1,23 @@
 //! Requests and replies over one connection: many in flight, answered in any order.
+//!
+//! ```text
+//!   Peer::call ──> queue ──> driver task ══ connection ══> connection task ──> Service::call
+//!     future  <── by correlation number ──┘            └── answers as they come, flushed together
+//! ```
+//! Each side has one task per connection, which owns both halves: a round trip is two task switches and the system
+//! calls, and whatever is ready together is sent together.
 
-use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
+mod driver;
+mod peer;
+mod serve;
 
-use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
 
-use super::{Address, Listener, Reply, Request, SharedService};
-use crate::world::World;
+pub use peer::Peer;
+pub use serve::{Serving, serve};
+
+use super::Channel;
+use crate::ids::PartitionId;
 
 /// Why a call has no reply.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,45 +33,23 @@ pub enum CallError {
     Timeout,
 }
 
-/// A node to call: connects when first needed, and again (with backoff) after the connection was lost.
-#[derive(Clone)]
-pub struct Peer(Arc<Inner>);
+/// Ties a reply to its request. Numbers are not used twice on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Correlation(u64);
 
-struct Inner;
-
-impl Peer {
-    /// The node at this address.
-    #[must_use]
-    pub fn new(world: &World, address: Address) -> Self {
-        let _ = (world, address);
-        todo!()
-    }
-
-    /// Sends a request now (calls are sent in the order they are made), and resolves with the reply.
-    pub fn call(&self, request: Request, timeout: Duration) -> BoxFuture<'static, Result<Reply, CallError>> {
-        let _ = (request, timeout);
-        todo!()
-    }
-
-    /// Sends a request that has no reply.
-    ///
-    /// # Errors
-    /// [`CallError::Unsent`] when there is no connection to send it on.
-    pub fn send(&self, request: Request) -> Result<(), CallError> {
-        let _ = request;
-        todo!()
-    }
+/// What precedes a request's message in the head of its frame.
+#[derive(Debug, Serialize, Deserialize)]
+struct RequestEnvelope {
+    correlation: Correlation,
+    channel: Channel,
+    partition: PartitionId,
 }
 
-impl fmt::Debug for Peer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let _ = &self.0;
-        f.write_str("Peer")
-    }
+/// What precedes a reply's message in the head of its frame.
+#[derive(Debug, Serialize, Deserialize)]
+struct ReplyEnvelope {
+    correlation: Correlation,
 }
 
-/// Answers whoever connects, until the node's tasks end.
-pub fn serve(world: &World, listener: Box<dyn Listener>, service: SharedService) {
-    let _ = (world, listener, service);
-    todo!()
-}
+#[cfg(test)]
+mod tests;
