@@ -1,0 +1,153 @@
+//! A replica that copies from its leader: it fetches ahead while its disk is busy, and reports the moment that a sync ends.
+
+use partition::clock::Moment;
+use partition::ids::{Epoch, NodeId, Offset};
+use partition::log::epochs::EpochEnd;
+
+use super::truncation::cut;
+use super::{Command, Event, FETCH_RETRY, Step};
+use crate::message::{Fetch, FetchRefusal, FetchReply, News, Report};
+
+/// A follower in one epoch.
+#[derive(Debug)]
+pub(super) struct Follower {
+    leader: NodeId,
+    epoch: Epoch,
+    phase: Phase,
+}
+
+/// What it is waiting for. There is one fetch at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The leader's answer. The leader has been told this.
+    Fetching(Report),
+    /// Records that came are being appended; then the high watermark goes up to this.
+    Appending(Offset),
+    /// A pause after a failure.
+    Pausing(Moment),
+}
+
+impl Follower {
+    /// Starts to follow. The first fetch compares the logs, in each epoch anew (KAFKA-7164).
+    pub(super) fn begin(step: &mut Step<'_>, leader: NodeId, epoch: Epoch) -> Self {
+        let mut follower = Self { leader, epoch, phase: Phase::Pausing(step.now) };
+        let (end, latest) = (step.log.end, step.log.epochs.latest());
+        follower.fetch(step, end, latest);
+        follower
+    }
+
+    pub(super) fn leader(&self) -> NodeId {
+        self.leader
+    }
+
+    pub(super) fn follows(&self, leader: NodeId, epoch: Epoch) -> bool {
+        (self.leader, self.epoch) == (leader, epoch)
+    }
+
+    pub(super) fn wakes_at(&self) -> Option<Moment> {
+        match self.phase {
+            Phase::Pausing(until) => Some(until),
+            Phase::Fetching(_) | Phase::Appending(_) => None,
+        }
+    }
+
+    pub(super) fn step(&mut self, step: &mut Step<'_>, event: Event) {
+        match (event, self.phase) {
+            (Event::Fetched(epoch, reply), Phase::Fetching(_)) if epoch == self.epoch => {
+                self.replied(step, reply);
+            }
+            (Event::FetchFailed(epoch), Phase::Fetching(_) | Phase::Appending(_)) if epoch == self.epoch => {
+                self.phase = Phase::Pausing(step.now.after(FETCH_RETRY));
+            }
+            (Event::Appended, Phase::Appending(committed)) => {
+                let (end, latest) = (step.log.end, step.log.epochs.latest());
+                step.commit(committed.min(end));
+                self.fetch(step, end, latest);
+            }
+            (Event::Stored | Event::Trimmed, Phase::Fetching(told)) => self.report(step, told),
+            (Event::Tick, Phase::Pausing(until)) if until <= step.now => {
+                let (end, latest) = (step.log.end, step.log.epochs.latest());
+                self.fetch(step, end, latest);
+            }
+            (Event::Fetch(id, fetch), _) => {
+                let current = self.epoch;
+                let refusal = match fetch.report.epoch {
+                    asked if asked > current => FetchRefusal::UnknownEpoch { current },
+                    asked if asked < current => FetchRefusal::Fenced { current },
+                    _ => FetchRefusal::NotLeader,
+                };
+                step.put(Command::Answer(id, FetchReply::Refused(refusal)));
+            }
+            // Replies to fetches of an earlier epoch, and what concerns leaders.
+            (
+                Event::Fetched(..)
+                | Event::FetchFailed(_)
+                | Event::Appended
+                | Event::Stored
+                | Event::Trimmed
+                | Event::Tick
+                | Event::Report(_)
+                | Event::Proposed(..)
+                | Event::Prove
+                | Event::Confirmed(..)
+                | Event::Decided(_),
+                _,
+            ) => {}
+        }
+    }
+
+    fn replied(&mut self, step: &mut Step<'_>, reply: FetchReply) {
+        match reply {
+            FetchReply::Records(news) => self.received(step, news),
+            FetchReply::Diverged(end) => self.cut(step, end),
+            FetchReply::StartAt(start) => {
+                *step.high_watermark = start;
+                step.put(Command::RestartAt(start));
+                self.fetch(step, start, None);
+            }
+            FetchReply::Refused(_) => self.phase = Phase::Pausing(step.now.after(FETCH_RETRY)),
+        }
+    }
+
+    fn received(&mut self, step: &mut Step<'_>, news: News) {
+        // Only what is committed is ever trimmed, so a start beyond this log's end belongs to a later fetch.
+        if news.log_start > step.log.start && news.log_start <= step.log.end {
+            step.put(Command::Trim(news.log_start));
+        }
+        self.phase = Phase::Appending(news.high_watermark);
+        step.put(Command::AppendFetched);
+    }
+
+    fn cut(&mut self, step: &mut Step<'_>, end: EpochEnd) {
+        let to = cut(step.log, end);
+        let mut left = step.log.epochs.clone();
+        left.truncate(to);
+        // Below the high watermark nothing is cut after a clean election; after another one it must not point at nothing.
+        *step.high_watermark = (*step.high_watermark).min(to);
+        step.put(Command::Truncate(to));
+        self.fetch(step, to, left.latest());
+    }
+
+    fn fetch(&mut self, step: &mut Step<'_>, from: Offset, last_epoch: Option<Epoch>) {
+        let mut report = step.report(self.epoch);
+        report.durable_to = report.durable_to.min(from);
+        let fetch = Fetch {
+            report,
+            fetch_from: from,
+            last_epoch,
+            max_bytes: step.rules.fetch_bytes_max,
+            max_wait: step.rules.fetch_wait,
+        };
+        self.phase = Phase::Fetching(report);
+        step.put(Command::SendFetch(self.leader, fetch));
+    }
+
+    /// The parked fetch cannot say what the disk has done since, so a report supersedes it (H-12).
+    fn report(&mut self, step: &mut Step<'_>, told: Report) {
+        let report = step.report(self.epoch);
+        if report != told {
+            self.phase = Phase::Fetching(report);
+            step.put(Command::SendReport(self.leader, report));
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! The in-sync set as its leader sees it: what the controllers have recorded, and the one change that is on its way.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use partition::clock::Moment;
+use partition::ids::{Epoch, NodeId};
+
+use crate::metadata::{Incarnation, PartitionState, Version};
+
+/// Members, each with the life in which it is one.
+pub type Members = BTreeMap<NodeId, Incarnation>;
+
+/// A leader's wish, which the controllers grant or refuse.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proposal {
+    /// The leader's epoch.
+    pub epoch: Epoch,
+    /// The version on which it is based: with another one it is refused.
+    pub version: Version,
+    /// The whole new set.
+    pub members: Members,
+}
+
+/// What became of a [`Proposal`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProposalOutcome {
+    /// It is recorded, or another change is: a later version is going to be read.
+    Overtaken,
+    /// It is certainly not recorded, and never will be: the new member is not eligible (S-08).
+    Refused,
+    /// Nobody knows (H-14).
+    Unknown,
+}
+
+/// The set, and who must be waited for.
+#[derive(Clone, Debug)]
+pub(super) struct InSync {
+    epoch: Epoch,
+    version: Version,
+    min: usize,
+    members: Members,
+    change: Option<Change>,
+}
+
+/// A change whose outcome has not been read yet. There is never more than one (KIP-497).
+#[derive(Clone, Debug)]
+struct Change {
+    kind: Kind,
+    /// When it is sent again, in case it was lost. It names its version, so that it cannot count twice.
+    again_at: Moment,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    /// May be a member already, in the record: it is waited for (S-07).
+    Growth(NodeId, Incarnation),
+    /// May be members still, in the record: they are waited for.
+    Shrinkage(BTreeSet<NodeId>),
+}
+
+impl InSync {
+    /// As the controllers have recorded it.
+    pub(super) fn recorded(state: &PartitionState) -> Self {
+        Self {
+            epoch: state.epoch,
+            version: state.version,
+            // As Kafka's `effectiveMinIsr`: more than there are replicas cannot be asked.
+            min: state.spec.min_isr.min(state.spec.replicas.len()),
+            members: state.in_sync.clone(),
+            change: None,
+        }
+    }
+
+    /// A later version was read: it settles what was on its way, either way (H-14).
+    pub(super) fn read(&mut self, state: &PartitionState) {
+        assert!(state.epoch == self.epoch && state.version > self.version, "read {state:?} after {self:?}");
+        *self = Self::recorded(state);
+    }
+
+    /// The recorded members.
+    pub(super) fn members(&self) -> &Members {
+        &self.members
+    }
+
+    /// How many must be in it for a `Committed` append, and for the high watermark to move.
+    pub(super) fn min(&self) -> usize {
+        self.min
+    }
+
+    /// Whether fewer are in it than must be.
+    pub(super) fn is_short(&self) -> bool {
+        self.members.len() < self.min
+    }
+
+    /// The largest set that may be recorded by now: current and proposed members (S-07).
+    pub(super) fn maximal(&self) -> impl Iterator<Item = (NodeId, Incarnation)> + '_ {
+        let joiner = match &self.change {
+            Some(Change { kind: Kind::Growth(node, life), .. }) => Some((*node, *life)),
+            Some(Change { kind: Kind::Shrinkage(_), .. }) | None => None,
+        };
+        self.members.iter().map(|(node, life)| (*node, *life)).chain(joiner)
+    }
+
+    /// Whether a change is on its way.
+    pub(super) fn is_changing(&self) -> bool {
+        self.change.is_some()
+    }
+
+    /// Whether this very change is on its way.
+    pub(super) fn is_on_its_way(&self, proposal: &Proposal) -> bool {
+        self.change.is_some() && self.proposal() == *proposal
+    }
+
+    /// When the change that is on its way is sent again.
+    pub(super) fn again_at(&self) -> Option<Moment> {
+        self.change.as_ref().map(|change| change.again_at)
+    }
+
+    /// Proposes a member. There must be no change on its way.
+    pub(super) fn grow(&mut self, node: NodeId, life: Incarnation, again_at: Moment) -> Proposal {
+        assert!(self.change.is_none(), "one change at a time");
+        self.change = Some(Change { kind: Kind::Growth(node, life), again_at });
+        self.proposal()
+    }
+
+    /// Proposes to go on without these members. There must be no change on its way.
+    pub(super) fn shrink(&mut self, leavers: BTreeSet<NodeId>, again_at: Moment) -> Proposal {
+        assert!(self.change.is_none(), "one change at a time");
+        self.change = Some(Change { kind: Kind::Shrinkage(leavers), again_at });
+        self.proposal()
+    }
+
+    /// The proposal on its way, to be sent once more.
+    pub(super) fn again(&mut self, again_at: Moment) -> Proposal {
+        self.change.as_mut().expect("a change is on its way").again_at = again_at;
+        self.proposal()
+    }
+
+    /// The change is certainly not recorded. Returns who wanted to join, if that was the change.
+    pub(super) fn refused(&mut self) -> Option<NodeId> {
+        match self.change.take()?.kind {
+            Kind::Growth(node, _) => Some(node),
+            Kind::Shrinkage(_) => None,
+        }
+    }
+
+    fn proposal(&self) -> Proposal {
+        let mut members = self.members.clone();
+        match &self.change.as_ref().expect("a change is on its way").kind {
+            Kind::Growth(node, life) => drop(members.insert(*node, *life)),
+            Kind::Shrinkage(leavers) => members.retain(|node, _| !leavers.contains(node)),
+        }
+        Proposal { epoch: self.epoch, version: self.version, members }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use partition::ids::Offset;
+
+    use super::*;
+    use crate::metadata::PartitionSpec;
+
+    fn set(version: u64, members: &[u32]) -> PartitionState {
+        PartitionState {
+            spec: PartitionSpec {
+                id: "t-0".parse().unwrap(),
+                replicas: vec![NodeId(1), NodeId(2), NodeId(3)],
+                min_isr: 2,
+            },
+            leader: Some(NodeId(1)),
+            epoch: Epoch(4),
+            in_sync: members.iter().map(|node| (NodeId(*node), Incarnation(Offset(7)))).collect(),
+            version: Version(version),
+        }
+    }
+
+    fn nodes(members: impl Iterator<Item = (NodeId, Incarnation)>) -> Vec<u32> {
+        members.map(|(node, _)| node.0).collect()
+    }
+
+    fn proposed(proposal: &Proposal) -> Vec<u32> {
+        proposal.members.keys().map(|node| node.0).collect()
+    }
+
+    #[test]
+    fn a_joiner_is_waited_for_before_it_is_recorded() {
+        let mut in_sync = InSync::recorded(&set(1, &[1, 2]));
+        let proposal = in_sync.grow(NodeId(3), Incarnation(Offset(7)), Moment(5));
+        assert_eq!(proposed(&proposal), [1, 2, 3]);
+        assert_eq!(nodes(in_sync.maximal()), [1, 2, 3]);
+        assert_eq!(in_sync.members().len(), 2);
+    }
+
+    #[test]
+    fn a_leaver_is_waited_for_until_its_leave_is_recorded() {
+        let mut in_sync = InSync::recorded(&set(1, &[1, 2, 3]));
+        let proposal = in_sync.shrink([NodeId(3)].into(), Moment(5));
+        assert_eq!(proposed(&proposal), [1, 2]);
+        assert_eq!(nodes(in_sync.maximal()), [1, 2, 3]);
+        in_sync.read(&set(2, &[1, 2]));
+        assert_eq!(nodes(in_sync.maximal()), [1, 2]);
+    }
+
+    #[test]
+    fn only_a_refusal_or_a_later_version_ends_a_change() {
+        let mut in_sync = InSync::recorded(&set(1, &[1, 2]));
+        let first = in_sync.grow(NodeId(3), Incarnation(Offset(7)), Moment(5));
+        assert_eq!(in_sync.again(Moment(9)), first);
+        assert_eq!(in_sync.again_at(), Some(Moment(9)));
+        assert_eq!(in_sync.refused(), Some(NodeId(3)));
+        assert!(!in_sync.is_changing());
+    }
+
+    #[test]
+    fn the_minimum_never_exceeds_the_number_of_replicas() {
+        let mut state = set(1, &[1]);
+        state.spec.replicas.truncate(1);
+        assert!(!InSync::recorded(&state).is_short());
+    }
+}

@@ -1,0 +1,385 @@
+//! One replica's decisions, and nothing else: `step(now, log, event) -> commands`.
+//!
+//! ```text
+//!    decisions read, records placed, syncs done,           append, cut, trim, send, answer,
+//!    fetches, reports, replies, time passed                propose, commit, fail
+//!               │ Event                                            ▲ Command
+//!               ▼                                                  │
+//!        ┌─ Replica ──────────────────────────────────────────────────────────┐
+//!        │   Idle ⇄ Follower ⇄ Leader        one of them, by the newest       │
+//!        │                                   PartitionState that was read     │
+//!        └────────────────────────────────────────────────────────────────────┘
+//! ```
+//! No clock, no I/O, no chance, no bytes of records: it knows offsets and epochs. What a log holds it sees through
+//! [`LogView`], so that there is one account of it and not two. Commands are carried out at once, in order; what they
+//! bring about comes back as an event.
+
+mod follower;
+mod in_sync;
+mod leader;
+mod progress;
+mod proof;
+mod truncation;
+mod watermark;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use partition::clock::Moment;
+use partition::error::{Doubt, Refusal};
+use partition::ids::{ByteSize, Epoch, NodeId, Offset};
+use partition::log::EpochHistory;
+use partition::partition::{Acks, Role as RoleName};
+
+use crate::message::{Confirm, ConfirmReply, Fetch, FetchRefusal, FetchReply, News, Report};
+use crate::metadata::{Incarnation, PartitionState};
+
+use follower::Follower;
+pub use in_sync::{Members, Proposal, ProposalOutcome};
+use leader::Leader;
+pub use proof::Round;
+
+/// What the replica's log is at the moment of a step.
+#[derive(Clone, Copy, Debug)]
+pub struct LogView<'a> {
+    /// The first offset there is.
+    pub start: Offset,
+    /// The next offset (LEO).
+    pub end: Offset,
+    /// All below it is stored to the log's promise of durability; never beyond `end`.
+    pub durable: Offset,
+    /// Which epoch began where.
+    pub epochs: &'a EpochHistory,
+}
+
+/// The numbers that shape a replica's behaviour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// A follower that has not been caught up for so long leaves the set (C12).
+    pub lag_max: Duration,
+    /// How long a leader may park a fetch.
+    pub fetch_wait: Duration,
+    /// About how much one fetch brings.
+    pub fetch_bytes_max: ByteSize,
+}
+
+/// After a fetch that failed or was refused, the next one waits so long: an election takes longer than this.
+const FETCH_RETRY: Duration = Duration::from_millis(20);
+/// A proposal of unknown outcome is sent again after so long; it names its version, so it cannot count twice.
+const PROPOSAL_RETRY: Duration = Duration::from_millis(500);
+/// Who was refused as a member is not proposed again for so long: he has to register, or catch up, first.
+const JOINER_BARRED: Duration = Duration::from_millis(500);
+/// News without records (a moved high watermark) waits so long for records to ride with. Readers of followers see it;
+/// no acknowledgement waits for it.
+const NEWS_DELAY: Duration = Duration::from_millis(5);
+/// A proof of leadership that a member has not answered is asked again after so long.
+const CONFIRM_RETRY: Duration = Duration::from_millis(100);
+
+/// Names a fetch that a leader holds, until it is answered. The runtime numbers them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FetchId(pub u64);
+
+/// What has happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The controllers' newest decision about the partition was read.
+    Decided(Arc<PartitionState>),
+    /// Records were placed at the log end, by this leader or out of a fetch.
+    Appended,
+    /// The log's durable end has moved.
+    Stored,
+    /// The log start has moved.
+    Trimmed,
+    /// A follower fetches.
+    Fetch(FetchId, Fetch),
+    /// A follower reports.
+    Report(Report),
+    /// The leader has answered the fetch of that epoch.
+    Fetched(Epoch, FetchReply),
+    /// The fetch of that epoch was lost, or what it brought could not be appended.
+    FetchFailed(Epoch),
+    /// The controllers have answered a proposal.
+    Proposed(Proposal, ProposalOutcome),
+    /// A read wants proof that this replica leads.
+    Prove,
+    /// A member confirms, in this life, what was asked in this round.
+    Confirmed(Round, NodeId, Incarnation),
+    /// Time has passed.
+    Tick,
+}
+
+/// What is to be done, at once and in this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Answer a held fetch with records from this offset up to the log end, or with none when there are none.
+    Serve {
+        /// Which fetch.
+        fetch: FetchId,
+        /// The first record wanted.
+        from: Offset,
+        /// About how much it takes.
+        max_bytes: ByteSize,
+        /// What goes with them.
+        news: News,
+    },
+    /// Answer a held fetch without records.
+    Answer(FetchId, FetchReply),
+    /// Send a fetch to this leader; a fetch sent before is forgotten.
+    SendFetch(NodeId, Fetch),
+    /// Send a report to this leader.
+    SendReport(NodeId, Report),
+    /// Append the records that came with the reply, then say [`Event::Appended`], or [`Event::FetchFailed`].
+    AppendFetched,
+    /// Cut the log here.
+    Truncate(Offset),
+    /// Empty the log, and start it again here.
+    RestartAt(Offset),
+    /// Give up all below.
+    Trim(Offset),
+    /// Ask the controllers for another in-sync set.
+    Propose(Proposal),
+    /// The high watermark has moved: what lies below is committed.
+    Commit(Offset),
+    /// Appends that wait to be committed will not be, as far as this replica can know.
+    Fail(Doubt),
+    /// Reads that wait for proof, and trims, have come to the wrong replica.
+    Resign,
+    /// Ask this member to confirm, for that round.
+    Ask(Round, NodeId, Confirm),
+    /// Reads that were promised this round, or an earlier one, may be answered at the high watermark.
+    Proved(Round),
+    /// On every member of the set the log starts here or later.
+    TrimmedEverywhere(Offset),
+}
+
+/// Commands, in the order in which they are to be carried out.
+pub type Commands = VecDeque<Command>;
+
+/// One replica of one partition.
+#[derive(Debug)]
+pub struct Replica {
+    node: NodeId,
+    life: Incarnation,
+    rules: Rules,
+    high_watermark: Offset,
+    decided: Option<Arc<PartitionState>>,
+    role: Role,
+}
+
+/// What it is in the newest epoch it has read of. A transition consumes the old role.
+#[derive(Debug)]
+enum Role {
+    /// Nobody leads, or nothing was read yet, or this life may not take part.
+    Idle,
+    Follower(Follower),
+    Leader(Leader),
+}
+
+/// Who this replica is in one step, what it sees, and where its commands go.
+struct Step<'a> {
+    node: NodeId,
+    life: Incarnation,
+    rules: Rules,
+    now: Moment,
+    log: LogView<'a>,
+    high_watermark: &'a mut Offset,
+    out: &'a mut Commands,
+}
+
+impl Step<'_> {
+    fn put(&mut self, command: Command) {
+        self.out.push_back(command);
+    }
+
+    /// Raises the high watermark; says whether it moved.
+    fn commit(&mut self, to: Offset) -> Moved {
+        if to <= *self.high_watermark {
+            return Moved::No;
+        }
+        *self.high_watermark = to;
+        self.put(Command::Commit(to));
+        Moved::Yes
+    }
+
+    fn news(&self) -> News {
+        News { high_watermark: *self.high_watermark, log_start: self.log.start }
+    }
+
+    fn report(&self, epoch: Epoch) -> Report {
+        Report {
+            node: self.node,
+            incarnation: self.life,
+            epoch,
+            durable_to: self.log.durable,
+            log_start: self.log.start,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Moved {
+    Yes,
+    No,
+}
+
+impl Replica {
+    /// This life of this node, before it has read anything. `high_watermark` is the one kept on disk, clamped to the log.
+    #[must_use]
+    pub fn new(node: NodeId, life: Incarnation, rules: Rules, high_watermark: Offset) -> Self {
+        Self { node, life, rules, high_watermark, decided: None, role: Role::Idle }
+    }
+
+    /// Takes one event into account; what is to be done about it goes to the end of `out`.
+    pub fn step(&mut self, now: Moment, log: LogView<'_>, event: Event, out: &mut Commands) {
+        assert!(log.durable <= log.end, "durable to {} of {}", log.durable, log.end);
+        if let Event::Decided(state) = event {
+            self.decide(now, log, &state, out);
+            return;
+        }
+        let (node, life, rules) = (self.node, self.life, self.rules);
+        let high_watermark = &mut self.high_watermark;
+        let mut step = Step { node, life, rules, now, log, high_watermark, out };
+        match &mut self.role {
+            Role::Idle => idle(&mut step, &event),
+            Role::Follower(follower) => follower.step(&mut step, event),
+            Role::Leader(leader) => leader.step(&mut step, event),
+        }
+    }
+
+    /// The newest decision settles the role; an older one than is known changes nothing.
+    fn decide(&mut self, now: Moment, log: LogView<'_>, state: &Arc<PartitionState>, out: &mut Commands) {
+        if self.decided.as_ref().is_some_and(|known| state.version <= known.version) {
+            return;
+        }
+        self.decided = Some(Arc::clone(state));
+        let (node, life, rules) = (self.node, self.life, self.rules);
+        let high_watermark = &mut self.high_watermark;
+        let mut step = Step { node, life, rules, now, log, high_watermark, out };
+        let role = std::mem::replace(&mut self.role, Role::Idle);
+        let lives = state.in_sync.get(&node) == Some(&life);
+        self.role = match (role, state.leader) {
+            (Role::Leader(mut leader), Some(elected))
+                if elected == node && lives && leader.epoch() == state.epoch =>
+            {
+                leader.read(&mut step, state);
+                Role::Leader(leader)
+            }
+            (Role::Follower(follower), Some(elected)) if follower.follows(elected, state.epoch) => {
+                Role::Follower(follower)
+            }
+            (role, elected) => {
+                role.resign(&mut step);
+                match elected {
+                    // H-01: an epoch of which this log already has records was led by another life: it is over.
+                    Some(elected) if elected == node && lives && log.epochs.latest() < Some(state.epoch) => {
+                        Role::Leader(Leader::elected(&mut step, state))
+                    }
+                    Some(elected) if elected != node && state.spec.replicas.contains(&node) => {
+                        Role::Follower(Follower::begin(&mut step, elected, state.epoch))
+                    }
+                    Some(_) | None => Role::Idle,
+                }
+            }
+        };
+    }
+
+    /// When [`Event::Tick`] is wanted next, if nothing else happens.
+    #[must_use]
+    pub fn wakes_at(&self) -> Option<Moment> {
+        match &self.role {
+            Role::Idle => None,
+            Role::Follower(follower) => follower.wakes_at(),
+            Role::Leader(leader) => Some(leader.wakes_at()),
+        }
+    }
+
+    /// Whether an append with these acks is taken, and in which epoch.
+    ///
+    /// # Errors
+    /// [`Refusal`]: somebody else leads, or too few are in sync (C10).
+    pub fn admit(&self, acks: Acks) -> Result<Epoch, Refusal> {
+        match &self.role {
+            Role::Leader(leader) => leader.admit(acks),
+            Role::Idle | Role::Follower(_) => Err(Refusal::NotLeader { leader: self.leader() }),
+        }
+    }
+
+    /// The round that proves leadership for a read that begins now; ask for it by [`Event::Prove`]. `None`: it does not lead.
+    #[must_use]
+    pub fn next_proof(&self) -> Option<Round> {
+        match &self.role {
+            Role::Leader(leader) => Some(leader.next_proof()),
+            Role::Idle | Role::Follower(_) => None,
+        }
+    }
+
+    /// Answers a leader that asks whether it still leads. Not an event: it changes nothing.
+    #[must_use]
+    pub fn confirm(&self, confirm: Confirm) -> ConfirmReply {
+        match &self.role {
+            Role::Follower(follower) if follower.follows(confirm.leader, confirm.epoch) => {
+                ConfirmReply::Follows(self.life)
+            }
+            Role::Idle | Role::Follower(_) | Role::Leader(_) => ConfirmReply::Refused,
+        }
+    }
+
+    /// What it takes for committed.
+    #[must_use]
+    pub fn high_watermark(&self) -> Offset {
+        self.high_watermark
+    }
+
+    /// What committed reads may see: nothing on a new leader that does not know yet how much is committed (row 22).
+    #[must_use]
+    pub fn visible_to(&self) -> Option<Offset> {
+        match &self.role {
+            Role::Leader(leader) if self.high_watermark < leader.start() => None,
+            Role::Idle | Role::Follower(_) | Role::Leader(_) => Some(self.high_watermark),
+        }
+    }
+
+    /// Whom it takes for the leader. A node elected in an earlier life is none.
+    #[must_use]
+    pub fn leader(&self) -> Option<NodeId> {
+        match &self.role {
+            Role::Leader(_) => Some(self.node),
+            Role::Follower(follower) => Some(follower.leader()),
+            Role::Idle => None,
+        }
+    }
+
+    /// What it is.
+    #[must_use]
+    pub fn role(&self) -> RoleName {
+        match &self.role {
+            Role::Idle => RoleName::Idle,
+            Role::Follower(_) => RoleName::Follower,
+            Role::Leader(_) => RoleName::Leader,
+        }
+    }
+
+    /// The newest decision it has read.
+    #[must_use]
+    pub fn decided(&self) -> Option<&PartitionState> {
+        self.decided.as_deref()
+    }
+}
+
+impl Role {
+    /// Ends the role: whoever waits on it is told.
+    fn resign(self, step: &mut Step<'_>) {
+        match self {
+            Self::Idle | Self::Follower(_) => {}
+            Self::Leader(leader) => leader.resign(step),
+        }
+    }
+}
+
+/// A replica without a leader serves nobody.
+fn idle(step: &mut Step<'_>, event: &Event) {
+    if let Event::Fetch(id, _) = event {
+        step.put(Command::Answer(*id, FetchReply::Refused(FetchRefusal::NotLeader)));
+    }
+}

@@ -1,0 +1,222 @@
+//! What a leader knows of one follower: how far it is, and since when it has not been caught up.
+
+use std::time::Duration;
+
+use partition::clock::Moment;
+use partition::ids::{ByteSize, Offset};
+
+use super::FetchId;
+use crate::message::{Fetch, News, Report};
+use crate::metadata::Incarnation;
+
+/// One follower, as its leader sees it in this epoch.
+#[derive(Clone, Debug)]
+pub(super) struct Progress {
+    /// When it last had all that the leader had. Starts at the election for members of the set, or else never.
+    caught_up_at: Option<Moment>,
+    /// A moment, and the leader's log end then: once the follower has that on disk, it *was* caught up at that moment.
+    mark: Option<(Moment, Offset)>,
+    /// What it said last. `None` until a fetch in this epoch was found to continue this log (S-06, S-09).
+    heard: Option<Heard>,
+    /// The controllers have refused this life: it is not proposed again before this moment.
+    pub(super) barred_until: Moment,
+    /// The fetch that waits here, if one does.
+    pub(super) parked: Option<Parked>,
+    /// What the last reply told.
+    told: News,
+    /// Since when there has been news to tell. `None` when there is none.
+    untold_since: Option<Moment>,
+}
+
+/// What a follower has said in this epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Heard {
+    /// The life that said it.
+    pub(super) incarnation: Incarnation,
+    /// All below it is on its disk, and is the same as here.
+    pub(super) durable: Offset,
+    /// Its log start.
+    pub(super) log_start: Offset,
+}
+
+/// A fetch that waits for something to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Parked {
+    /// Which one.
+    pub(super) id: FetchId,
+    /// The first record it wants.
+    pub(super) from: Offset,
+    /// How much it takes.
+    pub(super) max_bytes: ByteSize,
+    /// When it is answered with nothing.
+    pub(super) until: Moment,
+}
+
+impl Progress {
+    /// A follower at the beginning of an epoch; members of the in-sync set get a full span to show themselves.
+    pub(super) fn new(caught_up_at: Option<Moment>) -> Self {
+        Self {
+            caught_up_at,
+            mark: None,
+            heard: None,
+            barred_until: Moment::default(),
+            parked: None,
+            told: News::default(),
+            untold_since: None,
+        }
+    }
+
+    /// What it has said, if anything that counts.
+    pub(super) fn heard(&self) -> Option<&Heard> {
+        self.heard.as_ref()
+    }
+
+    /// Whether an earlier life than one that was heard is speaking.
+    pub(super) fn outlived(&self, speaker: Incarnation) -> bool {
+        self.heard.is_some_and(|heard| speaker < heard.incarnation)
+    }
+
+    /// A fetch that continues this log: from now on what this life reports counts.
+    pub(super) fn hear_fetch(&mut self, now: Moment, fetch: &Fetch, leader_end: Offset) {
+        let durable = fetch.report.durable_to.min(fetch.fetch_from);
+        self.hear(now, &fetch.report, durable, leader_end);
+    }
+
+    /// A report between fetches. It counts only for the life whose fetch was found to continue this log.
+    pub(super) fn hear_report(&mut self, now: Moment, report: &Report, leader_end: Offset) {
+        let known = self.heard.is_some_and(|heard| heard.incarnation == report.incarnation);
+        if known && report.durable_to <= leader_end {
+            self.hear(now, report, report.durable_to, leader_end);
+        }
+    }
+
+    /// The follower's log does not continue this one, so what it reported is void.
+    pub(super) fn unhear(&mut self) {
+        self.heard = None;
+        self.mark = None;
+    }
+
+    fn hear(&mut self, now: Moment, report: &Report, durable: Offset, leader_end: Offset) {
+        if self.heard.is_some_and(|heard| heard.incarnation != report.incarnation) {
+            *self = Self { parked: self.parked, ..Self::new(None) };
+        }
+        let (incarnation, log_start) = (report.incarnation, report.log_start);
+        self.heard = Some(Heard { incarnation, durable, log_start });
+        if durable >= leader_end {
+            self.caught_up_at = Some(now);
+            self.mark = Some((now, leader_end));
+        } else {
+            match self.mark {
+                // Under steady load it never reaches the end of this moment, but it does reach that of an earlier one.
+                Some((then, end)) if durable >= end => {
+                    self.caught_up_at = self.caught_up_at.max(Some(then));
+                    self.mark = Some((now, leader_end));
+                }
+                Some(_) => {}
+                None => self.mark = Some((now, leader_end)),
+            }
+        }
+    }
+
+    /// Whether it has all that the leader has, or had so not longer than `lag_max` ago (Kafka's `isCaughtUp`).
+    pub(super) fn is_caught_up(&self, now: Moment, leader_end: Offset, lag_max: Duration) -> bool {
+        let has_all = self.heard.is_some_and(|heard| heard.durable >= leader_end);
+        has_all || self.caught_up_at.is_some_and(|then| now.since(then) <= lag_max)
+    }
+
+    /// Notes that the news has changed.
+    pub(super) fn note_news(&mut self, now: Moment, news: News) {
+        if news != self.told && self.untold_since.is_none() {
+            self.untold_since = Some(now);
+        }
+    }
+
+    /// Since when there has been something to tell.
+    pub(super) fn untold_since(&self) -> Option<Moment> {
+        self.untold_since
+    }
+
+    /// Takes the parked fetch, to answer it with this news.
+    pub(super) fn unpark(&mut self, news: News) -> Option<Parked> {
+        let parked = self.parked.take()?;
+        self.told = news;
+        self.untold_since = None;
+        Some(parked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use partition::ids::{Epoch, NodeId};
+
+    use super::*;
+
+    const LAG_MAX: Duration = Duration::from_nanos(10);
+
+    fn report(durable_to: u64, life: u64) -> Report {
+        Report {
+            node: NodeId(2),
+            incarnation: Incarnation(Offset(life)),
+            epoch: Epoch(1),
+            durable_to: Offset(durable_to),
+            log_start: Offset(0),
+        }
+    }
+
+    fn fetch(durable_to: u64, life: u64) -> Fetch {
+        Fetch {
+            report: report(durable_to, life),
+            fetch_from: Offset(durable_to),
+            last_epoch: None,
+            max_bytes: ByteSize::mib(1),
+            max_wait: Duration::ZERO,
+        }
+    }
+
+    #[test]
+    fn a_follower_one_step_behind_a_busy_leader_stays_caught_up() {
+        let mut progress = Progress::new(Some(Moment(0)));
+        for step in 0..20 {
+            // At each step the leader is 5 records on, and the follower has what the leader had a step ago.
+            let (now, leader_end) = (Moment(4 * step), Offset(5 * (step + 1)));
+            progress.hear_fetch(now, &fetch(5 * step, 7), leader_end);
+            assert!(progress.is_caught_up(now, leader_end, LAG_MAX), "at step {step}");
+        }
+    }
+
+    #[test]
+    fn a_follower_that_fetches_but_falls_behind_is_not_caught_up() {
+        let mut progress = Progress::new(Some(Moment(0)));
+        let caught_up: Vec<bool> = (0..8)
+            .map(|step| {
+                // The leader writes 5 at each step, the follower manages 1: C12, and not "time since the last fetch".
+                let (now, leader_end) = (Moment(4 * step), Offset(5 * (step + 1)));
+                progress.hear_fetch(now, &fetch(step, 7), leader_end);
+                progress.is_caught_up(now, leader_end, LAG_MAX)
+            })
+            .collect();
+        assert_eq!(caught_up, [true, true, true, false, false, false, false, false]);
+    }
+
+    #[test]
+    fn a_new_life_starts_from_nothing() {
+        let mut progress = Progress::new(Some(Moment(0)));
+        progress.hear_fetch(Moment(1), &fetch(9, 7), Offset(9));
+        progress.hear_fetch(Moment(50), &fetch(0, 8), Offset(9));
+        assert!(progress.outlived(Incarnation(Offset(7))));
+        assert_eq!(progress.heard().map(|heard| heard.durable), Some(Offset(0)));
+        assert!(!progress.is_caught_up(Moment(50), Offset(9), LAG_MAX));
+    }
+
+    #[test]
+    fn a_report_counts_only_after_a_fetch_of_the_same_life() {
+        let mut progress = Progress::new(None);
+        progress.hear_report(Moment(1), &report(5, 7), Offset(5));
+        assert_eq!(progress.heard(), None);
+        progress.hear_fetch(Moment(2), &fetch(3, 7), Offset(5));
+        progress.hear_report(Moment(3), &report(5, 6), Offset(5));
+        assert_eq!(progress.heard().map(|heard| heard.durable), Some(Offset(3)));
+        progress.hear_report(Moment(4), &report(5, 7), Offset(5));
+        assert_eq!(progress.heard().map(|heard| heard.durable), Some(Offset(5)));
+    }
+}

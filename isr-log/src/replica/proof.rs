@@ -1,0 +1,128 @@
+//! Proof of leadership without clocks: every member confirms the epoch after the read began (H-16).
+
+use std::collections::BTreeSet;
+
+use partition::clock::Moment;
+use partition::ids::NodeId;
+
+use super::CONFIRM_RETRY;
+
+/// One exchange with all members. A read is served by a round that began after it did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Round(pub u64);
+
+/// The rounds of one leader: at most one is under way, and all reads that come meanwhile share the next one.
+#[derive(Debug, Default)]
+pub(super) struct Proofs {
+    last: Round,
+    under_way: Option<UnderWay>,
+    wanted: Wanted,
+}
+
+#[derive(Debug)]
+struct UnderWay {
+    silent: BTreeSet<NodeId>,
+    again_at: Moment,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Wanted {
+    #[default]
+    No,
+    Yes,
+}
+
+impl Proofs {
+    /// The round that a read which begins now has to wait for.
+    pub(super) fn next(&self) -> Round {
+        Round(self.last.0 + 1)
+    }
+
+    /// A read waits for the next round.
+    pub(super) fn want(&mut self) {
+        self.wanted = Wanted::Yes;
+    }
+
+    /// Begins the next round if one is wanted and none is under way; returns it.
+    pub(super) fn begin(&mut self, members: BTreeSet<NodeId>, now: Moment) -> Option<Round> {
+        if self.under_way.is_some() || self.wanted == Wanted::No {
+            return None;
+        }
+        self.wanted = Wanted::No;
+        self.last = self.next();
+        self.under_way = Some(UnderWay { silent: members, again_at: now.after(CONFIRM_RETRY) });
+        Some(self.last)
+    }
+
+    /// The set has changed: those who are members now have to confirm, in a round that begins now.
+    pub(super) fn restart(&mut self, members: BTreeSet<NodeId>, now: Moment) -> Option<Round> {
+        self.under_way.as_mut().map(|under_way| {
+            *under_way = UnderWay { silent: members, again_at: now.after(CONFIRM_RETRY) };
+            self.last
+        })
+    }
+
+    /// A member has confirmed.
+    pub(super) fn confirmed(&mut self, round: Round, node: NodeId) {
+        if round == self.last
+            && let Some(under_way) = &mut self.under_way
+        {
+            under_way.silent.remove(&node);
+        }
+    }
+
+    /// Ends the round if nobody is silent any more; returns it.
+    pub(super) fn complete(&mut self) -> Option<Round> {
+        self.under_way.take_if(|under_way| under_way.silent.is_empty()).map(|_| self.last)
+    }
+
+    /// Who is to be asked again by now.
+    pub(super) fn again(&mut self, now: Moment) -> Option<(Round, Vec<NodeId>)> {
+        let under_way = self.under_way.as_mut()?;
+        if now < under_way.again_at {
+            return None;
+        }
+        under_way.again_at = now.after(CONFIRM_RETRY);
+        Some((self.last, under_way.silent.iter().copied().collect()))
+    }
+
+    /// When somebody may have to be asked again.
+    pub(super) fn wakes_at(&self) -> Option<Moment> {
+        self.under_way.as_ref().map(|under_way| under_way.again_at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_read_that_comes_during_a_round_waits_for_the_next_one() {
+        let mut proofs = Proofs::default();
+        let members = || BTreeSet::from([NodeId(2), NodeId(3)]);
+        proofs.want();
+        assert_eq!(proofs.begin(members(), Moment(0)), Some(Round(1)));
+        assert_eq!(proofs.next(), Round(2));
+        proofs.want();
+        assert_eq!(proofs.begin(members(), Moment(0)), None);
+        proofs.confirmed(Round(1), NodeId(2));
+        assert_eq!(proofs.complete(), None);
+        proofs.confirmed(Round(1), NodeId(3));
+        assert_eq!(proofs.complete(), Some(Round(1)));
+        assert_eq!(proofs.begin(members(), Moment(1)), Some(Round(2)));
+        proofs.confirmed(Round(1), NodeId(2));
+        assert_eq!(
+            proofs.again(Moment(0).after(CONFIRM_RETRY * 2)),
+            Some((Round(2), vec![NodeId(2), NodeId(3)]))
+        );
+    }
+
+    #[test]
+    fn alone_a_leader_proves_itself() {
+        let mut proofs = Proofs::default();
+        proofs.want();
+        assert_eq!(proofs.begin(BTreeSet::new(), Moment(0)), Some(Round(1)));
+        assert_eq!(proofs.complete(), Some(Round(1)));
+        assert_eq!(proofs.begin(BTreeSet::new(), Moment(0)), None);
+    }
+}

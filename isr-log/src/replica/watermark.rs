@@ -1,0 +1,155 @@
+//! The commit rule: the high watermark is the smallest durable log end among all who must have a record.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use partition::clock::Moment;
+use partition::ids::{NodeId, Offset};
+
+use super::LogView;
+use super::in_sync::InSync;
+use super::progress::Progress;
+
+/// The leader's high watermark after `current`; it never goes back (I9).
+///
+/// Who must have a record: the leader itself, on disk; the maximal in-sync set, each in its recorded life; and who has
+/// caught up and is about to join, since otherwise it could never reach a moving mark (Kafka's
+/// `maybeIncrementLeaderHW`). While the set is short of its minimum nothing is committed.
+pub(super) fn advance(
+    current: Offset,
+    log: LogView<'_>,
+    in_sync: &InSync,
+    followers: &BTreeMap<NodeId, Progress>,
+    now: Moment,
+    lag_max: Duration,
+) -> Offset {
+    if in_sync.is_short() {
+        return current;
+    }
+    let mut end = log.durable;
+    for (node, progress) in followers {
+        let heard = progress.heard();
+        let member = in_sync.maximal().find(|(member, _)| member == node);
+        let has = match (member, heard) {
+            (Some((_, life)), Some(heard)) if heard.incarnation == life => heard.durable,
+            // A member that is silent, or lives another life than the recorded one, holds everything up.
+            (Some(_), _) => return current,
+            (None, Some(heard)) if joins(progress, now, log.end, lag_max) => heard.durable,
+            (None, _) => continue,
+        };
+        end = end.min(has);
+    }
+    end.max(current)
+}
+
+fn joins(progress: &Progress, now: Moment, leader_end: Offset, lag_max: Duration) -> bool {
+    now >= progress.barred_until && progress.is_caught_up(now, leader_end, lag_max)
+}
+
+#[cfg(test)]
+mod tests {
+    use partition::ids::{ByteSize, Epoch};
+    use partition::log::EpochHistory;
+
+    use super::*;
+    use crate::message::{Fetch, Report};
+    use crate::metadata::{Incarnation, PartitionSpec, PartitionState, Version};
+
+    const LAG_MAX: Duration = Duration::from_nanos(10);
+    const NOW: Moment = Moment(100);
+
+    fn state(members: &[u32], min_isr: usize) -> InSync {
+        let life = Incarnation(Offset(7));
+        InSync::recorded(&PartitionState {
+            spec: PartitionSpec {
+                id: "t-0".parse().unwrap(),
+                replicas: vec![NodeId(1), NodeId(2), NodeId(3)],
+                min_isr,
+            },
+            leader: Some(NodeId(1)),
+            epoch: Epoch(1),
+            in_sync: members.iter().map(|node| (NodeId(*node), life)).collect(),
+            version: Version(1),
+        })
+    }
+
+    /// Followers 2 and 3: what each has, and in which life; `None` when it was not heard in this epoch.
+    fn followers(ends: [Option<(u64, u64)>; 2]) -> BTreeMap<NodeId, Progress> {
+        let mut followers = BTreeMap::new();
+        for (node, end) in [NodeId(2), NodeId(3)].into_iter().zip(ends) {
+            let mut progress = Progress::new(None);
+            if let Some((durable, life)) = end {
+                let report = Report {
+                    node,
+                    incarnation: Incarnation(Offset(life)),
+                    epoch: Epoch(1),
+                    durable_to: Offset(durable),
+                    log_start: Offset(0),
+                };
+                let fetch_from = Offset(durable);
+                let (max_bytes, max_wait) = (ByteSize::mib(1), Duration::ZERO);
+                let fetch = Fetch { report, fetch_from, last_epoch: None, max_bytes, max_wait };
+                progress.hear_fetch(Moment(0), &fetch, Offset(20));
+            }
+            followers.insert(node, progress);
+        }
+        followers
+    }
+
+    fn hw(in_sync: &InSync, ends: [Option<(u64, u64)>; 2]) -> u64 {
+        let epochs = EpochHistory::default();
+        let log = LogView { start: Offset(0), end: Offset(20), durable: Offset(15), epochs: &epochs };
+        advance(Offset(5), log, in_sync, &followers(ends), NOW, LAG_MAX).0
+    }
+
+    #[test]
+    fn the_smallest_durable_end_in_the_set_is_committed() {
+        let cases = [
+            ("all members have it", state(&[1, 2, 3], 2), [Some((12, 7)), Some((10, 7))], 10),
+            ("the leader's own disk counts", state(&[1, 2, 3], 2), [Some((18, 7)), Some((20, 7))], 15),
+            ("it never goes back", state(&[1, 2, 3], 2), [Some((3, 7)), Some((20, 7))], 5),
+            ("a member not heard in this epoch", state(&[1, 2, 3], 2), [Some((12, 7)), None], 5),
+            ("a member in another life (H-02)", state(&[1, 2, 3], 2), [Some((12, 7)), Some((12, 8))], 5),
+            (
+                "who lags outside the set is not waited for",
+                state(&[1, 2], 2),
+                [Some((12, 7)), Some((1, 7))],
+                12,
+            ),
+            ("short of the minimum: frozen", state(&[1], 2), [Some((20, 7)), Some((20, 7))], 5),
+            ("alone, and allowed to be", state(&[1], 1), [Some((12, 7)), Some((1, 7))], 15),
+        ];
+        for (what, in_sync, ends, expected) in cases {
+            assert_eq!(hw(&in_sync, ends), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_proposed_member_is_waited_for() {
+        let mut in_sync = state(&[1, 2], 2);
+        in_sync.grow(NodeId(3), Incarnation(Offset(7)), NOW);
+        assert_eq!(hw(&in_sync, [Some((12, 7)), Some((8, 7))]), 8, "S-07: the record may name it by now");
+    }
+
+    #[test]
+    fn a_member_on_its_way_out_is_waited_for() {
+        let mut in_sync = state(&[1, 2, 3], 2);
+        in_sync.shrink([NodeId(3)].into(), NOW);
+        assert_eq!(hw(&in_sync, [Some((12, 7)), Some((8, 7))]), 8);
+    }
+
+    #[test]
+    fn a_caught_up_joiner_is_waited_for_unless_it_was_refused() {
+        let epochs = EpochHistory::default();
+        let log = LogView { start: Offset(0), end: Offset(20), durable: Offset(20), epochs: &epochs };
+        let mut followers = followers([Some((20, 7)), Some((20, 7))]);
+        let longer = LogView { end: Offset(25), durable: Offset(25), ..log };
+        let in_sync = state(&[1], 1);
+        let soon = Moment(5);
+        assert_eq!(advance(Offset(5), longer, &in_sync, &followers, soon, LAG_MAX), Offset(20));
+        for progress in followers.values_mut() {
+            progress.barred_until = NOW;
+        }
+        assert_eq!(advance(Offset(5), longer, &in_sync, &followers, soon, LAG_MAX), Offset(25));
+    }
+}
