@@ -26,7 +26,7 @@ pub struct Proposal {
 pub enum ProposalOutcome {
     /// It is recorded, or another change is: a later version is going to be read.
     Overtaken,
-    /// It is certainly not recorded, and never will be: the new member is not eligible (S-08).
+    /// This sending of it does not count, and never will: the new member is not eligible (S-08), or nobody took it.
     Refused,
     /// Nobody knows (H-14).
     Unknown,
@@ -46,6 +46,7 @@ pub(super) struct InSync {
 #[derive(Clone, Debug)]
 struct Change {
     kind: Kind,
+    sent: Sent,
     /// When it is sent again, in case it was lost. It names its version, so that it cannot count twice.
     again_at: Moment,
 }
@@ -56,6 +57,17 @@ enum Kind {
     Growth(NodeId, Incarnation),
     /// May be members still, in the record: they are waited for.
     Shrinkage(BTreeSet<NodeId>),
+    /// A growth that was refused, but not each time it was sent. The recorded set is proposed anew: that raises the
+    /// version, and then none of the old copies can count any more. Until then the joiner is waited for.
+    Settling(NodeId, Incarnation),
+}
+
+/// Whether one answer settles a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sent {
+    Once,
+    /// Another copy may be under way, and count later (H-14).
+    Often,
 }
 
 impl InSync {
@@ -95,7 +107,9 @@ impl InSync {
     /// The largest set that may be recorded by now: current and proposed members (S-07).
     pub(super) fn maximal(&self) -> impl Iterator<Item = (NodeId, Incarnation)> + '_ {
         let joiner = match &self.change {
-            Some(Change { kind: Kind::Growth(node, life), .. }) => Some((*node, *life)),
+            Some(Change { kind: Kind::Growth(node, life) | Kind::Settling(node, life), .. }) => {
+                Some((*node, *life))
+            }
             Some(Change { kind: Kind::Shrinkage(_), .. }) | None => None,
         };
         self.members.iter().map(|(node, life)| (*node, *life)).chain(joiner)
@@ -119,29 +133,35 @@ impl InSync {
     /// Proposes a member. There must be no change on its way.
     pub(super) fn grow(&mut self, node: NodeId, life: Incarnation, again_at: Moment) -> Proposal {
         assert!(self.change.is_none(), "one change at a time");
-        self.change = Some(Change { kind: Kind::Growth(node, life), again_at });
+        self.change = Some(Change { kind: Kind::Growth(node, life), sent: Sent::Once, again_at });
         self.proposal()
     }
 
     /// Proposes to go on without these members. There must be no change on its way.
     pub(super) fn shrink(&mut self, leavers: BTreeSet<NodeId>, again_at: Moment) -> Proposal {
         assert!(self.change.is_none(), "one change at a time");
-        self.change = Some(Change { kind: Kind::Shrinkage(leavers), again_at });
+        self.change = Some(Change { kind: Kind::Shrinkage(leavers), sent: Sent::Once, again_at });
         self.proposal()
     }
 
     /// The proposal on its way, to be sent once more.
     pub(super) fn again(&mut self, again_at: Moment) -> Proposal {
-        self.change.as_mut().expect("a change is on its way").again_at = again_at;
+        let change = self.change.as_mut().expect("a change is on its way");
+        (change.sent, change.again_at) = (Sent::Often, again_at);
         self.proposal()
     }
 
-    /// The change is certainly not recorded. Returns who wanted to join, if that was the change.
+    /// The change was refused. Returns who wanted to join, if that was the change.
     pub(super) fn refused(&mut self) -> Option<NodeId> {
-        match self.change.take()?.kind {
-            Kind::Growth(node, _) => Some(node),
-            Kind::Shrinkage(_) => None,
-        }
+        let change = self.change.take()?;
+        let (joiner, settling) = match change.kind {
+            Kind::Growth(node, life) => (Some(node), Some(Kind::Settling(node, life))),
+            Kind::Settling(node, life) => (None, Some(Kind::Settling(node, life))),
+            // Should a copy of it count later, then fewer are in the record than are waited for: that harms nothing.
+            Kind::Shrinkage(_) => (None, None),
+        };
+        self.change = settling.filter(|_| change.sent == Sent::Often).map(|kind| Change { kind, ..change });
+        joiner
     }
 
     fn proposal(&self) -> Proposal {
@@ -149,6 +169,7 @@ impl InSync {
         match &self.change.as_ref().expect("a change is on its way").kind {
             Kind::Growth(node, life) => drop(members.insert(*node, *life)),
             Kind::Shrinkage(leavers) => members.retain(|node, _| !leavers.contains(node)),
+            Kind::Settling(..) => {}
         }
         Proposal { epoch: self.epoch, version: self.version, members }
     }
@@ -206,10 +227,25 @@ mod tests {
     fn only_a_refusal_or_a_later_version_ends_a_change() {
         let mut in_sync = InSync::recorded(&set(1, &[1, 2]));
         let first = in_sync.grow(NodeId(3), Incarnation(Offset(7)), Moment(5));
+        assert!(in_sync.is_on_its_way(&first));
+        assert_eq!(in_sync.refused(), Some(NodeId(3)));
+        assert!(!in_sync.is_changing());
+        in_sync.grow(NodeId(3), Incarnation(Offset(7)), Moment(5));
+        in_sync.read(&set(2, &[1, 2]));
+        assert!(!in_sync.is_changing());
+    }
+
+    #[test]
+    fn h14_after_a_lost_copy_a_refusal_settles_nothing() {
+        let mut in_sync = InSync::recorded(&set(1, &[1, 2]));
+        let first = in_sync.grow(NodeId(3), Incarnation(Offset(7)), Moment(5));
         assert_eq!(in_sync.again(Moment(9)), first);
         assert_eq!(in_sync.again_at(), Some(Moment(9)));
         assert_eq!(in_sync.refused(), Some(NodeId(3)));
-        assert!(!in_sync.is_changing());
+        assert_eq!(nodes(in_sync.maximal()), [1, 2, 3], "the lost copy may still count");
+        assert_eq!(proposed(&in_sync.again(Moment(12))), [1, 2], "the recorded set, to raise the version");
+        in_sync.read(&set(2, &[1, 2]));
+        assert_eq!(nodes(in_sync.maximal()), [1, 2]);
     }
 
     #[test]

@@ -251,10 +251,9 @@ impl Leader {
         }
         match outcome {
             ProposalOutcome::Refused => {
-                if let Some(node) = self.in_sync.refused()
-                    && let Some(progress) = self.followers.get_mut(&node)
-                {
-                    progress.barred_until = step.now.after(JOINER_BARRED);
+                match self.in_sync.refused().and_then(|node| self.followers.get_mut(&node)) {
+                    Some(joiner) => joiner.barred_until = step.now.after(JOINER_BARRED),
+                    None => self.next_check = self.next_check.min(step.now.after(PROPOSAL_RETRY)),
                 }
                 self.advance(step);
             }
