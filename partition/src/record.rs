@@ -134,6 +134,13 @@ impl Batch {
         Ok(length)
     }
 
+    /// The offset after the batch whose header begins here, unverified.
+    fn peek_end(header: &[u8]) -> Offset {
+        let base = i64::from_be_bytes(array(header, 0)).unsigned_abs();
+        let count = i32::from_be_bytes(array(header, AT_COUNT)).unsigned_abs();
+        Offset(base).plus(RecordCount(count))
+    }
+
     fn verify(&self) -> Result<(), BatchError> {
         let stored = u32::from_be_bytes(array(&self.bytes, AT_CRC));
         let computed = crc32c::crc32c(&self.bytes[AT_ATTRIBUTES..]);

@@ -54,6 +54,23 @@ impl Batches {
         self.iter().collect()
     }
 
+    /// The offset after the last batch, by the headers alone: for batches that come from a log of one's own.
+    /// `None` when there is none.
+    ///
+    /// # Errors
+    /// [`BatchError`] when the bytes are not whole batches.
+    pub fn end(&self) -> Result<Option<Offset>, BatchError> {
+        let mut rest = &self.bytes[..];
+        let mut end = None;
+        while !rest.is_empty() {
+            let length = Batch::peek_length(rest)?;
+            let batch = rest.get(..length).ok_or(BatchError::Short { have: rest.len(), need: length })?;
+            end = Some(Batch::peek_end(batch));
+            rest = &rest[length..];
+        }
+        Ok(end)
+    }
+
     /// The values of all client records from `from` on: control batches and what lies before are skipped.
     ///
     /// # Errors

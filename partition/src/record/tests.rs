@@ -65,6 +65,16 @@ fn control_records_name_their_kind() {
     assert!(Batches::unverified(batch.bytes().clone()).values_from(Offset(0)).unwrap().is_empty());
 }
 
+#[test]
+fn the_end_of_a_run_is_read_from_headers_alone() {
+    let run = [two_records().placed(Offset(5), Epoch(1)), two_records().placed(Offset(7), Epoch(2))];
+    let bytes: Vec<u8> = run.iter().flat_map(|batch| batch.bytes().to_vec()).collect();
+    assert_eq!(Batches::unverified(Bytes::from(bytes.clone())).end(), Ok(Some(Offset(9))));
+    assert_eq!(Batches::default().end(), Ok(None));
+    let torn = Bytes::from(bytes).slice(..run[0].bytes().len() + 70);
+    assert!(matches!(Batches::unverified(torn).end(), Err(BatchError::Short { .. })));
+}
+
 proptest! {
     #[test]
     fn bytes_from_anywhere_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
