@@ -10,7 +10,11 @@
 
 pub mod broker;
 pub mod command;
+pub mod image;
+pub mod message;
+pub mod office;
 pub mod rejection;
+pub mod sessions;
 
 use partition::ids::PartitionId;
 

@@ -15,6 +15,14 @@ pub struct Incarnation(pub Offset);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Version(pub u64);
 
+impl Version {
+    /// The version after this.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.checked_add(1).expect("no run changes a partition 2^64 times"))
+    }
+}
+
 impl fmt::Display for Incarnation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "i{}", self.0)
@@ -45,7 +53,7 @@ pub struct PartitionState {
     pub spec: PartitionSpec,
     /// Who leads, if anybody can.
     pub leader: Option<NodeId>,
-    /// Raised by each election.
+    /// Raised by each election, and when a leader is lost that nobody can follow.
     pub epoch: Epoch,
     /// Who is in sync, each with the life in which it is.
     pub in_sync: BTreeMap<NodeId, Incarnation>,

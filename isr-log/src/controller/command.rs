@@ -105,6 +105,17 @@ pub enum Disk {
     Clean(Incarnation),
 }
 
+impl Disk {
+    /// The last life that the disk tells of.
+    #[must_use]
+    pub fn life(self) -> Option<Incarnation> {
+        match self {
+            Self::Fresh => None,
+            Self::Crashed(life) | Self::Clean(life) => Some(life),
+        }
+    }
+}
+
 /// A leader's proposal of another in-sync set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlterInSync {

@@ -23,6 +23,12 @@ pub enum Rejection {
         /// What is registered: name that, and try again.
         current: Option<Incarnation>,
     },
+    /// A broker that was never seen before, beyond the limit.
+    #[error("{limit} brokers have registered; no more are taken")]
+    TooManyBrokers {
+        /// The limit.
+        limit: usize,
+    },
     /// No such broker, or not in that life.
     #[error("broker {broker} does not live as {incarnation}")]
     NotThatLife {

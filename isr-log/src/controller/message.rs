@@ -1,0 +1,62 @@
+//! What brokers and controllers say to each other, on [`Channel::Controller`](partition::transport::Channel::Controller).
+
+use partition::ids::{NodeId, Offset};
+use serde::{Deserialize, Serialize};
+
+use super::command::{AlterInSync, Registration};
+use super::rejection::Rejection;
+use crate::metadata::Incarnation;
+
+/// What a broker asks of the active controller.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ControllerRequest {
+    /// Begin a life.
+    Register(Registration),
+    /// Go on living.
+    Heartbeat {
+        /// The broker.
+        node: NodeId,
+        /// Its life.
+        incarnation: Incarnation,
+        /// How far it has applied the metadata records: all below.
+        applied_to: Offset,
+    },
+    /// Change an in-sync set.
+    AlterInSync(AlterInSync),
+}
+
+/// The controller's answer: given when the record that it stands for is committed and applied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ControllerReply {
+    /// Another controller is in office, or none. The request was not carried out, and never will be.
+    NotActive {
+        /// Who may be in office.
+        hint: Option<NodeId>,
+    },
+    /// Too much is waiting. The request was not carried out, and never will be.
+    Busy,
+    /// The life has begun, and is called this.
+    Registered(Incarnation),
+    /// The heartbeat was heard.
+    Heard(Heard),
+    /// The in-sync set is changed.
+    Altered,
+    /// The request does not count, and never will.
+    Refused(Rejection),
+    /// It may have been carried out, or may yet be (H-14).
+    Unknown,
+}
+
+/// How the controller sees the broker whose heartbeat it heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Heard {
+    /// It may lead and be in sync.
+    Alive,
+    /// It is fenced, until it has applied all below this.
+    Fenced {
+        /// The offset after the record that fenced it.
+        until_applied: Offset,
+    },
+    /// Another life of this broker is registered: this one is over.
+    Replaced,
+}

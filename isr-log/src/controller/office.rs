@@ -1,0 +1,403 @@
+//! The office: when a controller claims it, what it then decides, and when it answers. Pure: no clock, no I/O.
+//!
+//! ```text
+//!            its replica leads               claim read back, and it counts
+//!   Standby ───────────────────> Claiming ─────────────────────────────────> Active
+//!      ^                            │ refused, or doubtful                     │
+//!      └────────────────────────────┴──────────────────────────────────────────┘
+//!                   its replica does not lead, another's claim was read, or an append is in doubt
+//! ```
+//! Records are appended one batch at a time, and answered when they were read back and applied. When an append is in
+//! doubt the office is left and claimed again: once that claim has been read back, whatever the former epoch left behind
+//! has either been read before it, or does not count (H-14).
+
+mod flight;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use partition::clock::Moment;
+use partition::error::{AppendError, Refusal};
+use partition::ids::{NodeId, Offset};
+
+use super::command::{AlterInSync, Command, ControllerEpoch, Record};
+use super::image::{Image, Standing};
+use super::message::{ControllerReply, ControllerRequest, Heard};
+use super::rejection::Rejection;
+use super::sessions::Sessions;
+use crate::metadata::{Incarnation, PartitionSpec};
+use flight::{Flight, Landing};
+
+/// Commands that wait for the batch before them; a broker has two or three under way, so this many brokers' worth.
+pub const WAITING_MAX: usize = 4096;
+/// Commands in one batch: some 100 bytes each, so far below the largest batch.
+pub const BATCH_RECORDS_MAX: usize = 256;
+/// How long to wait after the metadata partition refused a claim: about one round of whatever elects its leader.
+pub const CLAIM_BACKOFF: Duration = Duration::from_millis(50);
+
+/// Stands for whoever asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Asker(pub u64);
+
+/// How this node's replica of the metadata partition sees itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seat {
+    /// It leads.
+    Leads,
+    /// It does not, and takes this one for the leader.
+    Elsewhere(Option<NodeId>),
+}
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The replica was asked who leads.
+    Seat(Seat),
+    /// Committed records were read, in order.
+    Read(Vec<(Offset, Record)>),
+    /// The append ended, with the offset of its first record.
+    Appended(Result<Offset, AppendError>),
+    /// A broker asks.
+    Asked(Asker, ControllerRequest),
+    /// It is time to look at the clock.
+    Look,
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Append these as one batch, and report by [`Event::Appended`].
+    Append(Vec<Record>),
+    /// Answer whoever asked.
+    Answer(Asker, ControllerReply),
+}
+
+/// What a controller decides by.
+#[derive(Clone, Debug)]
+pub struct OfficeConfig {
+    /// This controller.
+    pub node: NodeId,
+    /// The partitions to create, once.
+    pub partitions: Vec<PartitionSpec>,
+    /// How long a broker may be silent.
+    pub session: Duration,
+}
+
+/// A controller's decisions.
+#[derive(Debug)]
+pub struct Office {
+    config: OfficeConfig,
+    image: Image,
+    seat: Seat,
+    duty: Duty,
+    flight: Option<Flight>,
+    waiting: VecDeque<Item>,
+}
+
+#[derive(Debug)]
+enum Duty {
+    Standby { not_before: Moment },
+    Claiming,
+    Active(Term),
+}
+
+/// What an active controller knows beside the image.
+#[derive(Debug)]
+struct Term {
+    epoch: ControllerEpoch,
+    began: Moment,
+    sessions: Sessions,
+}
+
+/// A command on its way into the log, and whoever waits for it.
+#[derive(Debug)]
+struct Item {
+    command: Command,
+    asker: Option<Asker>,
+}
+
+/// What became of a command.
+#[derive(Debug)]
+enum Fate {
+    Applied(Offset),
+    Rejected(Rejection),
+    NotAppended,
+    Unknown,
+}
+
+impl Office {
+    /// A controller that has read nothing yet.
+    #[must_use]
+    pub fn new(config: OfficeConfig) -> Self {
+        let duty = Duty::Standby { not_before: Moment::default() };
+        let (image, seat) = (Image::default(), Seat::Elsewhere(None));
+        Self { config, image, seat, duty, flight: None, waiting: VecDeque::new() }
+    }
+
+    /// What the records have decided, as far as they were read.
+    #[must_use]
+    pub fn image(&self) -> &Image {
+        &self.image
+    }
+
+    /// The epoch in which it is active, if it is.
+    #[must_use]
+    pub fn active(&self) -> Option<ControllerEpoch> {
+        match &self.duty {
+            Duty::Active(term) => Some(term.epoch),
+            Duty::Standby { .. } | Duty::Claiming => None,
+        }
+    }
+
+    /// When it wants to look at the clock.
+    #[must_use]
+    pub fn look_at(&self) -> Option<Moment> {
+        match &self.duty {
+            Duty::Standby { not_before } => self.may_claim().then_some(*not_before),
+            Duty::Claiming => None,
+            Duty::Active(term) => Some(term.sessions.look_at()),
+        }
+    }
+
+    /// Takes an event into account.
+    pub fn step(&mut self, now: Moment, event: Event) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        match event {
+            Event::Seat(seat) => {
+                self.seat = seat;
+                if seat != Seat::Leads && !matches!(self.duty, Duty::Standby { .. }) {
+                    self.leave(now, &mut effects);
+                }
+            }
+            Event::Read(records) => self.read(now, &records, &mut effects),
+            Event::Appended(result) => self.appended(now, result, &mut effects),
+            Event::Asked(asker, request) => self.asked(now, asker, request, &mut effects),
+            Event::Look => self.look(now),
+        }
+        self.land(now, &mut effects);
+        self.create_missing(now);
+        self.take_off(now, &mut effects);
+        effects
+    }
+
+    fn read(&mut self, now: Moment, records: &[(Offset, Record)], effects: &mut Vec<Effect>) {
+        for (at, record) in records {
+            let outcome = self.image.apply(*at, record).map(|_| ());
+            let is_claim = matches!(record.command, Command::Claim { .. });
+            let deposed = self.active().is_some_and(|epoch| epoch != self.image.epoch());
+            if is_claim && outcome.is_ok() && deposed {
+                // Whoever deposed us has the better replica. Should it go silent, we are there after a session.
+                self.leave(now.after(self.config.session), effects);
+            }
+            if let Some(flight) = &mut self.flight {
+                flight.saw(*at, outcome);
+            }
+        }
+        if let Duty::Active(term) = &mut self.duty {
+            term.sessions.attend(self.image.brokers().all_alive(), now);
+        }
+    }
+
+    fn appended(&mut self, now: Moment, result: Result<Offset, AppendError>, effects: &mut Vec<Effect>) {
+        let flight = self.flight.as_mut().expect("only what is in flight is reported");
+        match result {
+            Ok(base) => flight.placed(base),
+            Err(error) => {
+                let items = self.flight.take().expect("it is in flight").into_items();
+                self.failed(now, items, &error, effects);
+            }
+        }
+    }
+
+    fn failed(&mut self, now: Moment, items: Vec<Item>, error: &AppendError, effects: &mut Vec<Effect>) {
+        let crowded = matches!(
+            error,
+            AppendError::NotAppended(Refusal::Overloaded | Refusal::NoSpace | Refusal::NotEnoughReplicas { .. })
+        );
+        let was_active = self.active().is_some();
+        if !(crowded && was_active) {
+            let backoff = if error.may_appear() && was_active { Duration::ZERO } else { CLAIM_BACKOFF };
+            self.leave(now.after(backoff), effects);
+        }
+        for item in items {
+            let fate = if error.may_appear() { Fate::Unknown } else { Fate::NotAppended };
+            self.answer(item, fate, effects);
+        }
+    }
+
+    /// Answers what was appended, read back and applied.
+    fn land(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+        let applied_to = self.image.applied_to();
+        let Some(flight) = self.flight.take_if(|flight| flight.has_landed(applied_to)) else {
+            return;
+        };
+        for Landing { item, at, outcome } in flight.landings() {
+            if let Command::Claim { .. } = item.command {
+                self.claimed(now, outcome.is_ok());
+            }
+            let fate = outcome.map_or_else(Fate::Rejected, |()| Fate::Applied(at));
+            self.answer(item, fate, effects);
+        }
+    }
+
+    fn claimed(&mut self, now: Moment, counts: bool) {
+        if !matches!(self.duty, Duty::Claiming) {
+            return;
+        }
+        let newest = self.image.controller() == Some(self.config.node);
+        if !(counts && newest) {
+            self.duty = Duty::Standby { not_before: now };
+            return;
+        }
+        let mut sessions = Sessions::new(self.config.session, now);
+        sessions.attend(self.image.brokers().all_alive(), now);
+        tracing::info!(node = %self.config.node, epoch = %self.image.epoch(), "controller is active");
+        self.duty = Duty::Active(Term { epoch: self.image.epoch(), began: now, sessions });
+    }
+
+    fn asked(&mut self, now: Moment, asker: Asker, request: ControllerRequest, effects: &mut Vec<Effect>) {
+        let Duty::Active(term) = &mut self.duty else {
+            effects.push(Effect::Answer(asker, self.not_active()));
+            return;
+        };
+        if self.waiting.len() >= WAITING_MAX {
+            effects.push(Effect::Answer(asker, ControllerReply::Busy));
+            return;
+        }
+        let command = match request {
+            ControllerRequest::Register(registration) => Command::Register(registration),
+            ControllerRequest::AlterInSync(change) => {
+                if let Some(stale) = self.is_overtaken(&change) {
+                    effects.push(Effect::Answer(asker, ControllerReply::Refused(stale)));
+                    return;
+                }
+                Command::AlterInSync(change)
+            }
+            ControllerRequest::Heartbeat { node: broker, incarnation, applied_to } => {
+                term.sessions.hear(broker, incarnation, now);
+                let reply = self.heard(broker, incarnation);
+                let caught_up = match reply {
+                    ControllerReply::Heard(Heard::Fenced { until_applied }) => applied_to >= until_applied,
+                    _ => false,
+                };
+                if !caught_up {
+                    effects.push(Effect::Answer(asker, reply));
+                    return;
+                }
+                Command::Unfence { broker, incarnation }
+            }
+        };
+        self.waiting.push_back(Item { command, asker: Some(asker) });
+    }
+
+    /// A proposal on an epoch or version that is over costs no record: neither ever goes down.
+    fn is_overtaken(&self, change: &AlterInSync) -> Option<Rejection> {
+        let state = self.image.partition(&change.partition)?;
+        if change.epoch < state.epoch {
+            return Some(Rejection::NotLeader { leader: state.leader, epoch: state.epoch });
+        }
+        (change.version < state.version).then_some(Rejection::StaleVersion { current: state.version })
+    }
+
+    fn look(&mut self, now: Moment) {
+        let Duty::Active(term) = &mut self.duty else {
+            return;
+        };
+        term.sessions.attend(self.image.brokers().all_alive(), now);
+        for (broker, incarnation) in term.sessions.silent(now) {
+            tracing::info!(%broker, %incarnation, "broker is silent: fencing it");
+            self.waiting.push_back(Item { command: Command::Fence { broker, incarnation }, asker: None });
+        }
+    }
+
+    /// Creates a configured partition when all its replicas are alive; after a session, when enough of them are.
+    fn create_missing(&mut self, now: Moment) {
+        let Duty::Active(term) = &self.duty else {
+            return;
+        };
+        let waited = now.since(term.began) >= self.config.session;
+        for spec in &self.config.partitions {
+            let alive = spec.replicas.iter().filter(|node| self.image.brokers().alive(**node).is_some()).count();
+            let needed = if waited { spec.min_isr } else { spec.replicas.len() };
+            let is_this = |item: &Item| item.command == Command::CreatePartition(spec.clone());
+            let under_way =
+                self.waiting.iter().any(is_this) || self.flight.as_ref().is_some_and(|f| f.items().any(is_this));
+            if alive >= needed && self.image.partition(&spec.id).is_none() && !under_way {
+                self.waiting.push_back(Item { command: Command::CreatePartition(spec.clone()), asker: None });
+            }
+        }
+    }
+
+    fn may_claim(&self) -> bool {
+        self.seat == Seat::Leads && self.flight.is_none()
+    }
+
+    fn take_off(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+        let (epoch, items) = match &self.duty {
+            Duty::Standby { not_before } if self.may_claim() && now >= *not_before => {
+                self.duty = Duty::Claiming;
+                let command = Command::Claim { node: self.config.node };
+                (self.image.epoch().next(), vec![Item { command, asker: None }])
+            }
+            Duty::Active(term) if self.flight.is_none() && !self.waiting.is_empty() => {
+                let count = self.waiting.len().min(BATCH_RECORDS_MAX);
+                (term.epoch, self.waiting.drain(..count).collect())
+            }
+            _ => return,
+        };
+        let record = |item: &Item| Record { epoch, command: item.command.clone() };
+        effects.push(Effect::Append(items.iter().map(record).collect()));
+        self.flight = Some(Flight::new(items));
+    }
+
+    /// Is not active any more, nor claiming. What was not appended yet never will be; what is in flight is still followed.
+    fn leave(&mut self, not_before: Moment, effects: &mut Vec<Effect>) {
+        if let Duty::Active(term) = &self.duty {
+            tracing::info!(node = %self.config.node, epoch = %term.epoch, "controller leaves office");
+        }
+        self.duty = Duty::Standby { not_before };
+        for item in std::mem::take(&mut self.waiting) {
+            self.answer(item, Fate::NotAppended, effects);
+        }
+    }
+
+    fn answer(&self, item: Item, fate: Fate, effects: &mut Vec<Effect>) {
+        let Some(asker) = item.asker else {
+            return;
+        };
+        let reply = match (fate, item.command) {
+            (Fate::Unknown, _) => ControllerReply::Unknown,
+            (Fate::NotAppended, _) if self.active().is_some() => ControllerReply::Busy,
+            (Fate::NotAppended | Fate::Rejected(Rejection::StaleController { .. }), _) => self.not_active(),
+            (_, Command::Unfence { broker, incarnation }) => self.heard(broker, incarnation),
+            (Fate::Rejected(rejection), _) => ControllerReply::Refused(rejection),
+            (Fate::Applied(at), Command::Register(_)) => ControllerReply::Registered(Incarnation(at)),
+            (Fate::Applied(_), _) => ControllerReply::Altered,
+        };
+        effects.push(Effect::Answer(asker, reply));
+    }
+
+    fn not_active(&self) -> ControllerReply {
+        let in_office = self.image.controller().filter(|node| *node != self.config.node);
+        let hint = match self.seat {
+            Seat::Elsewhere(Some(leader)) => Some(leader),
+            Seat::Elsewhere(None) | Seat::Leads => in_office,
+        };
+        ControllerReply::NotActive { hint }
+    }
+
+    fn heard(&self, node: NodeId, incarnation: Incarnation) -> ControllerReply {
+        let broker = self.image.brokers().get(node);
+        match broker.map(|broker| (broker.incarnation, broker.standing)) {
+            Some((current, Standing::Alive)) if current == incarnation => ControllerReply::Heard(Heard::Alive),
+            Some((current, Standing::Fenced { since })) if current == incarnation => {
+                ControllerReply::Heard(Heard::Fenced { until_applied: since.next() })
+            }
+            Some((current, _)) if current > incarnation => ControllerReply::Heard(Heard::Replaced),
+            // It has read further than we: we cannot be in office any more.
+            _ => ControllerReply::NotActive { hint: None },
+        }
+    }
+}
