@@ -8,8 +8,10 @@
 //! A record is a command; whether it counts is decided by applying it, by everybody alike. So a controller that was
 //! deposed without noticing can append what it likes (H-13).
 
+pub mod active;
 pub mod broker;
 pub mod command;
+mod follow;
 pub mod image;
 pub mod message;
 pub mod office;

@@ -1,19 +1,31 @@
 //! A broker's link to the controllers: registers it, keeps it alive, and tells it what was decided.
 
+mod delivery;
+mod directory;
+mod duty;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use partition::ids::NodeId;
 use partition::partition::Partition;
 use partition::transport::Address;
-use partition::world::World;
-use tokio::sync::mpsc;
+use partition::world::{Tasks, World};
+use tokio::sync::{mpsc, oneshot};
 
 use super::command::{AlterInSync, Disk};
+use super::follow::follow;
+use super::message::{ControllerReply, ControllerRequest};
 use super::rejection::Rejection;
 use crate::metadata::{Incarnation, PartitionState};
+use delivery::Delivery;
+use directory::{Directory, Unanswered};
+use duty::{Desk, Duty, Progress};
 
 /// Events that wait for the replica runtime; beyond it the link stops reading, and goes on when there is room.
 pub const EVENTS_MAX: usize = 1024;
@@ -81,7 +93,9 @@ pub enum AlterError {
 /// A broker's link to the controllers. Cheap to clone; its tasks end with the node.
 #[derive(Clone, Debug)]
 pub struct BrokerLink {
-    _private: (),
+    tasks: Tasks,
+    directory: Arc<Directory>,
+    request_timeout: Duration,
 }
 
 impl BrokerLink {
@@ -92,13 +106,44 @@ impl BrokerLink {
         config: BrokerConfig,
         metadata: Arc<dyn Partition>,
     ) -> (Self, mpsc::Receiver<BrokerEvent>) {
-        let _ = (world, config, metadata);
-        todo!()
+        let directory = Arc::new(Directory::new(world, &config.controllers));
+        let progress = Arc::new(Progress::default());
+        let (events, receiver) = mpsc::channel(EVENTS_MAX);
+        let (orders, inbox) = mpsc::channel(1);
+        let request_timeout = config.request_timeout;
+        let desk = Desk {
+            delivery: Delivery::new(config.node),
+            directory: Arc::clone(&directory),
+            progress: Arc::clone(&progress),
+            events,
+        };
+        world.tasks.spawn(desk.run(follow(world, metadata), inbox));
+        let duty =
+            Duty { clock: world.clock.clone(), config, directory: Arc::clone(&directory), progress, orders };
+        world.tasks.spawn(duty.run());
+        (Self { tasks: world.tasks.clone(), directory, request_timeout }, receiver)
     }
 
     /// Proposes an in-sync set now. `Ok` when it counts; the new state comes as an event, perhaps a little later.
     pub fn alter_in_sync(&self, change: AlterInSync) -> BoxFuture<'static, Result<(), AlterError>> {
-        let _ = change;
-        todo!()
+        let (done, outcome) = oneshot::channel();
+        let (directory, timeout) = (Arc::clone(&self.directory), self.request_timeout);
+        self.tasks.spawn(async move {
+            let reply = directory.ask(&ControllerRequest::AlterInSync(change), timeout).await;
+            // A replica that has stopped does not hear it.
+            let _ = done.send(altered(reply));
+        });
+        let stopped = || Err(AlterError::Unknown("this node has stopped".to_owned()));
+        outcome.map(move |outcome| outcome.unwrap_or_else(|_| stopped())).boxed()
+    }
+}
+
+fn altered(reply: Result<ControllerReply, Unanswered>) -> Result<(), AlterError> {
+    match reply {
+        Ok(ControllerReply::Altered) => Ok(()),
+        Ok(ControllerReply::Refused(rejection)) => Err(AlterError::Refused(rejection)),
+        Ok(other) => Err(AlterError::Unknown(format!("the controller answered {other:?}"))),
+        Err(Unanswered::NotTaken(why)) => Err(AlterError::NotProposed(why)),
+        Err(Unanswered::Unknown(why)) => Err(AlterError::Unknown(why)),
     }
 }

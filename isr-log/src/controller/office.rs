@@ -167,7 +167,7 @@ impl Office {
         match event {
             Event::Seat(seat) => {
                 self.seat = seat;
-                if seat != Seat::Leads && !matches!(self.duty, Duty::Standby { .. }) {
+                if seat != Seat::Leads || matches!(self.duty, Duty::Standby { .. }) {
                     self.leave(now, &mut effects);
                 }
             }
@@ -214,7 +214,9 @@ impl Office {
     fn failed(&mut self, now: Moment, items: Vec<Item>, error: &AppendError, effects: &mut Vec<Effect>) {
         let crowded = matches!(
             error,
-            AppendError::NotAppended(Refusal::Overloaded | Refusal::NoSpace | Refusal::NotEnoughReplicas { .. })
+            AppendError::NotAppended(
+                Refusal::Overloaded | Refusal::NoSpace | Refusal::NotEnoughReplicas { .. }
+            )
         );
         let was_active = self.active().is_some();
         if !(crowded && was_active) {
@@ -319,11 +321,12 @@ impl Office {
         };
         let waited = now.since(term.began) >= self.config.session;
         for spec in &self.config.partitions {
-            let alive = spec.replicas.iter().filter(|node| self.image.brokers().alive(**node).is_some()).count();
+            let alive =
+                spec.replicas.iter().filter(|node| self.image.brokers().alive(**node).is_some()).count();
             let needed = if waited { spec.min_isr } else { spec.replicas.len() };
             let is_this = |item: &Item| item.command == Command::CreatePartition(spec.clone());
-            let under_way =
-                self.waiting.iter().any(is_this) || self.flight.as_ref().is_some_and(|f| f.items().any(is_this));
+            let under_way = self.waiting.iter().any(is_this)
+                || self.flight.as_ref().is_some_and(|f| f.items().any(is_this));
             if alive >= needed && self.image.partition(&spec.id).is_none() && !under_way {
                 self.waiting.push_back(Item { command: Command::CreatePartition(spec.clone()), asker: None });
             }
@@ -352,7 +355,8 @@ impl Office {
         self.flight = Some(Flight::new(items));
     }
 
-    /// Is not active any more, nor claiming. What was not appended yet never will be; what is in flight is still followed.
+    /// Is not active any more, nor claiming, and does not claim earlier than that. What was not appended yet never will be;
+    /// what is in flight is still followed.
     fn leave(&mut self, not_before: Moment, effects: &mut Vec<Effect>) {
         if let Duty::Active(term) = &self.duty {
             tracing::info!(node = %self.config.node, epoch = %term.epoch, "controller leaves office");
@@ -380,10 +384,10 @@ impl Office {
     }
 
     fn not_active(&self) -> ControllerReply {
-        let in_office = self.image.controller().filter(|node| *node != self.config.node);
         let hint = match self.seat {
-            Seat::Elsewhere(Some(leader)) => Some(leader),
-            Seat::Elsewhere(None) | Seat::Leads => in_office,
+            // It will be in office soon.
+            Seat::Leads => Some(self.config.node),
+            Seat::Elsewhere(leader) => leader,
         };
         ControllerReply::NotActive { hint }
     }
@@ -391,7 +395,9 @@ impl Office {
     fn heard(&self, node: NodeId, incarnation: Incarnation) -> ControllerReply {
         let broker = self.image.brokers().get(node);
         match broker.map(|broker| (broker.incarnation, broker.standing)) {
-            Some((current, Standing::Alive)) if current == incarnation => ControllerReply::Heard(Heard::Alive),
+            Some((current, Standing::Alive)) if current == incarnation => {
+                ControllerReply::Heard(Heard::Alive)
+            }
             Some((current, Standing::Fenced { since })) if current == incarnation => {
                 ControllerReply::Heard(Heard::Fenced { until_applied: since.next() })
             }

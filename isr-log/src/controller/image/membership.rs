@@ -53,8 +53,7 @@ pub(super) fn after(in_sync: &InSync, node: NodeId, change: Change) -> InSync {
 /// A leader that is in sync and alive stays. Else the first in assignment order that is both is elected, in a new epoch
 /// (C9: from the in-sync set only). That nobody can lead is a new epoch too: the old leader's has ended.
 pub(super) fn settle(state: &PartitionState, in_sync: InSync, brokers: &Brokers) -> Option<PartitionState> {
-    let may_lead =
-        |node: &NodeId| in_sync.get(node).is_some_and(|life| brokers.is_alive_as(*node, *life));
+    let may_lead = |node: &NodeId| in_sync.get(node).is_some_and(|life| brokers.is_alive_as(*node, *life));
     let stays = state.leader.filter(may_lead);
     let leader = stays.or_else(|| state.spec.replicas.iter().copied().find(may_lead));
     if leader == state.leader && in_sync == state.in_sync {

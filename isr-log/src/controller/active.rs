@@ -1,0 +1,242 @@
+//! A controller at work: follows the metadata partition, watches who leads it, appends, and answers brokers.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::{self, BoxFuture};
+use partition::error::{AppendError, Doubt};
+use partition::ids::{NodeId, Offset};
+use partition::partition::{Acks, Append, Appended, Partition, Role};
+use partition::record::BatchBuilder;
+use partition::transport::{Answer, Reply, Request, Service, codec};
+use partition::world::World;
+use tokio::sync::{mpsc, oneshot};
+
+use super::command::Record;
+use super::follow::{Followed, follow};
+use super::image;
+use super::message::{ControllerReply, ControllerRequest};
+use super::office::{Asker, Effect, Event, Office, OfficeConfig, Seat};
+use super::rejection::Rejection;
+use crate::metadata::PartitionSpec;
+
+/// Requests that wait for the controller's task, beside those that wait for a commit.
+const REQUESTS_MAX: usize = 1024;
+/// How often to ask the local replica whether it leads: adds half of it to a takeover, which takes an election anyway.
+const SEAT_INTERVAL: Duration = Duration::from_millis(25);
+/// How long to wait for a commit before the outcome is called unknown: longer than an election of the metadata
+/// partition's leader, shorter than a session.
+const APPEND_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How a controller is run.
+#[derive(Clone, Debug)]
+pub struct ControllerConfig {
+    /// This controller.
+    pub node: NodeId,
+    /// The partitions to create, once.
+    pub partitions: Vec<PartitionSpec>,
+    /// How long a broker may be silent before it is fenced.
+    pub session: Duration,
+}
+
+impl ControllerConfig {
+    /// Kafka waits 9 s (`broker.session.timeout.ms`), for clusters across zones and long collector pauses. We have no
+    /// collector; 3 s still outlasts a stalled disk, and a dead leader costs a third of the time.
+    pub const SESSION: Duration = Duration::from_secs(3);
+
+    /// A controller with the default session.
+    #[must_use]
+    pub fn new(node: NodeId, partitions: Vec<PartitionSpec>) -> Self {
+        Self { node, partitions, session: Self::SESSION }
+    }
+}
+
+/// A controller, as the service that brokers ask. Cheap to clone; it ends with the node's tasks, or with its last clone.
+#[derive(Clone)]
+pub struct Controller {
+    node: NodeId,
+    requests: mpsc::Sender<Asked>,
+}
+
+struct Asked {
+    request: ControllerRequest,
+    answer: oneshot::Sender<ControllerReply>,
+}
+
+impl Controller {
+    /// Starts a controller over `metadata`: the *local* replica's handle of the metadata partition, so that whoever leads that
+    /// partition is in office. The partition must be `Synced` and never trimmed by age or size (H-15).
+    ///
+    /// # Errors
+    /// [`Rejection::Impossible`] for a partition that cannot be.
+    pub fn start(
+        world: &World,
+        config: ControllerConfig,
+        metadata: Arc<dyn Partition>,
+    ) -> Result<Self, Rejection> {
+        config.partitions.iter().try_for_each(image::verify)?;
+        let ControllerConfig { node, partitions, session } = config;
+        let (requests, inbox) = mpsc::channel(REQUESTS_MAX);
+        let clerk = Clerk {
+            world: world.clone(),
+            office: Office::new(OfficeConfig { node, partitions, session }),
+            append: None,
+            askers: BTreeMap::new(),
+            asked: 0,
+            metadata,
+        };
+        world.tasks.spawn(clerk.run(inbox));
+        Ok(Self { node, requests })
+    }
+}
+
+impl fmt::Debug for Controller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Controller({})", self.node)
+    }
+}
+
+impl Service for Controller {
+    fn call(&self, request: Request) -> BoxFuture<'static, Answer> {
+        let request = match codec::decode(&request.message) {
+            Ok(request) => request,
+            Err(error) => {
+                tracing::warn!(%error, "a broker that cannot be understood");
+                return future::ready(Answer::Close).boxed();
+            }
+        };
+        let (answer, reply) = oneshot::channel();
+        let sent = self.requests.try_send(Asked { request, answer });
+        async move {
+            let reply = match sent {
+                Err(mpsc::error::TrySendError::Full(_)) => ControllerReply::Busy,
+                Err(mpsc::error::TrySendError::Closed(_)) => ControllerReply::NotActive { hint: None },
+                // Whoever takes a request and drops it may have carried it out (H-14).
+                Ok(()) => reply.await.unwrap_or(ControllerReply::Unknown),
+            };
+            Answer::Reply(Reply { message: codec::encode(&reply), body: Bytes::new() })
+        }
+        .boxed()
+    }
+}
+
+/// The controller's task: turns what happens into events, and effects into deeds.
+struct Clerk {
+    world: World,
+    office: Office,
+    metadata: Arc<dyn Partition>,
+    append: Option<BoxFuture<'static, Result<Offset, AppendError>>>,
+    askers: BTreeMap<Asker, oneshot::Sender<ControllerReply>>,
+    asked: u64,
+}
+
+impl Clerk {
+    async fn run(mut self, mut inbox: mpsc::Receiver<Asked>) {
+        let mut records = follow(&self.world, Arc::clone(&self.metadata));
+        let mut seats = watch_seat(&self.world, Arc::clone(&self.metadata));
+        loop {
+            let look_at = self.office.look_at();
+            let clock = self.world.clock.clone();
+            let event = tokio::select! {
+                biased;
+                followed = records.recv() => match followed {
+                    Some(Followed::Records(records)) => Event::Read(records),
+                    Some(Followed::Failed(error)) => {
+                        tracing::error!(%error, "this controller stops");
+                        return;
+                    }
+                    None => return,
+                },
+                // Before the clock: heartbeats that wait are heard before anybody is found silent.
+                asked = inbox.recv() => match asked {
+                    Some(asked) => self.admit(asked),
+                    None => return,
+                },
+                appended = poll(&mut self.append) => {
+                    self.append = None;
+                    Event::Appended(appended)
+                }
+                seat = seats.recv() => match seat {
+                    Some(seat) => Event::Seat(seat),
+                    None => return,
+                },
+                () = async move {
+                    match look_at {
+                        Some(moment) => clock.sleep_until(moment).await,
+                        None => pending().await,
+                    }
+                } => Event::Look,
+            };
+            for effect in self.office.step(self.world.clock.now(), event) {
+                self.carry_out(effect);
+            }
+        }
+    }
+
+    fn admit(&mut self, asked: Asked) -> Event {
+        let asker = Asker(self.asked);
+        self.asked += 1;
+        self.askers.insert(asker, asked.answer);
+        Event::Asked(asker, asked.request)
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Append(records) => self.append = Some(self.submit(&records)),
+            Effect::Answer(asker, reply) => {
+                let answer = self.askers.remove(&asker).expect("each is answered once");
+                // One who has gone away does not hear it.
+                let _ = answer.send(reply);
+            }
+        }
+    }
+
+    fn submit(&self, records: &[Record]) -> BoxFuture<'static, Result<Offset, AppendError>> {
+        let values: Vec<Bytes> = records.iter().map(Record::encode).collect();
+        let batch = BatchBuilder::of_values(self.world.clock.wall_ms(), &values);
+        let append = Append { batch, acks: Acks::Committed, timeout: APPEND_TIMEOUT };
+        let appended = self.metadata.append(append);
+        appended
+            .map(|outcome| match outcome? {
+                Appended::Placed(placement) => Ok(placement.base),
+                Appended::Unplaced => Err(Doubt::Timeout.into()),
+            })
+            .boxed()
+    }
+}
+
+async fn poll(
+    append: &mut Option<BoxFuture<'static, Result<Offset, AppendError>>>,
+) -> Result<Offset, AppendError> {
+    match append {
+        Some(append) => append.await,
+        None => pending().await,
+    }
+}
+
+/// Asks the replica again and again whether it leads, and tells when that has changed.
+fn watch_seat(world: &World, metadata: Arc<dyn Partition>) -> mpsc::Receiver<Seat> {
+    let (out, seats) = mpsc::channel(1);
+    let clock = world.clock.clone();
+    world.tasks.spawn(async move {
+        let mut known = Seat::Elsewhere(None);
+        loop {
+            let seat = match metadata.status().await {
+                Ok(status) if status.role == Role::Leader => Seat::Leads,
+                Ok(status) => Seat::Elsewhere(status.leader.filter(|leader| *leader != status.node)),
+                Err(_) => Seat::Elsewhere(None),
+            };
+            if seat != known && out.send(seat).await.is_err() || out.is_closed() {
+                return;
+            }
+            known = seat;
+            clock.sleep(SEAT_INTERVAL).await;
+        }
+    });
+    seats
+}

@@ -1,0 +1,114 @@
+//! What the replica runtime is told of the metadata records, and when. Pure.
+
+use std::sync::Arc;
+
+use partition::ids::{NodeId, Offset};
+
+use super::BrokerEvent;
+use crate::controller::command::Record;
+use crate::controller::image::{Image, Standing};
+use crate::metadata::{Incarnation, PartitionState};
+
+/// Applies records, and picks out what concerns one broker in its present life.
+#[derive(Debug)]
+pub(super) struct Delivery {
+    node: NodeId,
+    image: Image,
+    life: Life,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    /// Not registered: nothing is told.
+    Unborn,
+    /// Registered, but that record has not been applied here: nothing is told yet (H-01).
+    Awaited(Incarnation),
+    /// Told of.
+    Begun(Incarnation),
+    /// Another life has taken its place.
+    Over,
+}
+
+impl Delivery {
+    pub(super) fn new(node: NodeId) -> Self {
+        Self { node, image: Image::default(), life: Life::Unborn }
+    }
+
+    pub(super) fn image(&self) -> &Image {
+        &self.image
+    }
+
+    /// Whether another life has taken the place of this one.
+    pub(super) fn is_over(&self) -> bool {
+        self.life == Life::Over
+    }
+
+    /// Whether this life is registered here, and fenced.
+    pub(super) fn is_fenced(&self) -> bool {
+        let broker = self.image.brokers().get(self.node);
+        matches!(self.life, Life::Begun(_)) && broker.is_some_and(|broker| broker.standing != Standing::Alive)
+    }
+
+    /// A controller has registered this broker, under this name.
+    pub(super) fn registered(&mut self, incarnation: Incarnation) -> Vec<BrokerEvent> {
+        assert_eq!(self.life, Life::Unborn, "a life begins once");
+        self.life = Life::Awaited(incarnation);
+        let mut events = Vec::new();
+        self.begin(&mut events);
+        events
+    }
+
+    /// A controller says that another life is registered.
+    pub(super) fn replaced(&mut self) -> Vec<BrokerEvent> {
+        let first = self.life != Life::Over;
+        self.life = Life::Over;
+        if first { vec![BrokerEvent::Replaced] } else { Vec::new() }
+    }
+
+    /// Records were read.
+    pub(super) fn read(&mut self, records: &[(Offset, Record)]) -> Vec<BrokerEvent> {
+        let mut events = Vec::new();
+        for (at, record) in records {
+            // A record that does not count changes nothing, here as everywhere.
+            let changed =
+                self.image.apply(*at, record).map_or_else(|_| Vec::new(), |applied| applied.partitions);
+            match self.life {
+                Life::Unborn | Life::Over => {}
+                Life::Awaited(_) => self.begin(&mut events),
+                Life::Begun(life) if self.registered_life() != Some(life) => events.extend(self.replaced()),
+                Life::Begun(_) => {
+                    let states = changed.iter().filter_map(|id| self.image.partition(id));
+                    events.extend(
+                        states.filter(|state| self.concerns(state)).cloned().map(BrokerEvent::Partition),
+                    );
+                }
+            }
+        }
+        events
+    }
+
+    /// Begins to tell, once the registration has been applied: first of all partitions as they are now.
+    fn begin(&mut self, events: &mut Vec<BrokerEvent>) {
+        let Life::Awaited(life) = self.life else {
+            return;
+        };
+        match self.registered_life() {
+            Some(current) if current == life => {
+                self.life = Life::Begun(life);
+                events.push(BrokerEvent::Registered(life));
+                let states = self.image.partitions().filter(|state| self.concerns(state));
+                events.extend(states.cloned().map(BrokerEvent::Partition));
+            }
+            Some(current) if current > life => events.extend(self.replaced()),
+            Some(_) | None => {}
+        }
+    }
+
+    fn registered_life(&self) -> Option<Incarnation> {
+        Some(self.image.brokers().get(self.node)?.incarnation)
+    }
+
+    fn concerns(&self, state: &Arc<PartitionState>) -> bool {
+        state.spec.replicas.contains(&self.node)
+    }
+}

@@ -1,0 +1,143 @@
+//! The link's two tasks: one keeps the broker registered and heard of, the other reads and tells.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use partition::clock::Clock;
+use partition::ids::Offset;
+use tokio::sync::{Notify, mpsc};
+
+use super::delivery::Delivery;
+use super::directory::Directory;
+use super::{BrokerConfig, BrokerEvent};
+use crate::controller::command::Registration;
+use crate::controller::follow::Followed;
+use crate::controller::message::{ControllerReply, ControllerRequest, Heard};
+use crate::controller::rejection::Rejection;
+use crate::metadata::Incarnation;
+
+/// What the reading task has seen that concerns the other one.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    applied_to: AtomicU64,
+    /// The broker is fenced, and has read so: time for a heartbeat that says it has.
+    fenced: Notify,
+}
+
+/// What the controllers told the broker itself.
+#[derive(Debug)]
+pub(super) enum Order {
+    Registered(Incarnation),
+    Replaced,
+}
+
+/// Registers the broker, and then shows that it is alive.
+#[derive(Debug)]
+pub(super) struct Duty {
+    pub(super) clock: Clock,
+    pub(super) config: BrokerConfig,
+    pub(super) directory: Arc<Directory>,
+    pub(super) progress: Arc<Progress>,
+    pub(super) orders: mpsc::Sender<Order>,
+}
+
+impl Duty {
+    pub(super) async fn run(self) {
+        let Some(incarnation) = self.register().await else {
+            return;
+        };
+        if self.orders.send(Order::Registered(incarnation)).await.is_err() {
+            return;
+        }
+        while !self.orders.is_closed() {
+            let heartbeat = ControllerRequest::Heartbeat {
+                node: self.config.node,
+                incarnation,
+                applied_to: Offset(self.progress.applied_to.load(Ordering::Relaxed)),
+            };
+            match self.directory.ask(&heartbeat, self.config.request_timeout).await {
+                Ok(ControllerReply::Heard(Heard::Replaced)) => {
+                    // When nobody takes the order, the log has told it already.
+                    let _ = self.orders.send(Order::Replaced).await;
+                    return;
+                }
+                Ok(_) => {}
+                Err(error) => tracing::debug!(node = %self.config.node, ?error, "a heartbeat was not heard"),
+            }
+            tokio::select! {
+                biased;
+                () = self.progress.fenced.notified() => {}
+                () = self.clock.sleep(self.config.heartbeat) => {}
+            }
+        }
+    }
+
+    /// Registers, as long as anybody listens. When an answer was lost, the life that it would have named is replaced by
+    /// the next.
+    async fn register(&self) -> Option<Incarnation> {
+        let mut replaces = self.config.disk.life();
+        while !self.orders.is_closed() {
+            let registration = Registration { node: self.config.node, replaces, disk: self.config.disk };
+            let request = ControllerRequest::Register(registration);
+            match self.directory.ask(&request, self.config.request_timeout).await {
+                Ok(ControllerReply::Registered(incarnation)) => return Some(incarnation),
+                Ok(ControllerReply::Refused(Rejection::Superseded { current })) => replaces = current,
+                other => {
+                    tracing::info!(node = %self.config.node, ?other, "not registered yet");
+                    self.clock.sleep(self.config.heartbeat).await;
+                }
+            }
+        }
+        None
+    }
+}
+
+/// Reads the records, and tells the replica runtime what concerns it.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) delivery: Delivery,
+    pub(super) directory: Arc<Directory>,
+    pub(super) progress: Arc<Progress>,
+    pub(super) events: mpsc::Sender<BrokerEvent>,
+}
+
+impl Desk {
+    /// Ends when this life is over, or nobody listens any more; the other task ends with it.
+    pub(super) async fn run(
+        mut self,
+        mut records: mpsc::Receiver<Followed>,
+        mut orders: mpsc::Receiver<Order>,
+    ) {
+        while !self.delivery.is_over() {
+            let epoch = self.delivery.image().epoch();
+            let events = tokio::select! {
+                biased;
+                () = self.events.closed() => return,
+                Some(order) = orders.recv() => match order {
+                    Order::Registered(incarnation) => self.delivery.registered(incarnation),
+                    Order::Replaced => self.delivery.replaced(),
+                },
+                followed = records.recv() => match followed {
+                    Some(Followed::Records(records)) => self.delivery.read(&records),
+                    Some(Followed::Failed(error)) => {
+                        let _ = self.events.send(BrokerEvent::Failed(error)).await;
+                        return;
+                    }
+                    None => return,
+                },
+            };
+            let claimed =
+                self.delivery.image().controller().filter(|_| self.delivery.image().epoch() != epoch);
+            claimed.into_iter().for_each(|controller| self.directory.believe(controller));
+            self.progress.applied_to.store(self.delivery.image().applied_to().0, Ordering::Relaxed);
+            for event in events {
+                if self.events.send(event).await.is_err() {
+                    return;
+                }
+            }
+            if self.delivery.is_fenced() {
+                self.progress.fenced.notify_one();
+            }
+        }
+    }
+}
