@@ -1,13 +1,24 @@
 //! What a node keeps beside its logs: a two-slot synced file for what must not be lost, checkpoints for what may.
 
-use std::fmt;
-use std::path::Path;
+mod checkpoints;
+mod sled_checkpoints;
+mod slots;
 
-use bytes::Bytes;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::ids::ByteSize;
+use crate::transport::codec;
 use crate::world::World;
+
+pub use checkpoints::{Checkpoints, MemoryCheckpoints};
+pub use sled_checkpoints::SledCheckpoints;
+pub(crate) use slots::TwoSlots;
 
 /// A small value that must survive: votes, epochs, incarnation, truncation generation.
 ///
@@ -17,6 +28,9 @@ use crate::world::World;
 /// A store overwrites the older slot in place and syncs; a load takes the newer sound one (design: about 60 us
 /// against 300 for write, sync, rename, sync).
 pub struct TwoSlotFile<T> {
+    world: World,
+    slots: Arc<Mutex<TwoSlots>>,
+    path: PathBuf,
     value: Option<T>,
 }
 
@@ -30,14 +44,31 @@ pub struct MetaError {
     pub what: String,
 }
 
+impl MetaError {
+    fn new(path: &Path, what: impl fmt::Display) -> Self {
+        Self { path: path.display().to_string(), what: what.to_string() }
+    }
+}
+
+/// Slots lie a page apart, so that no sector, and no page, belongs to both.
+const SLOT_SPACING: ByteSize = ByteSize::kib(4);
+
 impl<T: Serialize + DeserializeOwned + Clone + Send + 'static> TwoSlotFile<T> {
     /// Opens the file, or makes it.
     ///
     /// # Errors
     /// [`MetaError`] when the disk fails, or neither slot of an existing file is sound.
     pub async fn open(world: &World, path: &Path) -> Result<Self, MetaError> {
-        let _ = (world, path);
-        todo!()
+        let disk = Arc::clone(&world.disk);
+        let place = path.to_owned();
+        let load = move || TwoSlots::open(&*disk, &place, SLOT_SPACING);
+        let loaded = if world.disk.is_instant() { load() } else { world.tasks.blocking(load).await };
+        let (slots, bytes) = loaded.map_err(|error| MetaError::new(path, error))?;
+        let decoded = bytes.map(|bytes| codec::decode(&bytes)).transpose();
+        let value = decoded.map_err(|error| {
+            MetaError::new(path, format!("{error}; was it written by another version of this program?"))
+        })?;
+        Ok(Self { world: world.clone(), slots: Arc::new(Mutex::new(slots)), path: path.to_owned(), value })
     }
 
     /// The value last stored; `None` in a new file.
@@ -51,23 +82,20 @@ impl<T: Serialize + DeserializeOwned + Clone + Send + 'static> TwoSlotFile<T> {
     /// # Errors
     /// [`MetaError`]; after one, the file must not be used again.
     pub async fn store(&mut self, value: T) -> Result<(), MetaError> {
-        let _ = value;
-        todo!()
+        let bytes = codec::encode(&value);
+        let slots = Arc::clone(&self.slots);
+        let store = move || -> io::Result<()> { slots.lock().expect("no holder panics").store(&bytes) };
+        self.world.writers.run(store).await.map_err(|error| MetaError::new(&self.path, error))?;
+        self.value = Some(value);
+        Ok(())
     }
 }
 
 impl<T> fmt::Debug for TwoSlotFile<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TwoSlotFile")
+        write!(f, "TwoSlotFile({})", self.path.display())
     }
 }
 
-/// Keeps what may be stale or gone: recovery points, high watermarks, newer producer snapshots.
-/// Whoever stores there stores the truncation generation with it, and discards another generation's (H-04).
-pub trait Checkpoints: Send + Sync + fmt::Debug + 'static {
-    /// The value last put, or an older one, or none.
-    fn get(&self, key: &str) -> Option<Bytes>;
-
-    /// Puts a value; it reaches the disk some time, or never.
-    fn put(&self, key: &str, value: Bytes);
-}
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,7 @@
-//! The only door to files.
+//! The only door to files: the trait, a real one, and one in memory that forgets what was not synced.
+
+mod real;
+mod simulated;
 
 use std::fmt;
 use std::io;
@@ -6,6 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::ids::ByteSize;
+
+pub use real::RealDisk;
+pub use simulated::SimulatedDisk;
 
 /// A file system, as far as a log needs one. Calls block: they are made by writers and by blocking tasks.
 pub trait Disk: Send + Sync + fmt::Debug + 'static {
@@ -21,7 +27,7 @@ pub trait Disk: Send + Sync + fmt::Debug + 'static {
     /// As the operating system reports them.
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
 
-    /// Makes a directory, with those above it.
+    /// Makes a directory, with those above it, durably. One that is there already is fine.
     ///
     /// # Errors
     /// As the operating system reports them.

@@ -39,7 +39,11 @@ impl EpochHistory {
             if epoch == last.epoch {
                 return;
             }
-            assert!(base > last.start, "epoch {epoch} starts at {base}, not after {}", last.start);
+            assert!(base >= last.start, "epoch {epoch} starts at {base}, before {}", last.start);
+            if base == last.start {
+                // All of the older epoch was trimmed away: it has no record left.
+                self.starts.pop();
+            }
         }
         self.starts.push(EpochStart { epoch, start: base });
     }
@@ -117,6 +121,14 @@ mod tests {
         assert_eq!(history.latest(), Some(Epoch(4)));
         history.truncate(Offset(0));
         assert_eq!(history.latest(), None);
+    }
+
+    #[test]
+    fn an_epoch_that_was_trimmed_away_gives_its_place_to_the_next() {
+        let mut history = history();
+        history.trim(Offset(12));
+        history.assign(Epoch(8), Offset(12));
+        assert_eq!(history.entries(), [EpochStart { epoch: Epoch(8), start: Offset(12) }]);
     }
 
     #[test]

@@ -1,12 +1,35 @@
 //! The log's back: a small fixed pool of writers, each owning some logs; simulated writers are tasks that take virtual time.
+//!
+//! A writer takes what is queued, writes it, syncs each file once, and then reports: the more waits, the less a sync
+//! costs each. Nothing is held back to make a group larger, so a lone append waits for nobody.
 
+mod group;
+mod pace;
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+
+use futures_util::FutureExt;
+use tokio::sync::{mpsc as tasks_mpsc, oneshot};
+
+use super::back::{AppendJob, Back, Order};
 use crate::clock::Clock;
+use crate::ids::ByteSize;
 use crate::world::Tasks;
 
+use group::Hand;
+pub(crate) use pace::Pace;
+
 /// A pool of writers. Each log is given to one of them when it is opened, and stays with it.
-#[derive(Clone, Debug)]
-pub struct Writers {
-    _private: (),
+#[derive(Clone)]
+pub struct Writers(Arc<Pool>);
+
+struct Pool {
+    queues: Vec<Queue>,
+    logs: AtomicU64,
+    totals: Arc<Totals>,
 }
 
 /// How long a simulated writer takes.
@@ -27,30 +50,200 @@ pub struct WriterTotals {
     pub bytes: u64,
 }
 
+/// What the totals are counted in.
+#[derive(Debug, Default)]
+pub(crate) struct Totals {
+    syncs: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Totals {
+    pub(crate) fn synced(&self) {
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn wrote(&self, bytes: ByteSize) {
+        self.bytes.fetch_add(bytes.0, Ordering::Relaxed);
+    }
+}
+
+/// A log, among those of one pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct LogKey(u64);
+
+/// What is asked of a writer.
+enum Job {
+    /// A log is opened: this writer owns its back from now on.
+    Adopt(LogKey, Box<Back>),
+    Append(LogKey, AppendJob),
+    Order(LogKey, Box<Order>),
+    /// Nobody holds the log's front any more.
+    Forget(LogKey),
+    Run(Box<dyn FnOnce() + Send>),
+}
+
+impl Job {
+    /// What it adds to a group.
+    fn size(&self) -> u64 {
+        match self {
+            Self::Append(_, append) => append.bytes.len() as u64,
+            _ => 0,
+        }
+    }
+}
+
+/// A group ends when it holds so much: what came first should not wait for megabytes that came later.
+const GROUP_BYTES_MAX: ByteSize = ByteSize::mib(1);
+
+#[derive(Clone)]
+enum Queue {
+    Thread(mpsc::Sender<Job>),
+    Task(tasks_mpsc::UnboundedSender<Job>),
+}
+
+impl Queue {
+    /// Whether the writer is still there.
+    fn send(&self, job: Job) -> bool {
+        match self {
+            Self::Thread(queue) => queue.send(job).is_ok(),
+            Self::Task(queue) => queue.send(job).is_ok(),
+        }
+    }
+}
+
 impl Writers {
     /// So many threads.
+    ///
+    /// # Panics
+    /// When the operating system gives no thread.
     #[must_use]
-    pub fn threads(count: std::num::NonZeroUsize) -> Self {
-        let _ = count;
-        todo!()
+    pub fn threads(count: NonZeroUsize) -> Self {
+        let totals = Arc::new(Totals::default());
+        let sweeper = pace::start_sweeper();
+        let start = |number| {
+            let (queue, jobs) = mpsc::channel();
+            let hand = Hand::new(Pace::real(sweeper.clone()), Arc::clone(&totals));
+            let thread = std::thread::Builder::new().name(format!("log-writer-{number}"));
+            thread.spawn(move || write_on_a_thread(&jobs, hand)).expect("a thread can be started");
+            Queue::Thread(queue)
+        };
+        Self::new((0..count.get()).map(start).collect(), totals)
     }
 
     /// One simulated writer.
     #[must_use]
     pub fn simulated(clock: &Clock, tasks: &Tasks, delays: WriterDelays) -> Self {
-        let _ = (clock, tasks, delays);
-        todo!()
+        let totals = Arc::new(Totals::default());
+        let (queue, jobs) = tasks_mpsc::unbounded_channel();
+        let hand = Hand::new(Pace::simulated(clock.clone(), delays), Arc::clone(&totals));
+        tasks.spawn(write_in_a_task(jobs, hand));
+        Self::new(vec![Queue::Task(queue)], totals)
+    }
+
+    fn new(queues: Vec<Queue>, totals: Arc<Totals>) -> Self {
+        Self(Arc::new(Pool { queues, logs: AtomicU64::new(0), totals }))
     }
 
     /// What they have done.
     #[must_use]
     pub fn totals(&self) -> WriterTotals {
-        todo!()
+        let totals = &self.0.totals;
+        WriterTotals {
+            syncs: totals.syncs.load(Ordering::Relaxed),
+            bytes: totals.bytes.load(Ordering::Relaxed),
+        }
     }
 
-    /// Runs `work` on a writer, after what was queued before it: for small synced files.
-    pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
-        let _ = work;
-        todo!()
+    /// Runs `work` on the first writer, after what was queued there before it: for small synced files.
+    /// It is queued when this is called. When the writer is gone, as after a simulated crash, the future never ends.
+    pub fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = T> + Send + 'static {
+        let (reply, done) = oneshot::channel();
+        let job = Job::Run(Box::new(move || drop(reply.send(work()))));
+        self.0.queues[0].send(job);
+        async move {
+            match done.await {
+                Ok(value) => value,
+                Err(_) => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Gives a log to one of them.
+    pub(crate) fn adopt(&self, back: Back) -> WriterOfLog {
+        let number = self.0.logs.fetch_add(1, Ordering::Relaxed);
+        let count = self.0.queues.len() as u64;
+        let at = usize::try_from(number % count).expect("less than the number of queues");
+        let writer = WriterOfLog { queue: self.0.queues[at].clone(), key: LogKey(number) };
+        writer.queue.send(Job::Adopt(writer.key, Box::new(back)));
+        writer
+    }
+}
+
+/// The writer that owns one log.
+pub(crate) struct WriterOfLog {
+    queue: Queue,
+    key: LogKey,
+}
+
+impl WriterOfLog {
+    /// Queues a batch; false when the writer is gone.
+    pub(crate) fn append(&self, append: AppendJob) -> bool {
+        self.queue.send(Job::Append(self.key, append))
+    }
+
+    /// Queues an order; false when the writer is gone.
+    pub(crate) fn order(&self, order: Order) -> bool {
+        self.queue.send(Job::Order(self.key, Box::new(order)))
+    }
+}
+
+impl Drop for WriterOfLog {
+    fn drop(&mut self) {
+        self.queue.send(Job::Forget(self.key));
+    }
+}
+
+fn write_on_a_thread(jobs: &mpsc::Receiver<Job>, mut hand: Hand) {
+    let mut group = Vec::new();
+    while let Ok(first) = jobs.recv() {
+        let mut size = first.size();
+        group.push(first);
+        while size < GROUP_BYTES_MAX.0
+            && let Ok(next) = jobs.try_recv()
+        {
+            size += next.size();
+            group.push(next);
+        }
+        hand.work_off(&mut group).now_or_never().expect("a real writer waits for nothing but the disk");
+    }
+}
+
+async fn write_in_a_task(mut jobs: tasks_mpsc::UnboundedReceiver<Job>, mut hand: Hand) {
+    let mut group = Vec::new();
+    while let Some(first) = jobs.recv().await {
+        let mut size = first.size();
+        group.push(first);
+        while size < GROUP_BYTES_MAX.0
+            && let Ok(next) = jobs.try_recv()
+        {
+            size += next.size();
+            group.push(next);
+        }
+        hand.work_off(&mut group).await;
+    }
+}
+
+impl fmt::Debug for Writers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Writers({}, {:?})", self.0.queues.len(), self.totals())
+    }
+}
+
+impl fmt::Debug for WriterOfLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WriterOfLog({:?})", self.key)
     }
 }

@@ -1,0 +1,105 @@
+//! Small files and checkpoints beside the segments: each can be made again from them, or only saves work.
+
+use std::fmt::Write as _;
+use std::io;
+use std::path::Path;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::disk::{Disk, OpenMode};
+use super::epochs::EpochHistory;
+use crate::ids::{ByteSize, Generation, Offset};
+use crate::transport::codec;
+
+/// Kafka's name for the epochs of a log. Rebuilt from the batches at each opening; written for other tools.
+const EPOCHS_FILE: &str = "leader-epoch-checkpoint";
+/// Written when a log is closed in order.
+const CLEAN_FILE: &str = "clean-shutdown";
+
+/// Writes the epochs in Kafka's text format: a version, how many, and a line `epoch offset` for each. Not synced.
+pub(crate) fn write_epochs(disk: &dyn Disk, dir: &Path, epochs: &EpochHistory) -> io::Result<()> {
+    let mut text = format!("0\n{}\n", epochs.entries().len());
+    for entry in epochs.entries() {
+        writeln!(text, "{} {}", entry.epoch, entry.start).expect("a string takes all");
+    }
+    replace(disk, dir, EPOCHS_FILE, text.as_bytes())
+}
+
+fn replace(disk: &dyn Disk, dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let unfinished = dir.join(format!("{name}.tmp"));
+    let file = disk.open(&unfinished, OpenMode::OrNew)?;
+    file.set_length(ByteSize::ZERO)?;
+    file.write_at(bytes, ByteSize::ZERO)?;
+    disk.rename(&unfinished, &dir.join(name))
+}
+
+/// Says that a log was closed in order: in which run, and where it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CleanShutdown {
+    /// The run that ended: a marker of an older one proves nothing (H-03).
+    pub(crate) run: u64,
+    /// The log end.
+    pub(crate) end: Offset,
+}
+
+impl CleanShutdown {
+    /// Leaves the marker, durably.
+    pub(crate) fn write(self, disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+        let file = disk.open(&dir.join(CLEAN_FILE), OpenMode::OrNew)?;
+        let text = format!("0\nrun {}\nend {}\n", self.run, self.end);
+        file.set_length(ByteSize::of(text.as_bytes()))?;
+        file.write_at(text.as_bytes(), ByteSize::ZERO)?;
+        file.sync()?;
+        disk.sync_dir(dir)
+    }
+
+    /// Takes the marker away, durably, and returns what it said.
+    pub(crate) fn take(disk: &dyn Disk, dir: &Path) -> io::Result<Option<Self>> {
+        let path = dir.join(CLEAN_FILE);
+        let file = match disk.open(&path, OpenMode::Existing) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened?,
+        };
+        let mut bytes = [0; 64];
+        let length = file.read_at(&mut bytes, ByteSize::ZERO)?;
+        disk.remove(&path)?;
+        disk.sync_dir(dir)?;
+        Ok(std::str::from_utf8(&bytes[..length]).ok().and_then(Self::parse))
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut lines = text.lines();
+        let version = lines.next()?;
+        let run = lines.next()?.strip_prefix("run ")?.parse().ok()?;
+        let end = lines.next()?.strip_prefix("end ")?.parse().ok()?;
+        (version == "0").then_some(Self { run, end })
+    }
+}
+
+/// All below it is synced, as of a generation: where a recovery may find a torn tail, and where it must not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RecoveryPoint {
+    /// Of another generation, it is discarded (H-04).
+    pub(crate) generation: Generation,
+    /// What is synced.
+    pub(crate) to: Offset,
+}
+
+impl RecoveryPoint {
+    /// Under which key the checkpoint of the log in `dir` lies.
+    pub(crate) fn key(dir: &Path) -> String {
+        format!("recovery-point {}", dir.display())
+    }
+
+    /// As a checkpoint's value.
+    pub(crate) fn encoded(self) -> Bytes {
+        codec::encode(&self)
+    }
+
+    /// The recovery point of this generation in a checkpoint's value; the log's start if it says none.
+    pub(crate) fn of_checkpoint(value: Option<&Bytes>, generation: Generation) -> Option<Offset> {
+        let point: Self = codec::decode(value?).ok()?;
+        (point.generation == generation).then_some(point.to)
+    }
+}

@@ -1,0 +1,287 @@
+//! Files in memory, kept twice: as a program sees them, and as a power cut would leave them.
+//!
+//! A write changes what is seen; only a sync carries it over. Names are no different: a file that was created, removed
+//! or renamed is so for good once its directory was synced. [`SimulatedDisk::crash`] forgets the rest.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::{Disk, DiskFile, OpenMode};
+use crate::ids::ByteSize;
+
+/// One node's disk. Clones share it, so that it outlives the node.
+#[derive(Clone, Debug, Default)]
+pub struct SimulatedDisk(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// Raised by each crash: what was opened before is closed.
+    boot: u64,
+    inodes: BTreeMap<Inode, Contents>,
+    next_inode: u64,
+    dirs: BTreeSet<PathBuf>,
+    names: BTreeMap<PathBuf, Inode>,
+    durable_names: BTreeMap<PathBuf, Inode>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Inode(u64);
+
+/// A file twice, and how to get from the durable one to the one that is seen.
+#[derive(Debug, Default)]
+struct Contents {
+    seen: Vec<u8>,
+    durable: Vec<u8>,
+    unsynced: Vec<Change>,
+}
+
+#[derive(Debug)]
+enum Change {
+    Write { bytes: Box<[u8]>, at: usize },
+    Length(usize),
+}
+
+impl Change {
+    fn apply(&self, file: &mut Vec<u8>) {
+        match self {
+            Self::Write { bytes, at } => {
+                let end = at + bytes.len();
+                if file.len() < end {
+                    file.resize(end, 0);
+                }
+                file[*at..end].copy_from_slice(bytes);
+            }
+            Self::Length(length) => file.resize(*length, 0),
+        }
+    }
+}
+
+impl Contents {
+    fn change(&mut self, change: Change) {
+        change.apply(&mut self.seen);
+        self.unsynced.push(change);
+    }
+}
+
+impl SimulatedDisk {
+    /// Cuts the power: what was not synced is gone, and what was open is closed.
+    pub fn crash(&self) {
+        let mut state = self.state();
+        state.boot += 1;
+        state.names = state.durable_names.clone();
+        let State { inodes, names, .. } = &mut *state;
+        let named: BTreeSet<_> = names.values().copied().collect();
+        inodes.retain(|inode, _| named.contains(inode));
+        for file in inodes.values_mut() {
+            if !file.unsynced.is_empty() {
+                file.seen.clone_from(&file.durable);
+                file.unsynced.clear();
+            }
+        }
+    }
+
+    /// Puts an empty disk in its place.
+    pub fn wipe(&self) {
+        let mut state = self.state();
+        *state = State { boot: state.boot + 1, ..State::default() };
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().expect("no holder panics")
+    }
+}
+
+impl State {
+    fn forget_unnamed(&mut self, inode: Inode) {
+        let named = |names: &BTreeMap<PathBuf, Inode>| names.values().any(|at| *at == inode);
+        if !named(&self.names) && !named(&self.durable_names) {
+            self.inodes.remove(&inode);
+        }
+    }
+
+    fn in_dir<'a>(names: &'a BTreeMap<PathBuf, Inode>, dir: &'a Path) -> impl Iterator<Item = &'a PathBuf> {
+        let all = names.range::<Path, _>((std::ops::Bound::Included(dir), std::ops::Bound::Unbounded));
+        all.map(|(path, _)| path)
+            .take_while(move |path| path.starts_with(dir))
+            .filter(move |path| path.parent() == Some(dir))
+    }
+}
+
+fn not_found(path: &Path) -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, format!("{}: no such file or directory", path.display()))
+}
+
+impl Disk for SimulatedDisk {
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
+        let mut state = self.state();
+        let inode = match (state.names.get(path).copied(), mode) {
+            (Some(inode), OpenMode::Existing | OpenMode::OrNew) => inode,
+            (Some(_), OpenMode::New) => return Err(io::ErrorKind::AlreadyExists.into()),
+            (None, OpenMode::Existing) => return Err(not_found(path)),
+            (None, OpenMode::New | OpenMode::OrNew) => {
+                let dir = path.parent().unwrap_or(Path::new(""));
+                if !state.dirs.contains(dir) {
+                    return Err(not_found(dir));
+                }
+                let inode = Inode(state.next_inode);
+                state.next_inode += 1;
+                state.inodes.insert(inode, Contents::default());
+                state.names.insert(path.to_owned(), inode);
+                inode
+            }
+        };
+        Ok(Arc::new(SimulatedFile { disk: self.clone(), boot: state.boot, inode }))
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        let state = self.state();
+        if !state.dirs.contains(dir) {
+            return Err(not_found(dir));
+        }
+        let names = State::in_dir(&state.names, dir).filter_map(|path| path.file_name()?.to_str());
+        Ok(names.map(str::to_owned).collect())
+    }
+
+    fn create_dir(&self, dir: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        state.dirs.extend(dir.ancestors().map(Path::to_owned));
+        Ok(())
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        let inode = state.names.remove(path).ok_or_else(|| not_found(path))?;
+        state.forget_unnamed(inode);
+        Ok(())
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        let inode = state.names.remove(from).ok_or_else(|| not_found(from))?;
+        if let Some(replaced) = state.names.insert(to.to_owned(), inode) {
+            state.forget_unnamed(replaced);
+        }
+        Ok(())
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        let before: Vec<_> = State::in_dir(&state.durable_names, dir).cloned().collect();
+        let now: Vec<_> = State::in_dir(&state.names, dir).cloned().collect();
+        let gone: Vec<_> = before.iter().filter_map(|path| state.durable_names.remove(path)).collect();
+        for path in now {
+            let inode = state.names[&path];
+            state.durable_names.insert(path, inode);
+        }
+        for inode in gone {
+            state.forget_unnamed(inode);
+        }
+        Ok(())
+    }
+
+    fn is_instant(&self) -> bool {
+        true
+    }
+}
+
+/// An open file. It lives until the next crash, or (unlike on Unix) until its last name is gone.
+#[derive(Debug)]
+struct SimulatedFile {
+    disk: SimulatedDisk,
+    boot: u64,
+    inode: Inode,
+}
+
+impl SimulatedFile {
+    fn with<T>(&self, work: impl FnOnce(&mut Contents) -> T) -> io::Result<T> {
+        let mut state = self.disk.state();
+        if state.boot != self.boot {
+            return Err(io::Error::new(io::ErrorKind::BrokenPipe, "the node that opened this file crashed"));
+        }
+        let removed = || io::Error::new(io::ErrorKind::NotFound, "the file was removed");
+        Ok(work(state.inodes.get_mut(&self.inode).ok_or_else(removed)?))
+    }
+}
+
+impl DiskFile for SimulatedFile {
+    fn read_at(&self, buffer: &mut [u8], at: ByteSize) -> io::Result<usize> {
+        self.with(|file| {
+            let rest = file.seen.get(at.as_len()..).unwrap_or_default();
+            let count = rest.len().min(buffer.len());
+            buffer[..count].copy_from_slice(&rest[..count]);
+            count
+        })
+    }
+
+    fn write_at(&self, bytes: &[u8], at: ByteSize) -> io::Result<()> {
+        self.with(|file| file.change(Change::Write { bytes: bytes.into(), at: at.as_len() }))
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.with(|file| {
+            for change in std::mem::take(&mut file.unsynced) {
+                change.apply(&mut file.durable);
+            }
+        })
+    }
+
+    fn set_length(&self, length: ByteSize) -> io::Result<()> {
+        self.with(|file| file.change(Change::Length(length.as_len())))
+    }
+
+    fn length(&self) -> io::Result<ByteSize> {
+        self.with(|file| ByteSize::of(&file.seen))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(disk: &SimulatedDisk, name: &str) -> Option<Vec<u8>> {
+        let file = disk.open(&Path::new("/n1").join(name), OpenMode::Existing).ok()?;
+        let mut bytes = vec![0; file.length().unwrap().as_len()];
+        file.read_at(&mut bytes, ByteSize::ZERO).unwrap();
+        Some(bytes)
+    }
+
+    #[test]
+    fn a_crash_forgets_bytes_and_names_that_were_not_synced() {
+        let disk = SimulatedDisk::default();
+        let dir = Path::new("/n1");
+        disk.create_dir(dir).unwrap();
+        let kept = disk.open(&dir.join("kept"), OpenMode::New).unwrap();
+        kept.write_at(b"synced", ByteSize::ZERO).unwrap();
+        kept.sync().unwrap();
+        disk.sync_dir(dir).unwrap();
+        kept.write_at(b"cached", ByteSize(3)).unwrap();
+        let unnamed = disk.open(&dir.join("unnamed"), OpenMode::New).unwrap();
+        unnamed.write_at(b"synced", ByteSize::ZERO).unwrap();
+        unnamed.sync().unwrap();
+        assert_eq!(read(&disk, "kept").unwrap(), b"syncached");
+
+        disk.crash();
+
+        assert_eq!(read(&disk, "kept").unwrap(), b"synced");
+        assert_eq!(disk.list(dir).unwrap(), ["kept"]);
+        assert!(kept.write_at(b"late", ByteSize::ZERO).is_err(), "a file outlived its node");
+    }
+
+    #[test]
+    fn a_removal_is_undone_by_a_crash_until_its_directory_is_synced() {
+        let disk = SimulatedDisk::default();
+        let dir = Path::new("/n1");
+        disk.create_dir(dir).unwrap();
+        disk.open(&dir.join("a"), OpenMode::New).unwrap();
+        disk.sync_dir(dir).unwrap();
+        disk.rename(&dir.join("a"), &dir.join("b")).unwrap();
+        disk.crash();
+        assert_eq!(disk.list(dir).unwrap(), ["a"]);
+        disk.remove(&dir.join("a")).unwrap();
+        disk.sync_dir(dir).unwrap();
+        disk.crash();
+        assert!(disk.list(dir).unwrap().is_empty());
+    }
+}

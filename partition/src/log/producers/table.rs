@@ -1,0 +1,164 @@
+//! The table itself.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use super::{BATCHES_KEPT, Entry, PRODUCERS_MAX, SequenceCheck, UNDO_BATCHES, is_behind};
+use crate::error::Refusal;
+use crate::ids::{Offset, ProducerId, RecordCount, Sequence};
+use crate::record::{Batch, ProducerStamp};
+
+/// What each producer sent last, for the whole log up to its end; rolls back with a truncation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Producers {
+    producers: BTreeMap<ProducerId, Producer>,
+    /// Whose batches came last, oldest first: what has entered here can be taken back exactly.
+    recent: VecDeque<(Offset, ProducerId)>,
+    memory: Memory,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Producer {
+    /// Oldest first; empty when a truncation took back all that was known.
+    entries: VecDeque<Entry>,
+    /// Whether there were older ones.
+    pruned: Pruned,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+enum Pruned {
+    #[default]
+    Nothing,
+    Older,
+}
+
+/// Whether a producer that is not in the table never sent anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+enum Memory {
+    #[default]
+    Whole,
+    /// Some were forgotten, or the log does not begin at its beginning.
+    Partial,
+}
+
+impl Producers {
+    /// A table for a log whose beginning is not known.
+    #[must_use]
+    pub fn partial() -> Self {
+        Self { memory: Memory::Partial, ..Self::default() }
+    }
+
+    /// What to do about a batch with this stamp and so many records.
+    #[must_use]
+    pub fn check(&self, stamp: ProducerStamp, count: RecordCount) -> SequenceCheck {
+        let beginning = |expected| match stamp.sequence == expected {
+            true => SequenceCheck::Next,
+            false => SequenceCheck::Refused(Refusal::OutOfOrder {
+                producer: stamp.id,
+                expected,
+                found: stamp.sequence,
+            }),
+        };
+        let Some(producer) = self.producers.get(&stamp.id) else {
+            return match self.memory {
+                Memory::Whole => beginning(Sequence::ZERO),
+                Memory::Partial => SequenceCheck::Next,
+            };
+        };
+        // All that was known of it was taken back, and more was never looked up: it may begin anew, and nothing else.
+        let Some(last) = producer.entries.back() else { return beginning(Sequence::ZERO) };
+        if stamp.epoch < last.producer_epoch {
+            let current = last.producer_epoch;
+            return SequenceCheck::Refused(Refusal::FencedProducer { producer: stamp.id, current });
+        }
+        if stamp.epoch > last.producer_epoch {
+            return beginning(Sequence::ZERO);
+        }
+        if let Some(entry) = producer.entries.iter().rev().find(|entry| entry.is(stamp, count)) {
+            return entry.duplicate();
+        }
+        let expected = last.first.plus(last.count);
+        if is_behind(stamp.sequence, expected) {
+            return SequenceCheck::Refused(Refusal::AncientDuplicate {
+                producer: stamp.id,
+                found: stamp.sequence,
+            });
+        }
+        beginning(expected)
+    }
+
+    /// Notes a batch that was appended at the log end. What the log holds is true: it is not checked again.
+    pub fn note(&mut self, batch: &Batch) {
+        let Some(stamp) = batch.producer().filter(|_| !batch.is_control()) else { return };
+        if !self.producers.contains_key(&stamp.id) && self.producers.len() == PRODUCERS_MAX {
+            self.expire_the_oldest();
+        }
+        let base = batch.base_offset();
+        let producer = self.producers.entry(stamp.id).or_default();
+        producer.entries.push_back(Entry {
+            producer_epoch: stamp.epoch,
+            first: stamp.sequence,
+            count: batch.record_count(),
+            base,
+            epoch: batch.epoch(),
+        });
+        self.recent.push_back((base, stamp.id));
+        if self.recent.len() > UNDO_BATCHES {
+            self.forget_how_to_undo_one();
+        }
+    }
+
+    /// Takes back all that was noted at or beyond `end`.
+    pub fn truncate(&mut self, end: Offset) {
+        while self.recent.back().is_some_and(|(base, _)| *base >= end) {
+            self.recent.pop_back();
+        }
+        for producer in self.producers.values_mut() {
+            while producer.entries.back().is_some_and(|entry| entry.base >= end) {
+                producer.entries.pop_back();
+            }
+        }
+        self.producers.retain(|_, producer| !producer.entries.is_empty() || producer.pruned == Pruned::Older);
+    }
+
+    /// The table as of `start`, as far as it is known: what a log that begins there is read on top of.
+    #[must_use]
+    pub fn as_of(&self, start: Offset) -> Self {
+        let mut before = self.clone();
+        before.recent.clear();
+        before.truncate(start);
+        for producer in before.producers.values_mut() {
+            let surplus = producer.entries.len().saturating_sub(BATCHES_KEPT);
+            if surplus > 0 {
+                producer.entries.drain(..surplus);
+                producer.pruned = Pruned::Older;
+            }
+        }
+        let all = before.producers.len();
+        before.producers.retain(|_, producer| !producer.entries.is_empty());
+        if before.producers.len() < all {
+            before.memory = Memory::Partial;
+        }
+        before
+    }
+
+    fn forget_how_to_undo_one(&mut self) {
+        let Some((base, id)) = self.recent.pop_front() else { return };
+        let Some(producer) = self.producers.get_mut(&id) else { return };
+        // The entry itself stays while it is among the last few.
+        while producer.entries.len() > BATCHES_KEPT && producer.entries[0].base <= base {
+            producer.entries.pop_front();
+            producer.pruned = Pruned::Older;
+        }
+    }
+
+    fn expire_the_oldest(&mut self) {
+        let last = |producer: &Producer| producer.entries.back().map(|entry| entry.base);
+        let oldest = self.producers.iter().min_by_key(|(_, producer)| last(producer)).map(|(id, _)| *id);
+        if let Some(oldest) = oldest {
+            self.producers.remove(&oldest);
+            self.memory = Memory::Partial;
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What a log must not lose beside its segments: a two-slot synced file in its directory.
+
+use std::io;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::config::Durability;
+use super::disk::Disk;
+use super::producers::Producers;
+use crate::ids::{ByteSize, Epoch, Generation, Offset, Ordinal};
+use crate::meta::TwoSlots;
+use crate::transport::codec;
+
+/// The file's name.
+pub(crate) const STATE_FILE: &str = "log-state";
+/// A full table of producers takes about half of it.
+const SLOT_SPACING: ByteSize = ByteSize::mib(1);
+
+/// What a log must not lose beside its segments.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct LogState {
+    /// Raised before each truncation (H-04).
+    pub(crate) generation: Generation,
+    /// Raised by each opening: a clean-shutdown marker names the one it ended (H-03).
+    pub(crate) run: u64,
+    /// How the log was kept when it was last open: says what a crash may have torn.
+    pub(crate) durability: Durability,
+    /// The first offset there is.
+    pub(crate) start: Offset,
+    /// The ordinal of the batch that holds it.
+    pub(crate) start_ordinal: Ordinal,
+    /// The epoch there, if it is known: a log that was trimmed to its end has no batch that says it.
+    pub(crate) start_epoch: Option<Epoch>,
+    /// What each producer had sent before `start`: no batch that is left says it.
+    pub(crate) producers: Producers,
+    /// Whether the segments are to be believed.
+    pub(crate) segments: SegmentsAre,
+}
+
+/// Whether the segments in the directory are the log's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum SegmentsAre {
+    /// They are.
+    Valid,
+    /// The log was being emptied: none of them is, and it begins at `start`.
+    Void,
+}
+
+impl LogState {
+    /// That of a log that was never opened.
+    pub(crate) fn new(durability: Durability) -> Self {
+        Self {
+            generation: Generation::ZERO,
+            run: 0,
+            durability,
+            start: Offset::ZERO,
+            start_ordinal: Ordinal::ZERO,
+            start_epoch: None,
+            producers: Producers::default(),
+            segments: SegmentsAre::Valid,
+        }
+    }
+}
+
+/// The open file.
+#[derive(Debug)]
+pub(crate) struct StateFile(TwoSlots);
+
+impl StateFile {
+    /// Opens the file, or makes it, and reads what was stored last.
+    pub(crate) fn open(disk: &dyn Disk, dir: &Path) -> io::Result<(Self, Option<LogState>)> {
+        let (slots, bytes) = TwoSlots::open(disk, &dir.join(STATE_FILE), SLOT_SPACING)?;
+        let decoded = bytes.map(|bytes| codec::decode(&bytes)).transpose();
+        let state = decoded.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))?;
+        Ok((Self(slots), state))
+    }
+
+    /// Stores the state; it is durable when this returns `Ok`.
+    pub(crate) fn store(&mut self, state: &LogState) -> io::Result<()> {
+        self.0.store(&codec::encode(state))
+    }
+}

@@ -1,0 +1,212 @@
+//! Crashes, torn tails, damage, and what is kept beside the segments.
+
+use super::*;
+use crate::ids::{Generation, Ordinal};
+use crate::log::beside::{CleanShutdown, RecoveryPoint};
+use crate::log::disk::{Disk, DiskFile, OpenMode};
+use crate::log::segment::segment_path;
+use crate::meta::Checkpoints;
+
+fn segment(bench: &Bench, base: u64) -> Arc<dyn DiskFile> {
+    bench.disk.open(&segment_path(Path::new(DIR), Offset(base)), OpenMode::Existing).unwrap()
+}
+
+fn names(bench: &Bench) -> Vec<String> {
+    bench.disk.list(Path::new(DIR)).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_stored_survives_a_crash_and_what_was_not_is_cut() {
+    let mut bench = Bench::new(LogConfig::default()).await;
+    bench.append(1, &["a", "b"]);
+    bench.settle().await;
+    bench.append(2, &["lost"]);
+    let bench = bench.crash().await.unwrap();
+    assert_eq!(bench.log.opening(), Opening::Unclean);
+    let values: Vec<_> = bench.contents().await.into_iter().map(|(_, _, value)| value).collect();
+    assert_eq!(values, ["a", "b"]);
+    assert_eq!(bench.log.stored(), Offset(2));
+    assert_eq!(bench.log.epochs().latest(), Some(Epoch(1)), "an epoch beyond the end was kept");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_opens_as_it_was_closed() {
+    let mut bench = Bench::new(small()).await;
+    for number in 0..20 {
+        bench.append(1 + number / 7, &[&number.to_string(), "x"]);
+    }
+    bench.settle().await;
+    let before = (bench.contents().await, bench.log.epochs().clone(), bench.log.ordinals());
+    let bench = bench.reopen().await;
+    assert_eq!(bench.log.opening(), Opening::Clean);
+    assert_eq!((bench.contents().await, bench.log.epochs().clone(), bench.log.ordinals()), before);
+    let last = names(&bench).into_iter().rfind(|name| name.ends_with(".log")).unwrap();
+    let file = bench.disk.open(&Path::new(DIR).join(last), OpenMode::Existing).unwrap();
+    assert!(file.length().unwrap() < bench.config.segment_bytes, "space that was set aside stayed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_torn_tail_is_cut_at_the_last_sound_batch() {
+    let mut bench = Bench::new(LogConfig::default()).await;
+    bench.append(1, &["a"]);
+    bench.settle().await;
+    let at = batch(&["a"]).size();
+    // Half a batch reached the disk, then a whole one that had followed it.
+    let torn = batch(&["b"]).placed(Offset(1), Epoch(1));
+    let behind = batch(&["c"]).placed(Offset(2), Epoch(1));
+    let file = segment(&bench, 0);
+    file.write_at(&torn.bytes()[..40], at).unwrap();
+    file.write_at(behind.bytes(), ByteSize(at.0 + torn.size().0)).unwrap();
+    file.sync().unwrap();
+    let mut bench = bench.crash().await.unwrap();
+    assert_eq!(bench.log.end(), Offset(1));
+    // H-05: "c" is gone for good, and does not come back behind a new batch of the same size.
+    bench.append(1, &["B"]);
+    bench.settle().await;
+    let bench = bench.crash().await.unwrap();
+    let values: Vec<_> = bench.contents().await.into_iter().map(|(_, _, value)| value).collect();
+    assert_eq!(values, ["a", "B"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn damage_below_the_recovery_point_is_an_error() {
+    let mut bench = Bench::new(LogConfig::default()).await;
+    bench.append(1, &["a"]);
+    bench.append(1, &["b"]);
+    bench.settle().await;
+    let generation = bench.log.generation();
+    let point = RecoveryPoint { generation, to: Offset(2) };
+    bench.checkpoints.put(&RecoveryPoint::key(Path::new(DIR)), point.encoded());
+    let file = segment(&bench, 0);
+    file.write_at(&[0xFF; 8], ByteSize(batch(&["a"]).size().0 + 40)).unwrap();
+    file.sync().unwrap();
+    let Err(LogError::Damaged { at, what }) = bench.crash().await.map(|bench| bench.log.end()) else {
+        panic!("damage was cut in silence")
+    };
+    assert_eq!(at, Offset(1));
+    assert!(what.contains("restore this replica"), "{what}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn damage_in_a_sealed_segment_is_an_error_though_the_recovery_point_is_gone() {
+    let mut bench = Bench::new(small()).await;
+    for _ in 0..20 {
+        bench.append(1, &["some value"]);
+    }
+    bench.settle().await;
+    bench.checkpoints.clear();
+    let file = segment(&bench, 0);
+    file.write_at(&[0xFF; 8], ByteSize(100)).unwrap();
+    file.sync().unwrap();
+    assert!(matches!(bench.crash().await, Err(LogError::Damaged { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn damage_is_reported_and_never_served() {
+    let mut bench = Bench::new(small()).await;
+    for _ in 0..20 {
+        bench.append(1, &["some value"]);
+    }
+    bench.settle().await;
+    segment(&bench, 0).write_at(&[0xFF; 8], ByteSize(100)).unwrap();
+    let reader = bench.log.reader();
+    let first = reader.read(Offset(0), Offset(20), ByteSize(1)).await.unwrap();
+    assert_eq!(first.iter().count(), 1);
+    let second = reader.read(Offset(1), Offset(20), ByteSize(1)).await;
+    assert!(matches!(second, Err(LogError::Damaged { at: Offset(1), .. })), "{second:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn h03_a_marker_of_an_older_run_proves_nothing() {
+    let mut bench = Bench::new(LogConfig::default()).await;
+    bench.append(1, &["a"]);
+    bench.settle().await;
+    let bench = bench.reopen().await;
+    assert!(!names(&bench).contains(&"clean-shutdown".to_owned()), "the marker outlived the opening");
+    // It comes back, as after a removal that was not synced.
+    CleanShutdown { run: 1, end: Offset(1) }.write(&bench.disk, Path::new(DIR)).unwrap();
+    let bench = bench.crash().await.unwrap();
+    assert_eq!(bench.log.opening(), Opening::Unclean);
+}
+
+#[tokio::test(start_paused = true)]
+async fn h04_a_recovery_point_of_an_older_generation_is_discarded() {
+    let mut bench = Bench::new(LogConfig::default()).await;
+    for value in ["a", "b", "c", "d"] {
+        bench.append(1, &[value]);
+    }
+    bench.settle().await;
+    let stale = RecoveryPoint { generation: bench.log.generation(), to: Offset(4) }.encoded();
+    bench.log.truncate(Offset(1)).unwrap();
+    bench.event().await;
+    assert_eq!(bench.log.generation(), Generation(1));
+    // Regrown, but not synced; and the checkpoint store lost what it was told since the truncation.
+    for value in ["B", "C", "D"] {
+        bench.append(2, &[value]);
+    }
+    bench.checkpoints.put(&RecoveryPoint::key(Path::new(DIR)), stale);
+    let bench = bench.crash().await.unwrap();
+    assert_eq!(bench.log.end(), Offset(1), "a torn region was believed, or taken for damage");
+}
+
+#[tokio::test(start_paused = true)]
+async fn h05_a_cut_tail_does_not_come_back_behind_what_was_written_over_it() {
+    let mut bench = Bench::new(LogConfig::default()).await;
+    for (epoch, value) in [(1, "a"), (3, "b"), (3, "c"), (3, "d")] {
+        bench.append(epoch, &[value]);
+    }
+    bench.settle().await;
+    bench.log.truncate(Offset(1)).unwrap();
+    bench.log.append_placed(&[batch(&["B"]).placed(Offset(1), Epoch(2))]).unwrap();
+    bench.settle().await;
+    let bench = bench.crash().await.unwrap();
+    let contents = bench.contents().await;
+    assert_eq!(contents[1..], [(Offset(1), Epoch(2), "B".to_owned())]);
+    assert_eq!(bench.log.epochs().latest(), Some(Epoch(2)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn h06_a_log_that_was_trimmed_to_its_end_keeps_it() {
+    let mut bench = Bench::new(small()).await;
+    for _ in 0..20 {
+        bench.append(3, &["some value"]);
+    }
+    bench.settle().await;
+    bench.log.trim(Offset(20)).unwrap();
+    assert_eq!(bench.event().await, LogEvent::Trimmed { to: Offset(20) });
+    assert_eq!(names(&bench).iter().filter(|name| name.ends_with(".log")).count(), 1);
+    let mut bench = bench.crash().await.unwrap();
+    assert_eq!((bench.log.start(), bench.log.end()), (Offset(20), Offset(20)));
+    assert_eq!(bench.log.ordinals(), Ordinal(20)..Ordinal(20));
+    assert_eq!(bench.log.epochs().latest(), Some(Epoch(3)));
+    assert_eq!(bench.append(4, &["next"]), Offset(20));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_emptied_log_begins_where_it_was_told_to() {
+    let mut bench = Bench::new(small()).await;
+    for _ in 0..20 {
+        bench.append(3, &["some value"]);
+    }
+    bench.log.restart_at(Offset(100), Ordinal(70)).unwrap();
+    bench.log.append_placed(&[batch(&["x"]).placed(Offset(100), Epoch(4))]).unwrap();
+    bench.settle().await;
+    let bench = bench.crash().await.unwrap();
+    assert_eq!(bench.contents().await, [(Offset(100), Epoch(4), "x".to_owned())]);
+    assert_eq!(bench.log.ordinals(), Ordinal(70)..Ordinal(71));
+    assert_eq!(names(&bench).iter().filter(|name| name.ends_with(".log")).count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_epochs_lie_beside_the_log_as_kafka_writes_them() {
+    let mut bench = Bench::new(LogConfig::default()).await;
+    bench.append(1, &["a", "b"]);
+    bench.append(4, &["c"]);
+    bench.settle().await;
+    let bench = bench.reopen().await;
+    let path = Path::new(DIR).join("leader-epoch-checkpoint");
+    let file = bench.disk.open(&path, OpenMode::Existing).unwrap();
+    let mut text = vec![0; file.length().unwrap().as_len()];
+    file.read_at(&mut text, ByteSize::ZERO).unwrap();
+    assert_eq!(String::from_utf8(text).unwrap(), "0\n2\n1 0\n4 2\n");
+}

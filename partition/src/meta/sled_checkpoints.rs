@@ -1,0 +1,59 @@
+//! Checkpoints in sled: the only file that knows it.
+//!
+//! sled 0.34.7 calls `sync_file_range(2)`, not fsync: what it flushed survives kill -9, but not a power cut. So nothing
+//! may be kept here that must not be stale. It is no longer developed; whatever replaces it implements one small trait.
+
+use std::path::Path;
+
+use bytes::Bytes;
+
+use super::{Checkpoints, MetaError};
+
+/// Checkpoints on a real disk.
+pub struct SledCheckpoints(sled::Db);
+
+/// Checkpoints are few and small: sled's default of 1 GiB would be for nothing.
+const CACHE_BYTES: u64 = 8 * 1024 * 1024;
+
+impl SledCheckpoints {
+    /// Opens the store in `dir`, or makes it. A damaged one is replaced by an empty one: all in it may be gone.
+    ///
+    /// # Errors
+    /// [`MetaError`] when the directory cannot be used, or another process uses it.
+    pub fn open(dir: &Path) -> Result<Self, MetaError> {
+        let config = sled::Config::new().path(dir).cache_capacity(CACHE_BYTES);
+        let opened = match config.open() {
+            Err(sled::Error::Corruption { .. }) => {
+                tracing::warn!(dir = %dir.display(), "the checkpoint store is damaged; starting with an empty one");
+                std::fs::remove_dir_all(dir).map_err(|error| MetaError::new(dir, error))?;
+                config.open()
+            }
+            opened => opened,
+        };
+        opened.map(Self).map_err(|error| MetaError::new(dir, error))
+    }
+}
+
+impl Checkpoints for SledCheckpoints {
+    fn get(&self, key: &str) -> Option<Bytes> {
+        match self.0.get(key) {
+            Ok(value) => value.map(|value| Bytes::copy_from_slice(&value)),
+            Err(error) => {
+                tracing::warn!(key, %error, "a checkpoint cannot be read; going on without it");
+                None
+            }
+        }
+    }
+
+    fn put(&self, key: &str, value: Bytes) {
+        if let Err(error) = self.0.insert(key, &*value) {
+            tracing::warn!(key, %error, "a checkpoint cannot be written; the next recovery takes longer");
+        }
+    }
+}
+
+impl std::fmt::Debug for SledCheckpoints {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SledCheckpoints")
+    }
+}
