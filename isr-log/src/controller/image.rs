@@ -241,11 +241,10 @@ impl Image {
         if let Some((node, _)) = change.in_sync.iter().find(|(node, life)| !eligible(**node, **life)) {
             return Err(Rejection::Ineligible(*node));
         }
-        let Some(settled) = membership::settle(state, change.in_sync.clone(), &self.brokers) else {
-            return Ok(Applied::default());
-        };
-        assert_eq!(settled.leader, state.leader, "an in-sync set with its living leader keeps it");
-        *state = Arc::new(settled);
+        // Its leader is in sync and alive, so it stays. The version rises even when the set is the one on record: that is how a
+        // leader makes sure that no lost copy of an earlier proposal can count any more (H-14).
+        let (in_sync, version) = (change.in_sync.clone(), state.version.next());
+        *state = Arc::new(PartitionState { in_sync, version, ..PartitionState::clone(state) });
         Ok(Applied { partitions: vec![change.partition.clone()] })
     }
 

@@ -259,6 +259,15 @@ fn h14_of_two_copies_of_a_proposal_one_counts() {
 }
 
 #[test]
+fn h14_proposing_the_set_on_record_ends_every_lost_copy_of_a_proposal() {
+    let mut given = Given::created(&[A, B, C]);
+    let lost = given.proposal(&[A, B]);
+    given.alters(&[A, B, C]).unwrap();
+    let late = given.says(1, Command::AlterInSync(lost));
+    assert_eq!(late, Err(Rejection::StaleVersion { current: given.state().version }));
+}
+
+#[test]
 fn a_proposal_is_refused_for_each_thing_that_is_wrong_with_it() {
     let mut given = Given::created(&[A, B, C]);
     given.fences(C);
