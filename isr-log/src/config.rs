@@ -1,0 +1,78 @@
+//! How a broker is set up.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use partition::ids::{ByteSize, NodeId};
+use partition::log::LogConfig;
+use partition::transport::Address;
+
+use crate::controller::broker::BrokerConfig;
+use crate::replica::Rules;
+
+/// How a broker is set up.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// This broker.
+    pub node: NodeId,
+    /// All brokers, this one among them, and where they listen.
+    pub brokers: BTreeMap<NodeId, Address>,
+    /// The controllers, and where they listen.
+    pub controllers: BTreeMap<NodeId, Address>,
+    /// Logs go to `dir/<partition>`, what the broker must remember to `dir/meta`.
+    pub dir: PathBuf,
+    /// How logs are kept.
+    pub log: LogConfig,
+    /// A follower that has not been caught up for so long leaves the in-sync set. Kafka's `replica.lag.time.max.ms`.
+    pub lag_max: Duration,
+    /// How long a leader may park a fetch. At most half of `lag_max` is used: a follower that waits is not one that lags.
+    pub fetch_wait: Duration,
+    /// About how much one fetch brings.
+    pub fetch_bytes_max: ByteSize,
+    /// How often the broker shows the controllers that it is alive.
+    pub heartbeat: Duration,
+    /// How long one request to a controller may take.
+    pub request_timeout: Duration,
+}
+
+impl Config {
+    /// Kafka's default before 2.5, which then became 30 s so that a pause of the network or the collector does not
+    /// empty the set (KIP-537). Here there is no collector, and a stuck follower should not hold appends up that long.
+    pub const LAG_MAX: Duration = Duration::from_secs(10);
+    /// Kafka's `replica.fetch.wait.max.ms`.
+    pub const FETCH_WAIT: Duration = Duration::from_millis(500);
+    /// Kafka's `replica.fetch.max.bytes`.
+    pub const FETCH_BYTES_MAX: ByteSize = ByteSize::mib(1);
+
+    /// A broker with the default timing and log.
+    #[must_use]
+    pub fn new(
+        node: NodeId,
+        brokers: BTreeMap<NodeId, Address>,
+        controllers: BTreeMap<NodeId, Address>,
+        dir: PathBuf,
+    ) -> Self {
+        Self {
+            node,
+            brokers,
+            controllers,
+            dir,
+            log: LogConfig::default(),
+            lag_max: Self::LAG_MAX,
+            fetch_wait: Self::FETCH_WAIT,
+            fetch_bytes_max: Self::FETCH_BYTES_MAX,
+            heartbeat: BrokerConfig::HEARTBEAT,
+            request_timeout: BrokerConfig::REQUEST_TIMEOUT,
+        }
+    }
+
+    /// What shapes a replica's decisions.
+    pub(crate) fn rules(&self) -> Rules {
+        Rules {
+            lag_max: self.lag_max,
+            fetch_wait: self.fetch_wait.min(self.lag_max / 2),
+            fetch_bytes_max: self.fetch_bytes_max,
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! The task that owns one replica: its log, and the state machine that decides about it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future::pending;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use partition::clock::Moment;
+use partition::error::Doubt;
+use partition::ids::{ByteSize, Epoch, NodeId, Offset, PartitionId};
+use partition::log::{Log, LogEvent, LogReader};
+use partition::partition::Status;
+use partition::record::Batches;
+use partition::world::World;
+use tokio::sync::mpsc;
+
+use super::pending::Pending;
+use super::reads::Reads;
+use crate::controller::broker::BrokerLink;
+use crate::message::FetchReply;
+use crate::network::{Network, Outcome};
+use crate::partition::{Answer, ClientCall, PeerCall};
+use crate::replica::{Commands, Event, FetchId, LogView, Replica};
+use crate::store::Watermark;
+
+/// Calls taken in one turn before they are acted on together: what came while the last turn ran, within reason.
+const CALLS_PER_TURN: usize = 512;
+/// How exactly timeouts of waiting clients are kept. One timer serves them all.
+const TIMEOUT_STEP: std::time::Duration = std::time::Duration::from_millis(20);
+/// How often the high watermark is kept on disk; Kafka does each 5 s. What is lost, the leader tells anew.
+const WATERMARK_STEP: std::time::Duration = std::time::Duration::from_secs(1);
+/// A task without anything to wait for looks up once in a while all the same.
+const IDLE_STEP: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// What came with the fetch that was answered last.
+type FetchOutcome = (Epoch, Outcome<(FetchReply, Batches)>);
+
+/// One replica at work.
+pub(super) struct ReplicaTask {
+    pub(super) world: World,
+    pub(super) node: NodeId,
+    pub(super) partition: PartitionId,
+    pub(super) network: Network,
+    pub(super) link: BrokerLink,
+    pub(super) log: Log,
+    pub(super) reader: LogReader,
+    pub(super) watermark: Watermark,
+    pub(super) batch_bytes_max: ByteSize,
+    pub(super) replica: Replica,
+    pub(super) log_events: mpsc::UnboundedReceiver<LogEvent>,
+    pub(super) clients: mpsc::Receiver<ClientCall>,
+    pub(super) peers: mpsc::Receiver<PeerCall>,
+    /// For answers of others, which come back as calls.
+    pub(super) own: mpsc::Sender<PeerCall>,
+    pub(super) state: TaskState,
+}
+
+/// What the task has in hand.
+#[derive(Default)]
+pub(super) struct TaskState {
+    /// Events that commands have brought about.
+    pub(super) events: VecDeque<Event>,
+    pub(super) commands: Commands,
+    /// The fetch that was sent to the leader.
+    pub(super) fetching: Option<BoxFuture<'static, FetchOutcome>>,
+    /// What it brought.
+    pub(super) fetched: Option<(Epoch, Batches)>,
+    /// Fetches of followers that are not answered yet.
+    pub(super) held: BTreeMap<FetchId, Answer<(FetchReply, Bytes)>>,
+    pub(super) next_fetch: u64,
+    pub(super) pending: Pending,
+    pub(super) reads: Reads,
+    /// Where the log starts on all members, at least.
+    pub(super) trimmed_to: Offset,
+    /// Acted on at the end of a turn, once for all calls of the turn.
+    pub(super) turn: Turn,
+    kept_watermark: Offset,
+    next_timeouts: Moment,
+    next_watermark: Moment,
+    ending: Option<Ending>,
+}
+
+/// What has happened in a turn.
+#[derive(Default)]
+pub(super) struct Turn {
+    pub(super) appended: Happened,
+    stored: Happened,
+    trimmed: Happened,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Happened {
+    Yes,
+    #[default]
+    No,
+}
+
+enum Ending {
+    /// Somebody waits for the log to be closed.
+    InOrder(Answer<()>),
+    /// The log cannot be trusted any more.
+    Failed(String),
+}
+
+impl ReplicaTask {
+    /// Runs until it is stopped, or its disk fails.
+    pub(super) async fn run(mut self) {
+        let mut wakes_at = self.wakes_at();
+        let mut timer = Box::pin(self.world.clock.sleep_until(wakes_at));
+        while self.state.ending.is_none() {
+            tokio::select! {
+                biased;
+                Some(event) = self.log_events.recv() => self.logged(event),
+                fetched = next(&mut self.state.fetching) => self.fetched(fetched),
+                Some(call) = self.clients.recv() => self.client(call),
+                Some(call) = self.peers.recv() => self.peer(call),
+                () = &mut timer => self.tick(),
+            }
+            self.take_what_is_ready();
+            self.settle();
+            // A timer that fires too early costs less than one that is set anew for each call.
+            let wanted = self.wakes_at();
+            if wanted < wakes_at || wakes_at <= self.world.clock.now() {
+                wakes_at = wanted;
+                timer = Box::pin(self.world.clock.sleep_until(wakes_at));
+            }
+        }
+        self.end().await;
+    }
+
+    /// What came while the last turn ran is taken together, so that one sync, one fetch and one step serve all of it.
+    fn take_what_is_ready(&mut self) {
+        while let Ok(event) = self.log_events.try_recv() {
+            self.logged(event);
+        }
+        for _ in 0..CALLS_PER_TURN {
+            let Ok(call) = self.clients.try_recv() else { break };
+            self.client(call);
+        }
+        for _ in 0..CALLS_PER_TURN {
+            let Ok(call) = self.peers.try_recv() else { break };
+            self.peer(call);
+        }
+    }
+
+    fn settle(&mut self) {
+        let turn = std::mem::take(&mut self.state.turn);
+        if turn.stored == Happened::Yes {
+            self.state.pending.stored(self.log.stored());
+            self.step(Event::Stored);
+        }
+        if turn.appended == Happened::Yes {
+            self.step(Event::Appended);
+            self.serve_waiting_reads();
+        }
+        if turn.trimmed == Happened::Yes {
+            self.step(Event::Trimmed);
+        }
+    }
+
+    /// Lets the replica decide, and does what it decided, at once and in order.
+    pub(super) fn step(&mut self, event: Event) {
+        let mut next = Some(event);
+        while let Some(event) = next {
+            let log = LogView {
+                start: self.log.start(),
+                end: self.log.end(),
+                durable: self.log.stored().min(self.log.end()),
+                epochs: self.log.epochs(),
+            };
+            self.replica.step(self.world.clock.now(), log, event, &mut self.state.commands);
+            while let Some(command) = self.state.commands.pop_front() {
+                self.carry_out(command);
+            }
+            next = self.state.events.pop_front();
+        }
+    }
+
+    fn logged(&mut self, event: LogEvent) {
+        match self.log.observe(event) {
+            Some(LogEvent::Stored { .. } | LogEvent::Truncated { .. }) => {
+                self.state.turn.stored = Happened::Yes;
+            }
+            Some(LogEvent::Trimmed { .. }) => self.state.turn.trimmed = Happened::Yes,
+            Some(LogEvent::Failed(what)) => self.fail(what),
+            None => {}
+        }
+    }
+
+    fn fetched(&mut self, (epoch, outcome): FetchOutcome) {
+        match outcome {
+            Ok((reply, batches)) => {
+                self.state.fetched = Some((epoch, batches));
+                self.step(Event::Fetched(epoch, reply));
+                self.state.fetched = None;
+            }
+            Err(error) => {
+                tracing::debug!(partition = %self.partition, %error, "a fetch failed");
+                self.step(Event::FetchFailed(epoch));
+            }
+        }
+    }
+
+    fn peer(&mut self, call: PeerCall) {
+        match call {
+            PeerCall::Fetch(fetch, answer) => {
+                let id = FetchId(self.state.next_fetch);
+                self.state.next_fetch += 1;
+                self.state.held.insert(id, answer);
+                // What this turn has appended goes with the answer.
+                self.step(Event::Fetch(id, fetch));
+            }
+            PeerCall::Report(report) => self.step(Event::Report(report)),
+            PeerCall::Confirm(confirm, answer) => drop(answer.send(self.replica.confirm(confirm))),
+            PeerCall::Confirmed(round, node, life) => self.step(Event::Confirmed(round, node, life)),
+            PeerCall::Decided(state) => self.step(Event::Decided(state)),
+            PeerCall::Proposed(proposal, outcome) => self.step(Event::Proposed(proposal, outcome)),
+            PeerCall::Stop(answer) => self.state.ending = Some(Ending::InOrder(answer)),
+        }
+    }
+
+    fn tick(&mut self) {
+        let now = self.world.clock.now();
+        self.step(Event::Tick);
+        if self.state.next_timeouts <= now {
+            self.state.next_timeouts = now.after(TIMEOUT_STEP);
+            self.state.pending.expire(now);
+            for late in self.state.reads.expire(now) {
+                self.answer_empty(late);
+            }
+        }
+        let high_watermark = self.replica.high_watermark();
+        if self.state.next_watermark <= now && high_watermark != self.state.kept_watermark {
+            self.state.next_watermark = now.after(WATERMARK_STEP);
+            self.keep_watermark();
+        }
+    }
+
+    fn keep_watermark(&mut self) {
+        let high_watermark = self.replica.high_watermark();
+        self.state.kept_watermark = high_watermark;
+        self.watermark.keep(self.log.generation(), high_watermark);
+    }
+
+    fn wakes_at(&self) -> Moment {
+        let now = self.world.clock.now();
+        let waits = !self.state.pending.is_empty() || !self.state.reads.is_empty();
+        let timeouts = waits.then(|| self.state.next_timeouts.max(now.after(TIMEOUT_STEP)));
+        let watermark = (self.replica.high_watermark() != self.state.kept_watermark)
+            .then_some(self.state.next_watermark.max(now.after(TIMEOUT_STEP)));
+        let wakes = [self.replica.wakes_at(), timeouts, watermark];
+        wakes.into_iter().flatten().fold(now.after(IDLE_STEP), Moment::min)
+    }
+
+    /// How this replica sees the partition.
+    pub(super) fn status(&self) -> Status {
+        let decided = self.replica.decided();
+        Status {
+            node: self.node,
+            role: self.replica.role(),
+            leader: self.replica.leader(),
+            epoch: decided.map_or(Epoch::ZERO, |state| state.epoch),
+            log_start: self.log.start(),
+            high_watermark: self.replica.high_watermark(),
+            stored: self.log.stored(),
+            log_end: self.log.end(),
+            replicas: decided.map_or_else(Vec::new, |state| state.spec.replicas.clone()),
+            members: decided.map_or_else(Vec::new, |state| state.in_sync.keys().copied().collect()),
+        }
+    }
+
+    /// The log has failed: nothing it says can be trusted, so the replica stops (no retry after a failed sync).
+    pub(super) fn fail(&mut self, what: String) {
+        self.state.ending.get_or_insert(Ending::Failed(what));
+    }
+
+    async fn end(mut self) {
+        self.keep_watermark();
+        let why = match &self.state.ending {
+            Some(Ending::Failed(what)) => what.clone(),
+            Some(Ending::InOrder(_)) | None => "it was told to".to_owned(),
+        };
+        self.state.pending.fail(&Doubt::Stopped(why.clone()));
+        match self.state.ending.take() {
+            Some(Ending::InOrder(stopped)) => {
+                if let Err(error) = self.log.close().await {
+                    tracing::error!(partition = %self.partition, %error, "the log could not be closed");
+                }
+                let _ = stopped.send(());
+            }
+            Some(Ending::Failed(_)) | None => {
+                tracing::error!(partition = %self.partition, %why, "the replica has stopped");
+            }
+        }
+    }
+}
+
+/// The next answer, if there is a fetch; else never.
+async fn next(fetching: &mut Option<BoxFuture<'static, FetchOutcome>>) -> FetchOutcome {
+    match fetching {
+        Some(answer) => {
+            let outcome = answer.await;
+            *fetching = None;
+            outcome
+        }
+        None => pending().await,
+    }
+}

@@ -1,0 +1,104 @@
+//! What a broker keeps on disk beside its logs: which life it is in, and how much was committed.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use partition::ids::{Generation, Offset, PartitionId};
+use partition::log::{Log, LogConfig, LogError, LogEvents};
+use partition::meta::{Checkpoints, MetaError, TwoSlotFile};
+use partition::transport::codec;
+use partition::world::World;
+use serde::{Deserialize, Serialize};
+
+use crate::controller::command::Disk;
+use crate::metadata::Incarnation;
+
+/// The file that says which life of the broker wrote this disk last.
+const LIFE_FILE: &str = "broker";
+
+/// Which life of the broker wrote this disk last, and how it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct LifeRecord {
+    incarnation: Incarnation,
+    end: End,
+}
+
+/// How a life ended, as far as its disk tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum End {
+    /// It has not, or it crashed: written before anything else that this life writes (H-03).
+    NotYet,
+    /// In order: all logs were closed before this was written.
+    Clean,
+}
+
+/// Which life of the broker wrote this disk last: a synced file.
+#[derive(Debug)]
+pub(crate) struct Life {
+    file: TwoSlotFile<LifeRecord>,
+}
+
+impl Life {
+    /// Opens the file, or makes it.
+    pub(crate) async fn open(world: &World, dir: &Path) -> Result<Self, MetaError> {
+        Ok(Self { file: TwoSlotFile::open(world, &dir.join("meta").join(LIFE_FILE)).await? })
+    }
+
+    /// What the disk holds, as the controllers are told.
+    pub(crate) fn disk(&self) -> Disk {
+        match self.file.get() {
+            None => Disk::Fresh,
+            Some(LifeRecord { incarnation, end: End::NotYet }) => Disk::Crashed(*incarnation),
+            Some(LifeRecord { incarnation, end: End::Clean }) => Disk::Clean(*incarnation),
+        }
+    }
+
+    /// A life begins: durable when this returns, and before it appends anything.
+    pub(crate) async fn begin(&mut self, incarnation: Incarnation) -> Result<(), MetaError> {
+        self.file.store(LifeRecord { incarnation, end: End::NotYet }).await
+    }
+
+    /// The life that began here has ended in order; its logs are closed.
+    pub(crate) async fn end(&mut self) -> Result<(), MetaError> {
+        match self.file.get() {
+            Some(life) => self.file.store(LifeRecord { end: End::Clean, ..*life }).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// Opens a partition's log, and finds the high watermark that was kept for it.
+pub(crate) async fn open_log(
+    world: &World,
+    dir: &Path,
+    partition: &PartitionId,
+    config: LogConfig,
+    events: LogEvents,
+) -> Result<(Log, Watermark, Offset), LogError> {
+    let log = Log::open(world, &dir.join(partition.to_string()), config, events).await?;
+    let watermark =
+        Watermark { checkpoints: Arc::clone(&world.checkpoints), key: format!("{partition}/high-watermark") };
+    let kept = watermark.load(log.generation()).unwrap_or(log.start());
+    let high_watermark = kept.clamp(log.start(), log.end());
+    Ok((log, watermark, high_watermark))
+}
+
+/// A partition's high watermark on disk. It may be stale, so it names the truncation generation it is of (H-04).
+#[derive(Debug)]
+pub(crate) struct Watermark {
+    checkpoints: Arc<dyn Checkpoints>,
+    key: String,
+}
+
+impl Watermark {
+    fn load(&self, generation: Generation) -> Option<Offset> {
+        let bytes = self.checkpoints.get(&self.key)?;
+        let (of, high_watermark) = codec::decode::<(Generation, Offset)>(&bytes).ok()?;
+        (of == generation).then_some(high_watermark)
+    }
+
+    /// Keeps it, some time soon.
+    pub(crate) fn keep(&self, generation: Generation, high_watermark: Offset) {
+        self.checkpoints.put(&self.key, codec::encode(&(generation, high_watermark)));
+    }
+}
