@@ -17,6 +17,8 @@ pub enum ControlKind {
     Blank,
     /// A change of membership; the value says which.
     Membership,
+    /// All below the offset in the value is given up.
+    Trim,
 }
 
 /// Version 0 of a control record's key.
@@ -28,6 +30,7 @@ impl ControlKind {
         match self {
             Self::Blank => 1000,
             Self::Membership => 1001,
+            Self::Trim => 1002,
         }
     }
 
@@ -35,7 +38,7 @@ impl ControlKind {
     #[must_use]
     pub fn of_key(key: &[u8]) -> Option<Self> {
         let number = i16::from_be_bytes(key.get(2..4)?.try_into().ok()?);
-        [Self::Blank, Self::Membership].into_iter().find(|kind| kind.number() == number)
+        [Self::Blank, Self::Membership, Self::Trim].into_iter().find(|kind| kind.number() == number)
     }
 }
 

@@ -1,0 +1,138 @@
+//! What a replica is started with.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use openraft::{Config as RaftConfig, SnapshotPolicy, StepDownPolicy};
+use partition::ids::{NodeId, PartitionId};
+use partition::log::LogConfig;
+use partition::transport::Address;
+
+/// One replica of one partition.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// This node.
+    pub node: NodeId,
+    /// All voters and where they listen, this node among them. The same on every node, and for good.
+    pub voters: BTreeMap<NodeId, Address>,
+    /// Which partition.
+    pub partition: PartitionId,
+    /// This node's directory: the log goes to `<dir>/<partition>`, votes go to `<dir>/meta`.
+    pub dir: PathBuf,
+    /// How the log is kept.
+    pub log: LogConfig,
+    /// How soon a leader is missed.
+    pub timing: Timing,
+}
+
+/// When a leader speaks, and when it is given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// How often an idle leader speaks. Default: 200 ms.
+    pub heartbeat: Duration,
+    /// The shortest silence after which a follower stands for election. Default: 1 s.
+    pub election_min: Duration,
+    /// The longest such silence, and how long a leader's lease holds. Default: 2 s.
+    pub election_max: Duration,
+}
+
+impl Default for Timing {
+    /// Raft's paper asks that a silence be far longer than a round trip. A round trip here ends with a sync on a disk
+    /// that others use too, which may take 100 ms now and then: so not the paper's 150 to 300 ms, but seconds.
+    fn default() -> Self {
+        Self {
+            heartbeat: Duration::from_millis(200),
+            election_min: Duration::from_secs(1),
+            election_max: Duration::from_secs(2),
+        }
+    }
+}
+
+/// Why a configuration cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// A voter does not know itself.
+    #[error("node {0} is not among the voters")]
+    NotAVoter(NodeId),
+    /// The times contradict each other.
+    #[error("heartbeat < shortest election < longest election must hold: {0}")]
+    Timing(String),
+}
+
+/// The most entries in one message; bytes bound it as well.
+pub(crate) const ENTRIES_PER_MESSAGE: u64 = 4096;
+/// The most client calls that openraft joins into one append: few enough that the first does not wait for the last.
+const CALLS_PER_APPEND: u64 = 256;
+
+impl Config {
+    /// Checks what can be checked without the other nodes.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        if self.voters.contains_key(&self.node) { Ok(()) } else { Err(ConfigError::NotAVoter(self.node)) }
+    }
+
+    /// How openraft is set up, and why where it is not its default.
+    pub(crate) fn raft(&self) -> Result<RaftConfig, ConfigError> {
+        let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        let lease = millis(self.timing.election_max);
+        let config = RaftConfig {
+            cluster_name: self.partition.to_string(),
+            heartbeat_interval: millis(self.timing.heartbeat),
+            election_timeout_min: millis(self.timing.election_min),
+            election_timeout_max: lease,
+            max_payload_entries: ENTRIES_PER_MESSAGE,
+            api_batch_capacity: CALLS_PER_APPEND,
+            // Replication starts when an append has been handed to the writer, not a round of the loop later.
+            broadcast_submitted_on_append: Some(true),
+            // H-01: a leader's epoch ends with its process, for its own sync runs beside replication.
+            enable_leader_restore: Some(false),
+            // A node that was cut off and comes back does not depose a leader that is well.
+            enable_pre_vote: Some(true),
+            // A leader that reaches one voter only falls silent for a while, so that another can be elected;
+            // at least the lease and the longest election.
+            quorum_loss_probe_interval: Some(2 * lease),
+            // H-09: the log is the state. A snapshot is the place where it starts; only a trim moves that, at once.
+            snapshot_policy: SnapshotPolicy::Never,
+            replication_lag_threshold: u64::MAX,
+            max_in_snapshot_log_to_keep: 0,
+            purge_batch_size: 1,
+            removed_leader_step_down: StepDownPolicy::Never,
+            ..RaftConfig::default()
+        };
+        config.validate().map_err(|error| ConfigError::Timing(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> Config {
+        let voters = BTreeMap::from([(NodeId(1), Address::simulated(NodeId(1)))]);
+        Config {
+            node: NodeId(1),
+            voters,
+            partition: PartitionId::new("t", 0).unwrap(),
+            dir: PathBuf::new(),
+            log: LogConfig::default(),
+            timing: Timing::default(),
+        }
+    }
+
+    #[test]
+    fn h01_no_leader_resumes_its_epoch_and_a_returning_node_asks_first() {
+        let raft = config().raft().unwrap();
+        assert_eq!(raft.enable_leader_restore, Some(false));
+        assert_eq!(raft.enable_pre_vote, Some(true));
+        let probe = raft.quorum_loss_probe_interval.unwrap();
+        assert!(probe >= 2 * raft.election_timeout_max, "a probe phase outlasts lease and election");
+    }
+
+    #[test]
+    fn a_node_that_does_not_vote_and_times_that_cannot_work_are_refused() {
+        let stranger = Config { node: NodeId(7), ..config() };
+        assert_eq!(stranger.check(), Err(ConfigError::NotAVoter(NodeId(7))));
+        let timing = Timing { heartbeat: Duration::from_secs(3), ..Timing::default() };
+        assert!(Config { timing, ..config() }.raft().is_err());
+    }
+}

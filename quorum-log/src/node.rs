@@ -1,0 +1,199 @@
+//! A running replica: opened, served, stopped.
+
+use std::fmt;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::{self, BoxFuture};
+use openraft::async_runtime::WatchReceiver;
+use openraft::errors::{InitializeError, RaftError};
+use partition::client::service::PartitionService;
+use partition::log::{Log, LogEvent};
+use partition::partition::Partition;
+use partition::transport::{Answer, Channel, Request, Service, SharedService};
+use partition::world::World;
+use tokio::sync::mpsc;
+
+use crate::config::{Config, ConfigError};
+use crate::network::Network;
+use crate::network::service::ReplicaService;
+use crate::partition::QuorumPartition;
+use crate::raft::{Raft, raft_node};
+use crate::replica::Replica;
+use crate::runtime::scoped;
+use crate::store::{self, Store};
+
+/// Why a replica could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The configuration contradicts itself.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The files cannot be used.
+    #[error("cannot open {partition} in {dir}: {why}")]
+    Files {
+        /// The partition.
+        partition: String,
+        /// The node's directory.
+        dir: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// openraft does not start.
+    #[error("raft does not start: {0}")]
+    Raft(String),
+}
+
+/// One replica of one partition.
+pub struct Node {
+    world: World,
+    config: Config,
+    replica: Arc<Replica>,
+    raft: Raft,
+    partition: Arc<QuorumPartition>,
+    service: SharedService,
+}
+
+/// Events of the log's writer that are taken at once: so many syncs never end in one turn.
+const EVENTS_AT_ONCE: usize = 64;
+/// How often it is noted how much was applied; what a restart does not find noted, it learns from the leader.
+const CHECKPOINT_INTERVAL: std::time::Duration = std::time::Duration::from_secs(1);
+
+impl Node {
+    /// Opens this node's files (or makes them) and takes part in elections from now on. Whoever calls this serves
+    /// [`Node::service`].
+    ///
+    /// # Errors
+    /// [`OpenError`], with nothing left running.
+    pub async fn open(world: World, config: Config) -> Result<Self, OpenError> {
+        config.check()?;
+        let raft_config = Arc::new(config.raft()?);
+        let (events, reported) = mpsc::unbounded_channel();
+        let (trims, trimmed) = mpsc::unbounded_channel();
+        let files = |error: std::io::Error| OpenError::Files {
+            partition: config.partition.to_string(),
+            dir: config.dir.display().to_string(),
+            why: error.to_string(),
+        };
+        let Store { replica, log, machine } =
+            store::open(&world, &config, events, trims).await.map_err(files)?;
+        world.tasks.spawn(observe(world.clone(), config.clone(), Arc::clone(&replica), reported));
+
+        let network = Network::new(&world, &config);
+        let id = raft_node(config.node);
+        let raft = scoped(&world, Raft::new(id, raft_config, network, log, machine)).await;
+        let raft = raft.map_err(|error| OpenError::Raft(error.to_string()))?;
+        world.tasks.spawn(follow_trims(raft.clone(), trimmed));
+        world.tasks.spawn(watch_end(raft.clone(), Arc::clone(&replica)));
+        scoped(&world, initialize(&config, &raft)).await?;
+
+        let voters = config.voters.keys().copied().collect();
+        let partition = Arc::new(QuorumPartition::new(Arc::clone(&replica), raft.clone(), voters));
+        let clients = PartitionService::new();
+        clients.add(config.partition.clone(), Arc::clone(&partition) as Arc<dyn Partition>);
+        let service = Arc::new(NodeService { clients, replicas: ReplicaService::new(raft.clone()) });
+        Ok(Self { world, config, replica, raft, partition, service })
+    }
+
+    /// Answers clients and the other replicas.
+    #[must_use]
+    pub fn service(&self) -> SharedService {
+        Arc::clone(&self.service)
+    }
+
+    /// This replica, without a network between.
+    #[must_use]
+    pub fn partition(&self) -> Arc<dyn Partition> {
+        Arc::clone(&self.partition) as Arc<dyn Partition>
+    }
+
+    /// Stops in order: no more appends, then no more raft, then the log is closed.
+    pub async fn stop(&self) {
+        const WHY: &str = "the node was stopped";
+        self.replica.stop(WHY);
+        // It fails when raft had ended before.
+        let _ = scoped(&self.world, self.raft.shutdown()).await;
+        store::checkpoint(&self.world, &self.config, &self.replica);
+        if let Some(log) = self.replica.take_log()
+            && let Err(error) = Log::close(log).await
+        {
+            tracing::warn!(%error, "the log was not closed; the next start recovers it");
+        }
+    }
+}
+
+/// Every voter writes the same first entry, so that any majority can elect a leader; a log that has one is left alone.
+async fn initialize(config: &Config, raft: &Raft) -> Result<(), OpenError> {
+    let voters: std::collections::BTreeMap<u64, ()> =
+        config.voters.keys().map(|node| (raft_node(*node), ())).collect();
+    match raft.initialize(voters).await {
+        Ok(()) => {}
+        Err(RaftError::APIError(InitializeError::NotAllowed(_))) => return Ok(()),
+        Err(error) => return Err(OpenError::Raft(error.to_string())),
+    }
+    // On a new cluster nobody needs to be missed first.
+    if config.voters.keys().next() == Some(&config.node) {
+        raft.trigger().elect(true).await.map_err(|error| OpenError::Raft(error.to_string()))?;
+    }
+    Ok(())
+}
+
+/// Takes what the log's writer reports, until the log is closed.
+async fn observe(
+    world: World,
+    config: Config,
+    replica: Arc<Replica>,
+    mut reported: mpsc::UnboundedReceiver<LogEvent>,
+) {
+    let mut events = Vec::with_capacity(EVENTS_AT_ONCE);
+    let mut noted = world.clock.now();
+    while reported.recv_many(&mut events, EVENTS_AT_ONCE).await > 0 {
+        for event in events.drain(..) {
+            replica.observe(event);
+        }
+        let now = world.clock.now();
+        if now.since(noted) >= CHECKPOINT_INTERVAL {
+            store::checkpoint(&world, &config, &replica);
+            noted = now;
+        }
+    }
+}
+
+/// Has raft give up what lies before a new log start.
+async fn follow_trims(raft: Raft, mut trimmed: mpsc::UnboundedReceiver<()>) {
+    while trimmed.recv().await.is_some() {
+        if raft.trigger().snapshot().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// When raft ends by itself, the replica has ended.
+async fn watch_end(raft: Raft, replica: Arc<Replica>) {
+    let mut metrics = raft.server_metrics();
+    while metrics.changed().await.is_ok() {}
+    replica.stop("raft has ended");
+}
+
+/// Clients and replicas on one listener.
+#[derive(Debug)]
+struct NodeService {
+    clients: PartitionService,
+    replicas: ReplicaService,
+}
+
+impl Service for NodeService {
+    fn call(&self, request: Request) -> BoxFuture<'static, Answer> {
+        match request.channel {
+            Channel::Client => self.clients.call(request),
+            Channel::Replica => self.replicas.call(request),
+            Channel::Controller => future::ready(Answer::Close).boxed(),
+        }
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Node({} of {})", self.config.node, self.config.partition)
+    }
+}

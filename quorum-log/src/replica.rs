@@ -1,0 +1,344 @@
+//! One replica, between its clients, its log and openraft. Start reading here.
+//!
+//! openraft decides: elections and votes, which entries a follower takes and cuts off, when an entry is committed,
+//! which terms a leader may speak in. It is told what is so by what it calls, and these are its calls:
+//!
+//! | openraft calls | when | what happens here |
+//! |---|---|---|
+//! | `save_vote` | it votes, is elected, or hears of a leader | [`store`](crate::store) makes it durable; [`Replica::voted`] opens or shuts the door |
+//! | `append` | a leader took proposals; a follower took a leader's entries | [`Replica::append`]: batches into the log |
+//! | `truncate_after` | a follower's tail contradicts its leader | [`Replica::truncate`] |
+//! | `save_committed` | a majority has an entry, and the leader's term covers it | [`Replica::commit`]: the high watermark moves, clients are answered |
+//! | `apply` | after that | [`store::machine`](crate::store::machine): who votes, and trims; records need nothing more |
+//! | `purge` | a trim was applied | [`Replica::purge`] |
+//!
+//! So a client is answered from `save_committed`, in openraft's own task, and not from `apply`, two tasks later: the log
+//! is the state, and there is nothing to apply. The other direction, what the disk has stored, comes from the log's
+//! writer as an event ([`Replica::observe`]), and goes to openraft through the callback that came with the append.
+
+mod state;
+mod ticket;
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use openraft::storage::IOFlushed;
+use partition::clock::Clock;
+use partition::error::{Doubt, Refusal};
+use partition::ids::{ByteSize, Epoch, NodeId, Offset, Ordinal, ProducerId};
+use partition::log::{Log, LogEvent, LogReader};
+use partition::partition::Append;
+use tokio::sync::{Notify, oneshot};
+
+pub(crate) use ticket::Ticket;
+
+use crate::door::{Door, Entrance, Leadership};
+use crate::raft::{Entry, LogId, Payload, Proposal, Types, Vote, VoteRecord, epoch_of, node_of};
+use crate::watermark::Watermark;
+use state::{Arrivals, State};
+use ticket::Claim;
+pub(crate) use ticket::Outcome;
+
+/// One replica, shared by the tasks that serve it. Its lock is held for a few operations in memory at a time.
+#[derive(Debug)]
+pub(crate) struct Replica {
+    pub(crate) node: NodeId,
+    pub(crate) clock: Clock,
+    state: Mutex<State>,
+    reader: LogReader,
+    /// The high watermark moved, or never will again.
+    pub(crate) committed: Notify,
+    /// The log end moved, or never will again.
+    pub(crate) appended: Notify,
+    /// The writer has stored more, or never will again.
+    pub(crate) stored: Notify,
+    /// A producer's last proposal has arrived in the log, or none ever will again.
+    pub(crate) arrived: Notify,
+}
+
+/// Where a replica begins when it is opened.
+pub(crate) struct Beginning {
+    pub(crate) log: Log,
+    /// All entries before this are known to be committed,
+    pub(crate) committed: Ordinal,
+    /// and end here.
+    pub(crate) high: Offset,
+    pub(crate) vote: Option<Vote>,
+    pub(crate) applied: Option<LogId>,
+    pub(crate) trimmed: Offset,
+}
+
+/// What became of a batch at the door.
+pub(crate) enum Entered {
+    /// Give this to raft, bound to this epoch, and await the outcome.
+    Propose(Proposal, Epoch, oneshot::Receiver<Outcome>),
+    /// Nothing needs to be appended: await the outcome.
+    Await(oneshot::Receiver<Outcome>),
+    /// It is decided.
+    Decided(Outcome),
+    /// Wait for [`Replica::arrived`], and ask again.
+    AskAgain(Append),
+}
+
+/// How far one replica's log reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Extent {
+    pub(crate) start: Offset,
+    pub(crate) high: Offset,
+    pub(crate) stored: Offset,
+    pub(crate) end: Offset,
+}
+
+impl Replica {
+    pub(crate) fn new(node: NodeId, clock: Clock, door: Door, begin: Beginning) -> Self {
+        let reader = begin.log.reader();
+        Self {
+            node,
+            clock,
+            state: Mutex::new(State::new(begin, door)),
+            reader,
+            committed: Notify::new(),
+            appended: Notify::new(),
+            stored: Notify::new(),
+            arrived: Notify::new(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("an assertion failed while the state was held: this replica is over")
+    }
+
+    pub(crate) fn reader(&self) -> &LogReader {
+        &self.reader
+    }
+
+    /// Decides about a client's batch.
+    pub(crate) fn enter(self: &Arc<Self>, append: Append) -> Entered {
+        let mut state = self.lock();
+        if let Some(reason) = &state.stopped {
+            return Entered::Decided(Err(Refusal::Stopped(reason.clone()).into()));
+        }
+        let State { door, log, unstored, .. } = &mut *state;
+        let producers = log.as_ref().expect("a replica that has not stopped has its log").producers();
+        match door.decide(&append.batch, producers, *unstored) {
+            Entrance::Refused(refusal) => Entered::Decided(Err(refusal.into())),
+            Entrance::AskAgain => Entered::AskAgain(append),
+            Entrance::Duplicate { placement, end } => state.await_duplicate(append.acks, placement, end),
+            Entrance::Propose { epoch } => {
+                drop(state);
+                let (to, outcome) = oneshot::channel();
+                let producer = append.batch.producer().map(|stamp| stamp.id);
+                let claim = Claim { to, acks: append.acks, size: append.batch.size(), producer };
+                let ticket = Ticket::new(Arc::clone(self), claim);
+                Entered::Propose(Proposal::Records { batch: append.batch, ticket }, epoch, outcome)
+            }
+        }
+    }
+
+    /// A proposal came back: raft did not take it.
+    fn turned_away(&self, size: ByteSize, producer: Option<ProducerId>) -> Refusal {
+        let mut state = self.lock();
+        let last = state.door.arrived(size, producer);
+        let refusal = match &state.stopped {
+            Some(reason) => Refusal::Stopped(reason.clone()),
+            None => state.door.not_leader(),
+        };
+        drop(state);
+        if last {
+            self.arrived.notify_waiters();
+        }
+        refusal
+    }
+
+    /// Takes entries into the log, in order; they are readable when this returns, and stored when `flushed` is told.
+    pub(crate) fn append(
+        &self,
+        entries: impl IntoIterator<Item = Entry>,
+        flushed: IOFlushed<Types>,
+    ) -> io::Result<()> {
+        let mut state = self.lock();
+        let mut arrivals = Arrivals::default();
+        let mut placed = Vec::new();
+        for Entry { log_id, payload } in entries {
+            let next = state.watermark.next().plus(placed.len());
+            assert_eq!(log_id.index, next.0, "raft's index counts the batches of this log");
+            match payload {
+                Payload::Placed(batch) => placed.push(batch),
+                own => {
+                    state.append_placed(&mut placed)?;
+                    let epoch = epoch_of(log_id.leader_id.term);
+                    state.append_own(own, epoch, self.clock.wall_ms(), &mut arrivals)?;
+                }
+            }
+        }
+        state.append_placed(&mut placed)?;
+        state.note_flush(flushed)?;
+        drop(state);
+        for (to, outcome) in arrivals.decided {
+            let _ = to.send(outcome);
+        }
+        self.appended.notify_waiters();
+        if arrivals.last_of_a_producer {
+            self.arrived.notify_waiters();
+        }
+        Ok(())
+    }
+
+    /// Whether the writer is so far behind that an append had better wait for [`Replica::stored`].
+    pub(crate) fn is_congested(&self, limit: ByteSize) -> bool {
+        let state = self.lock();
+        state.stopped.is_none() && state.unstored > limit
+    }
+
+    /// Cuts off the entry `next` and all after it; the one before it ends at `to`.
+    pub(crate) fn truncate(&self, next: Ordinal, to: Offset) -> io::Result<()> {
+        let mut state = self.lock();
+        state.log()?.truncate(to).map_err(io::Error::other)?;
+        state.watermark.truncated(next);
+        // Nobody may be told that what was cut off is stored, so these are never called.
+        drop(state.drop_flushes(to));
+        state.doubt_beyond(to, &Doubt::LeaderChanged);
+        Ok(())
+    }
+
+    /// A vote is durable: somebody stands for election, or was elected.
+    pub(crate) fn voted(&self, vote: Vote) {
+        let record = VoteRecord::from(vote);
+        let leader = node_of(record.node);
+        let mut state = self.lock();
+        let leadership = match (record.elected, leader == self.node) {
+            (true, true) => Leadership::Elected { epoch: record.epoch },
+            (true, false) => Leadership::Follows { leader: Some(leader) },
+            (false, _) => Leadership::Follows { leader: None },
+        };
+        state.vote = Some(vote);
+        state.door.set_leadership(leadership);
+    }
+
+    /// The last vote that is durable.
+    pub(crate) fn vote(&self) -> Option<Vote> {
+        self.lock().vote
+    }
+
+    /// What this replica is to the others.
+    pub(crate) fn leadership(&self) -> Leadership {
+        self.lock().door.leadership()
+    }
+
+    /// All up to this entry is committed; it ends at `end`.
+    pub(crate) fn commit(&self, entry: LogId, end: Offset) {
+        let mut state = self.lock();
+        if !state.watermark.commit(Ordinal(entry.index), end) {
+            return;
+        }
+        let epoch = epoch_of(entry.leader_id.term);
+        if state.door.leadership() == (Leadership::Elected { epoch }) {
+            state.door.set_leadership(Leadership::Leads { epoch });
+        }
+        let high = state.watermark.high();
+        let replies: Vec<_> = state.awaiting_commit.reached(high).collect();
+        drop(state);
+        replies.into_iter().for_each(ticket::Reply::placed);
+        self.committed.notify_waiters();
+    }
+
+    /// Takes what the log's writer reports.
+    pub(crate) fn observe(&self, event: LogEvent) {
+        let mut state = self.lock();
+        let Ok(log) = state.log() else { return };
+        match log.observe(event) {
+            Some(LogEvent::Failed(why)) => {
+                drop(state);
+                self.fail(&why);
+            }
+            Some(LogEvent::Stored { .. } | LogEvent::Truncated { .. } | LogEvent::Trimmed { .. }) => {
+                let stored = log.stored();
+                let flushed = state.flushed(stored);
+                let replies: Vec<_> = state.awaiting_store.reached(stored).collect();
+                drop(state);
+                if let Some(flushed) = flushed {
+                    flushed.io_completed(Ok(()));
+                }
+                replies.into_iter().for_each(ticket::Reply::placed);
+                self.stored.notify_waiters();
+            }
+            None => {}
+        }
+    }
+
+    /// The disk failed: nothing more is stored, and nobody is told that anything was.
+    pub(crate) fn fail(&self, why: &str) {
+        self.stop(why);
+        let flushes = self.lock().drop_flushes(Offset::ZERO);
+        for flushed in flushes {
+            flushed.io_completed(Err(io::Error::other(why.to_owned())));
+        }
+    }
+
+    /// Shuts the door, and tells all who wait that it is over.
+    pub(crate) fn stop(&self, why: &str) {
+        let mut state = self.lock();
+        state.stopped.get_or_insert_with(|| why.to_owned());
+        state.doubt_beyond(Offset::ZERO, &Doubt::Stopped(why.to_owned()));
+        drop(state);
+        for waiters in [&self.committed, &self.appended, &self.stored, &self.arrived] {
+            waiters.notify_waiters();
+        }
+    }
+
+    /// Gives the log away, to be closed.
+    pub(crate) fn take_log(&self) -> Option<Log> {
+        self.lock().log.take()
+    }
+
+    /// The log starts again with the entry `next` at `base`; what was in it is not known any more.
+    pub(crate) fn restart(&self, next: Ordinal, base: Offset) -> io::Result<()> {
+        let mut state = self.lock();
+        state.log()?.restart_at(base, next).map_err(io::Error::other)?;
+        state.watermark.restarted(next, base);
+        drop(state.drop_flushes(Offset::ZERO));
+        state.doubt_beyond(Offset::ZERO, &Doubt::LeaderChanged);
+        drop(state);
+        self.committed.notify_waiters();
+        Ok(())
+    }
+
+    /// Gives up what lies in the log below `to`; raft does not need it any more.
+    pub(crate) fn purge(&self, to: Offset) -> io::Result<()> {
+        self.lock().log()?.trim(to).map_err(io::Error::other)
+    }
+
+    /// What this entry asks for is done, and durable; `trimmed` is the first offset from here on.
+    pub(crate) fn applied(&self, entry: LogId, trimmed: Offset) {
+        let mut state = self.lock();
+        state.applied = Some(entry);
+        state.trimmed = state.trimmed.max(trimmed);
+    }
+
+    /// The last entry that was applied.
+    pub(crate) fn last_applied(&self) -> Option<LogId> {
+        self.lock().applied
+    }
+
+    /// Looks at the log.
+    pub(crate) fn with_log<T>(&self, look: impl FnOnce(&Log) -> T) -> io::Result<T> {
+        Ok(look(self.lock().log()?))
+    }
+
+    /// Looks at the watermark.
+    pub(crate) fn with_watermark<T>(&self, look: impl FnOnce(&Watermark) -> T) -> T {
+        look(&self.lock().watermark)
+    }
+
+    /// How far the log reaches; or why the replica has stopped.
+    pub(crate) fn extent(&self) -> Result<Extent, String> {
+        let mut state = self.lock();
+        if let Some(reason) = &state.stopped {
+            return Err(reason.clone());
+        }
+        let (trimmed, high) = (state.trimmed, state.watermark.high());
+        let log = state.log().map_err(|error| error.to_string())?;
+        let start = log.start().max(trimmed);
+        Ok(Extent { start, high: high.max(start), stored: log.stored(), end: log.end() })
+    }
+}

@@ -1,0 +1,188 @@
+//! What applying an entry does: it notes who votes, and moves the log start. Records need nothing more.
+
+use std::io;
+use std::sync::Arc;
+
+use futures_util::{Stream, TryStreamExt};
+use openraft::entry::RaftEntry;
+use openraft::storage::{EntryResponder, RaftStateMachine};
+use openraft::type_config::alias::{SnapshotMetaOf, SnapshotOf};
+use openraft::{OptionalSend, RaftSnapshotBuilder, Snapshot, SnapshotMeta};
+use partition::ids::{Offset, Ordinal};
+use partition::log::Log;
+use partition::meta::TwoSlotFile;
+use tokio::sync::mpsc;
+
+use super::kept::{Kept, Start};
+use super::log::await_stored;
+use super::reader::Reader;
+use crate::raft::{Control, Entry, LogId, LogStart, Payload, Place, StoredVoters, Types, epoch_of};
+use crate::replica::Replica;
+
+/// The state machine: it has no state but the log.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    reader: Reader,
+    file: TwoSlotFile<Kept>,
+    kept: Kept,
+    applied: Option<LogId>,
+    /// Tells that the log start was moved, so that raft may give up what lies before it.
+    trims: mpsc::UnboundedSender<()>,
+}
+
+impl Machine {
+    pub(super) fn new(
+        replica: Arc<Replica>,
+        file: TwoSlotFile<Kept>,
+        applied: Option<LogId>,
+        trims: mpsc::UnboundedSender<()>,
+    ) -> Self {
+        let kept = file.get().cloned().unwrap_or_default();
+        Self { reader: Reader { replica }, file, kept, applied, trims }
+    }
+
+    async fn keep(&mut self) -> io::Result<()> {
+        self.file.store(self.kept.clone()).await.map_err(io::Error::other)
+    }
+
+    /// The first offset that may be read.
+    fn first(&self) -> Offset {
+        self.kept.start.map_or(Offset::ZERO, |start| start.first)
+    }
+
+    async fn apply_one(&mut self, entry: &Entry) -> io::Result<()> {
+        if let Some(voters) = entry.get_membership() {
+            self.kept.set_voters(&StoredVoters::new(Some(entry.log_id), voters));
+            self.keep().await?;
+        }
+        if let Payload::Placed(batch) = &entry.payload
+            && let Some(Control::Trim(to)) = Control::of_batch(batch)
+            && to > self.first()
+        {
+            self.kept.start = Some(self.find_start(to).await?);
+            self.keep().await?;
+            // The receiver ends with the replica.
+            let _ = self.trims.send(());
+        }
+        Ok(())
+    }
+
+    /// The entry that holds `to`, found by halving: entries have no fixed size.
+    async fn find_start(&self, to: Offset) -> io::Result<Start> {
+        let have = self.reader.replica.with_log(Log::ordinals)?;
+        let (mut low, mut high) = (have.start.0, have.end.0);
+        // The first entry that ends beyond `to` lies in low..=high; the trim's own entry does.
+        while low < high {
+            let middle = u64::midpoint(low, high);
+            if self.reader.end_of(Ordinal(middle)).await? > to {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        let entry = Ordinal(low);
+        let base = self.reader.batch(entry).await?.base_offset();
+        let before = match self.kept.start {
+            Some(start) if start.entry == entry => start.before,
+            _ => match low.checked_sub(1) {
+                Some(before) => {
+                    let epoch = self.reader.batch(Ordinal(before)).await?.epoch();
+                    Some(Place { epoch, ordinal: Ordinal(before) })
+                }
+                None => None,
+            },
+        };
+        Ok(Start { first: to, entry, base, before })
+    }
+
+    fn snapshot(&self) -> Option<SnapshotOf<Types, Start>> {
+        let start = self.kept.start?;
+        let last_log_id = Some(start.before()?);
+        let meta = SnapshotMeta { last_log_id, last_membership: self.kept.stored_voters() };
+        Some(Snapshot { meta, snapshot: start })
+    }
+}
+
+impl RaftStateMachine<Types> for Machine {
+    type SnapshotData = Start;
+    type SnapshotBuilder = Builder;
+
+    async fn applied_state(&mut self) -> Result<(Option<LogId>, StoredVoters), io::Error> {
+        Ok((self.applied, self.kept.stored_voters()))
+    }
+
+    async fn apply<S>(&mut self, mut entries: S) -> Result<(), io::Error>
+    where
+        S: Stream<Item = Result<EntryResponder<Types>, io::Error>> + Unpin + OptionalSend,
+    {
+        while let Some((entry, responder)) = entries.try_next().await? {
+            self.apply_one(&entry).await?;
+            self.applied = Some(entry.log_id);
+            if let Some(responder) = responder {
+                // A reader must not see what the answer says is gone.
+                self.reader.replica.applied(entry.log_id, self.first());
+                responder.send(LogStart(self.first()));
+            }
+        }
+        if let Some(applied) = self.applied {
+            self.reader.replica.applied(applied, self.first());
+        }
+        Ok(())
+    }
+
+    async fn get_snapshot_builder(&mut self) -> Builder {
+        Builder(self.snapshot())
+    }
+
+    async fn try_create_snapshot_builder(&mut self, _force: bool) -> Option<Builder> {
+        // Of a log that was never trimmed there is nothing to say, and nobody needs it.
+        self.snapshot().map(|snapshot| Builder(Some(snapshot)))
+    }
+
+    /// The leader's log starts beyond what this replica has: begin where it does.
+    async fn install_snapshot(
+        &mut self,
+        meta: &SnapshotMetaOf<Types>,
+        start: Start,
+    ) -> Result<(), io::Error> {
+        self.kept.start = Some(start);
+        self.kept.set_voters(&meta.last_membership);
+        self.keep().await?;
+        let Some(before) = meta.last_log_id else { return Ok(()) };
+        if !self.holds(before).await? {
+            let replica = &self.reader.replica;
+            replica.restart(start.entry, start.base)?;
+            await_stored(replica, start.base).await?;
+        }
+        self.applied = Some(before);
+        self.reader.replica.applied(before, start.first);
+        Ok(())
+    }
+
+    async fn get_current_snapshot(&mut self) -> Result<Option<SnapshotOf<Types, Start>>, io::Error> {
+        Ok(self.snapshot())
+    }
+}
+
+impl Machine {
+    /// Whether the log has this very entry, so that what follows it may stay.
+    async fn holds(&self, entry: LogId) -> io::Result<bool> {
+        let ordinal = Ordinal(entry.index);
+        if !self.reader.replica.with_log(Log::ordinals)?.contains(&ordinal) {
+            return Ok(false);
+        }
+        Ok(self.reader.batch(ordinal).await?.epoch() == epoch_of(entry.leader_id.term))
+    }
+}
+
+/// A snapshot is small, and there already.
+#[derive(Debug)]
+pub(crate) struct Builder(Option<SnapshotOf<Types, Start>>);
+
+impl RaftSnapshotBuilder<Types> for Builder {
+    type SnapshotData = Start;
+
+    async fn build_snapshot(&mut self) -> Result<SnapshotOf<Types, Start>, io::Error> {
+        self.0.clone().ok_or_else(|| io::Error::other("the log was never trimmed"))
+    }
+}
