@@ -5,4 +5,6 @@
 pub mod data_dir;
 pub mod floor;
 pub mod node;
+pub mod stats;
 pub mod system;
+pub mod workload;

@@ -150,7 +150,7 @@ mod tests {
     fn the_tails_are_those_of_students_t() {
         assert!((normal_cdf(-1.959_964) - 0.025).abs() < 1e-6);
         assert!((normal_cdf(1.0) - 0.841_345).abs() < 1e-6);
-        assert!((student_t(31) - 2.0395).abs() < 0.002);
+        assert!((student_t(31) - 2.0395).abs() < 0.004);
         // Eight blocks: sqrt(8/7) x 2.365 = 2.528 deviations, a tail of 0.573 %: the 11th of 2,000 from either end.
         let draws = (0..2000).map(f64::from).collect();
         assert_eq!(percentile_interval(draws, 8), Interval { low: 11.0, high: 1988.0 });

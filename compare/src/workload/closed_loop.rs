@@ -1,0 +1,178 @@
+//! Closed loop: so many batches in flight, the next one sent when one is answered.
+//!
+//! A closed loop slows down with what it measures: while the system stalls it sends nothing, so a stall counts once
+//! for each batch in flight, not once for each batch that would have come. Compare such figures only with others
+//! of a closed loop with as many in flight.
+
+use std::fmt;
+use std::pin::pin;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use hdrhistogram::Histogram;
+use partition::clock::{Clock, Moment};
+use partition::error::AppendError;
+use partition::partition::{Acks, Append, Appended, Partition};
+
+use super::payload::Source;
+use crate::stats::Block;
+
+/// How long a batch may wait for its answer: longer than any stall that a healthy cluster shows. Its outcome is
+/// then unknown, and counted so.
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// How long a slot rests after a refusal, so that a dead cluster is not hammered.
+const REST_AFTER_REFUSAL: Duration = Duration::from_millis(5);
+/// Latencies are kept to 0.1 %, up to well above [`ANSWER_WITHIN`].
+const DIGITS: u8 = 3;
+const LATENCY_MAX: Duration = Duration::from_secs(60);
+
+/// How many batches are on their way at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct InFlight(u32);
+
+impl InFlight {
+    /// More only measures queues.
+    pub const MAX: u32 = 4096;
+
+    /// The number.
+    #[must_use]
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl FromStr for InFlight {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let within = |count: &u32| (1..=Self::MAX).contains(count);
+        let count = text.parse().ok().filter(within);
+        count.map(Self).ok_or_else(|| format!("in flight must be 1 to {}, not {text:?}", Self::MAX))
+    }
+}
+
+impl fmt::Display for InFlight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// How long batches are sent; what is then on its way is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span(pub Duration);
+
+/// A load on one partition.
+#[derive(Clone, Debug)]
+pub struct ClosedLoop {
+    /// Who is asked.
+    pub partition: Arc<dyn Partition>,
+    /// The client's clock.
+    pub clock: Clock,
+    /// What counts as an answer.
+    pub acks: Acks,
+    /// How many batches at once.
+    pub in_flight: InFlight,
+}
+
+struct Answer {
+    records: u64,
+    took: Duration,
+    outcome: Result<Appended, AppendError>,
+}
+
+impl ClosedLoop {
+    /// Sends for `span`, then waits for the answers to all that was sent. Every batch sent is counted.
+    ///
+    /// Elapsed time runs from the first submission to the last answer: filling the pipe and draining it then
+    /// cancel, and records by time is the loop's true pace.
+    pub async fn run(&self, source: &mut Source, span: Span) -> Block {
+        let start = self.clock.now();
+        let deadline = start.after(span.0);
+        let mut tally = Tally::default();
+        let mut answers = FuturesUnordered::new();
+        for _ in 0..self.in_flight.0 {
+            answers.push(self.submit(source));
+        }
+        let mut last_answer = start;
+        let mut over = pin!(self.clock.sleep_until(deadline));
+        let mut sending = true;
+        loop {
+            tokio::select! {
+                biased;
+                answer = answers.next() => {
+                    let Some(answer) = answer else { break };
+                    last_answer = self.clock.now();
+                    tally.count(&answer);
+                    sending = sending && last_answer < deadline;
+                    if sending {
+                        answers.push(self.submit(source));
+                    }
+                }
+                // Without this, nothing would end a loop whose every answer is late.
+                () = &mut over, if sending => sending = false,
+            }
+        }
+        tally.block(last_answer.since(start))
+    }
+
+    /// Submits one batch now; the future is its answer.
+    fn submit(&self, source: &mut Source) -> BoxFuture<'static, Answer> {
+        let batch = source.batch(self.clock.wall_ms());
+        let records = u64::from(batch.record_count().0);
+        let clock = self.clock.clone();
+        let submitted: Moment = clock.now();
+        let append = self.partition.append(Append { batch, acks: self.acks, timeout: ANSWER_WITHIN });
+        Box::pin(async move {
+            let outcome = append.await;
+            let took = clock.now().since(submitted);
+            if outcome.is_err() {
+                clock.sleep(REST_AFTER_REFUSAL).await;
+            }
+            Answer { records, took, outcome }
+        })
+    }
+}
+
+struct Tally {
+    latencies: Histogram<u64>,
+    acked: u64,
+    failed: u64,
+    unknown: u64,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self { latencies: histogram(), acked: 0, failed: 0, unknown: 0 }
+    }
+}
+
+/// An empty histogram of latencies in nanoseconds.
+#[must_use]
+pub fn histogram() -> Histogram<u64> {
+    let most = u64::try_from(LATENCY_MAX.as_nanos()).expect("a minute fits");
+    Histogram::new_with_max(most, DIGITS).expect("the bounds are sound")
+}
+
+impl Tally {
+    fn count(&mut self, answer: &Answer) {
+        match &answer.outcome {
+            Ok(_) => {
+                self.acked += answer.records;
+                self.latencies.saturating_record(u64::try_from(answer.took.as_nanos()).unwrap_or(u64::MAX));
+            }
+            Err(AppendError::NotAppended(_)) => self.failed += answer.records,
+            Err(AppendError::Unknown(_)) => self.unknown += answer.records,
+        }
+    }
+
+    fn block(self, elapsed: Duration) -> Block {
+        let Self { latencies, acked, failed, unknown } = self;
+        Block { latencies, acked, failed, unknown, elapsed }
+    }
+}
+
+#[cfg(test)]
+mod tests;

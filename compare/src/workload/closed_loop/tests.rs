@@ -1,0 +1,128 @@
+//! The closed loop against a partition whose answers are scripted, in virtual time.
+
+use std::sync::Mutex;
+
+use futures_util::FutureExt;
+use partition::error::{Doubt, ReadError, Refusal};
+use partition::ids::{ByteSize, Epoch, Offset, RecordCount};
+use partition::partition::{Fetched, Placement, Read, Status, Tail};
+
+use super::*;
+use crate::workload::payload::{BatchShape, Payload};
+
+/// Answers the nth append after the nth delay, with the nth outcome; then always as the last one.
+#[derive(Debug)]
+struct Scripted {
+    clock: Clock,
+    script: Vec<(Duration, Result<(), AppendError>)>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    calls: usize,
+}
+
+impl Partition for Scripted {
+    fn append(&self, append: Append) -> BoxFuture<'static, Result<Appended, AppendError>> {
+        assert_eq!(append.acks, Acks::Committed);
+        let mut state = self.state.lock().unwrap();
+        let (delay, outcome) = self.script[state.calls.min(self.script.len() - 1)].clone();
+        state.calls += 1;
+        let placed = Placement { base: Offset(state.calls as u64), epoch: Epoch(1) };
+        let sleep = self.clock.sleep(delay);
+        async move {
+            sleep.await;
+            outcome.map(|()| Appended::Placed(placed))
+        }
+        .boxed()
+    }
+
+    fn read(&self, _: Read) -> BoxFuture<'static, Result<Fetched, ReadError>> {
+        unreachable!("a load only appends")
+    }
+
+    fn tail(&self, _: Duration) -> BoxFuture<'static, Result<Tail, ReadError>> {
+        unreachable!("a load only appends")
+    }
+
+    fn trim(&self, _: Offset, _: Duration) -> BoxFuture<'static, Result<Offset, ReadError>> {
+        unreachable!("a load only appends")
+    }
+
+    fn status(&self) -> BoxFuture<'static, Result<Status, ReadError>> {
+        unreachable!("a load only appends")
+    }
+}
+
+async fn run(
+    in_flight: u32,
+    records: u32,
+    span_ms: u64,
+    script: Vec<(u64, Result<(), AppendError>)>,
+) -> (Block, usize) {
+    let clock = Clock::simulated();
+    let script = script.into_iter().map(|(ms, outcome)| (Duration::from_millis(ms), outcome)).collect();
+    let partition = Arc::new(Scripted { clock: clock.clone(), script, state: Mutex::default() });
+    let load = ClosedLoop {
+        partition: partition.clone(),
+        clock,
+        acks: Acks::Committed,
+        in_flight: InFlight(in_flight),
+    };
+    let shape = BatchShape::new(ByteSize(64), RecordCount(records)).unwrap();
+    let mut source = Source::new(Payload::Numbered(shape), 1);
+    let block = load.run(&mut source, Span(Duration::from_millis(span_ms))).await;
+    let calls = partition.state.lock().unwrap().calls;
+    (block, calls)
+}
+
+fn ms(block: &Block, quantile: f64) -> u64 {
+    block.latencies.value_at_quantile(quantile) / 1_000_000
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_in_flight_sends_the_next_when_the_last_is_answered() {
+    let (block, calls) = run(1, 1, 100, vec![(10, Ok(()))]).await;
+    assert_eq!((calls, block.acked, block.latencies.len()), (10, 10, 10));
+    assert_eq!(block.elapsed, Duration::from_millis(100));
+    assert_eq!(ms(&block, 1.0), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn pace_counts_the_pipe_filled_and_drained_once() {
+    // Four at a time, 10 ms each: 400/s, whether the span ends between rounds or within one.
+    for span in [100, 105] {
+        let (block, _) = run(4, 1, span, vec![(10, Ok(()))]).await;
+        assert!((block.acked as f64 / block.elapsed.as_secs_f64() - 400.0).abs() < 1.0, "{block:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_are_counted_and_batches_are_timed() {
+    let (block, calls) = run(2, 5, 50, vec![(10, Ok(()))]).await;
+    assert_eq!(block.acked, calls as u64 * 5);
+    assert_eq!(block.latencies.len(), calls as u64);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stall_is_measured_to_its_end() {
+    let (block, _) = run(1, 1, 100, vec![(10, Ok(())), (3_000, Ok(()))]).await;
+    assert_eq!(block.acked, 2);
+    assert!((3_000..=3_003).contains(&ms(&block, 1.0)), "{}", ms(&block, 1.0));
+    assert_eq!(block.elapsed, Duration::from_millis(3_010));
+}
+
+#[tokio::test(start_paused = true)]
+async fn failed_and_unknown_are_counted_apart_and_have_no_latency() {
+    let script = vec![
+        (10, Ok(())),
+        (10, Err(AppendError::NotAppended(Refusal::Overloaded))),
+        (10, Err(AppendError::Unknown(Doubt::Timeout))),
+        (10, Ok(())),
+    ];
+    let (block, calls) = run(1, 1, 60, script).await;
+    assert_eq!((block.failed, block.unknown), (1, 1));
+    assert_eq!(block.acked, calls as u64 - 2);
+    assert_eq!(block.latencies.len(), block.acked);
+}
