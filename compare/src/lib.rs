@@ -2,9 +2,16 @@
 //!
 //! This half runs things ([`system`], [`node`], [`floor`], [`data_dir`]); the other half measures what runs.
 
+pub mod cli;
 pub mod data_dir;
+pub mod experiment;
 pub mod floor;
+pub mod headline;
+pub mod machine;
 pub mod node;
+pub mod progress;
+pub mod results;
 pub mod stats;
 pub mod system;
+pub mod table;
 pub mod workload;

@@ -1,3 +1,7 @@
 //! The `compare` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    compare::cli::run(std::env::args_os())
+}

@@ -9,5 +9,6 @@ pub mod noise;
 pub mod series;
 
 pub use bootstrap::{Interval, Replicates, Resamples};
-pub use comparison::{Comparison, Verdict};
+pub use comparison::{Comparison, Ratios, Verdict};
+pub use noise::halves;
 pub use series::{Block, Figure, Figures, Series};

@@ -56,6 +56,40 @@ impl Comparison {
     }
 }
 
+/// Every figure of one cell against another's.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ratios {
+    /// Of the medians.
+    pub p50: Comparison,
+    /// Of the 99th percentiles.
+    pub p99: Comparison,
+    /// Of records a second.
+    pub ops_per_s: Comparison,
+}
+
+impl Ratios {
+    /// Cells measured in the same blocks; see [`Comparison::paired`].
+    #[must_use]
+    pub fn paired(one: &Replicates, other: &Replicates) -> Option<Self> {
+        let compare = |figure| Comparison::paired(figure, one, other);
+        Some(Self {
+            p50: compare(Figure::P50)?,
+            p99: compare(Figure::P99)?,
+            ops_per_s: compare(Figure::OpsPerS)?,
+        })
+    }
+
+    /// One of them.
+    #[must_use]
+    pub fn get(&self, figure: Figure) -> Comparison {
+        match figure {
+            Figure::P50 => self.p50,
+            Figure::P99 => self.p99,
+            Figure::OpsPerS => self.ops_per_s,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::bootstrap::Resamples;

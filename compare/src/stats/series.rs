@@ -78,10 +78,7 @@ impl Series {
         let (mut acked, mut seconds) = (Vec::new(), Vec::new());
         for (index, block) in blocks.into_iter().enumerate() {
             for bucket in block.latencies.iter_recorded() {
-                columns
-                    .entry(bucket.value_iterated_to())
-                    .or_default()
-                    .push((index, bucket.count_at_value()));
+                columns.entry(bucket.value_iterated_to()).or_default().push((index, bucket.count_at_value()));
             }
             acked.push(block.acked);
             seconds.push(block.elapsed.as_secs_f64());

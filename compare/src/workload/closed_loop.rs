@@ -36,6 +36,10 @@ pub struct InFlight(u32);
 impl InFlight {
     /// More only measures queues.
     pub const MAX: u32 = 4096;
+    /// No queue anywhere: pure latency.
+    pub const ONE: Self = Self(1);
+    /// Enough for group commit to show.
+    pub const SIXTY_FOUR: Self = Self(64);
 
     /// The number.
     #[must_use]

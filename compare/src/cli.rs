@@ -1,0 +1,120 @@
+//! The command line: what was asked is checked here, whole, before anything starts.
+//!
+//! Results go to stdout and all else to stderr. Exit 0: good; 1: a finding, such as a child that died; 2: bad input.
+
+mod latency;
+mod points;
+mod report;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand};
+
+use crate::headline::{self, Extent};
+
+/// How many replicas does surviving a failure take, and what does it cost to wait for all that are in sync, or for
+/// a majority? Without a subcommand: measures it on this machine, in about three minutes.
+#[derive(Debug, Parser)]
+#[command(name = "compare", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    headline: HeadlineArgs,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Args)]
+struct HeadlineArgs {
+    /// Measures less, in about twenty seconds
+    #[arg(long)]
+    quick: bool,
+    #[command(flatten)]
+    places: Places,
+}
+
+/// Where files go.
+#[derive(Debug, Args)]
+struct Places {
+    /// Keeps the clusters' files there [default: a temporary directory, removed at the end]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Writes results there [default: target/compare/<time>/results.json]
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Measures systems x replicas x settings under load
+    Latency(latency::LatencyArgs),
+}
+
+/// Runs the command line, and returns what the process should end with.
+#[must_use]
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let command: Vec<String> = args.iter().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let command = format!("compare {}", command.join(" ")).trim().to_owned();
+    match Cli::try_parse_from(args) {
+        Err(error) => refuse_arguments(&error),
+        Ok(Cli { headline, command: None }) => {
+            let extent = if headline.quick { Extent::Quick } else { Extent::Full };
+            let plan = headline::plan(extent);
+            report::run(report::Request {
+                plan,
+                places: headline.places,
+                command,
+                kind: report::Kind::Headline(extent),
+            })
+        }
+        Ok(Cli { command: Some(Command::Latency(args)), .. }) => match args.plan() {
+            Ok(latency::Planned { plan, remarks }) => {
+                remarks.iter().for_each(|remark| eprintln!("note: {remark}"));
+                report::run(report::Request {
+                    plan,
+                    places: args.places,
+                    command,
+                    kind: report::Kind::Latency,
+                })
+            }
+            Err(error) => bad_input(&error.to_string()),
+        },
+    }
+}
+
+/// One line on stderr, and the exit code for bad input.
+fn bad_input(line: &str) -> ExitCode {
+    eprintln!("error: {line}");
+    ExitCode::from(2)
+}
+
+/// Help as it is; errors in one line, with what the parser proposes instead.
+fn refuse_arguments(error: &clap::Error) -> ExitCode {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        // A reader that went away (`| head`) has seen enough.
+        let _ = write!(std::io::stdout(), "{}", error.render());
+        return ExitCode::SUCCESS;
+    }
+    let text = error.to_string();
+    let told = |line: &&str| {
+        !line.is_empty() && !line.starts_with("Usage:") && !line.starts_with("For more information")
+    };
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(told).collect();
+    bad_input(&format!("{} (see --help)", lines.join("; ").trim_start_matches("error: ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_options_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,206 @@
+//! The options of `compare latency`, and the plan they make.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use partition::ids::{ByteSize, RecordCount};
+use partition::log::Durability;
+use partition::partition::Acks;
+
+use super::Places;
+use super::points::{Clamped, Point, Systems, parse_min_isr};
+use crate::experiment::{Group, Plan, Setting};
+use crate::results::{acks_named, durability_named};
+use crate::system::{Hosting, MinIsr, Shape, System};
+use crate::workload::{BatchShape, InFlight, Payload, PayloadError, Span};
+
+/// A shorter block would measure timers and not the cluster.
+const BLOCK_MIN: Duration = Duration::from_millis(20);
+/// Nobody waits a day for one cell.
+const SECONDS_MAX: f64 = 86_400.0;
+/// More blocks only cost pauses between them.
+const BLOCKS_MAX: usize = 1000;
+
+/// Lists, separated by commas, make a sweep: every system at every point under every setting.
+#[derive(Debug, Args)]
+pub(super) struct LatencyArgs {
+    /// isr, quorum, floor; `floor` makes floor-all and floor-majority
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "isr,quorum,floor")]
+    systems: Vec<Systems>,
+    /// Replica counts, 1 to 9; `n:m` sets min-ISR for that point
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1,2,3,5")]
+    replicas: Vec<Point>,
+    /// How many must be in sync for a write to be taken (isr) [default: min(2, n)]
+    #[arg(long, value_name = "M", value_parser = parse_min_isr)]
+    min_isr: Option<usize>,
+    /// When a write is answered: leader, committed
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "committed", value_parser = answered_acks)]
+    acks: Vec<Acks>,
+    /// What counts as stored: synced, cached
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "synced", value_parser = durability_named)]
+    durability: Vec<Durability>,
+    /// Batches on their way at once, 1 to 4096
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1,64")]
+    in_flight: Vec<InFlight>,
+    /// Bytes of each record [default: 1024]
+    #[arg(long, value_name = "BYTES", conflicts_with = "records")]
+    record_bytes: Option<u64>,
+    /// Records of each batch
+    #[arg(long, value_name = "COUNT", default_value = "1")]
+    batch_records: u32,
+    /// Sends the lines of this file, over and over
+    #[arg(long, value_name = "FILE")]
+    records: Option<PathBuf>,
+    /// How long each cell is measured
+    #[arg(long, value_name = "SECONDS", default_value = "4", value_parser = seconds)]
+    seconds: Duration,
+    /// In how many blocks; cells alternate block by block
+    #[arg(long, value_name = "COUNT", default_value = "8", value_parser = blocks)]
+    blocks: usize,
+    /// Decides the order of blocks and what records hold
+    #[arg(long, value_name = "N", default_value = "1")]
+    seed: u64,
+    /// Runs each replica as a process of its own, not all in this one
+    #[arg(long)]
+    processes: bool,
+    #[command(flatten)]
+    pub(super) places: Places,
+}
+
+/// A plan, and what the user should know of it.
+#[derive(Debug)]
+pub(super) struct Planned {
+    pub(super) plan: Plan,
+    pub(super) remarks: Vec<String>,
+}
+
+/// Why options make no plan.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PlanError {
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+    #[error("{blocks} blocks in {seconds} s are under {} ms each; raise --seconds or lower --blocks", BLOCK_MIN.as_millis())]
+    ShortBlocks { blocks: usize, seconds: f64 },
+}
+
+impl LatencyArgs {
+    /// What these options ask for.
+    pub(super) fn plan(&self) -> Result<Planned, PlanError> {
+        let records = RecordCount(self.batch_records);
+        let payload = match &self.records {
+            Some(path) => Payload::of_lines(path, records)?,
+            None => {
+                let bytes = self.record_bytes.unwrap_or(1024);
+                Payload::Numbered(BatchShape::new(ByteSize(bytes), records)?)
+            }
+        };
+        let span = Span(self.seconds / u32::try_from(self.blocks).expect("at most BLOCKS_MAX"));
+        if span.0 < BLOCK_MIN {
+            return Err(PlanError::ShortBlocks { blocks: self.blocks, seconds: self.seconds.as_secs_f64() });
+        }
+        let (groups, remarks) = self.groups();
+        let hosting = if self.processes { Hosting::Processes } else { Hosting::InProcess };
+        let lead_in = Plan::lead_in_of(span);
+        let plan = Plan { groups, blocks: self.blocks, span, lead_in, payload, seed: self.seed, hosting };
+        Ok(Planned { plan, remarks })
+    }
+
+    /// One group for each number of replicas and durability: what is compared first alternates.
+    fn groups(&self) -> (Vec<Group>, Vec<String>) {
+        let mut groups: BTreeMap<_, Group> = BTreeMap::new();
+        let mut remarks = Vec::new();
+        for point in &self.replicas {
+            let replicas = point.replicas;
+            let (min_isr, clamped) = point.min_isr(self.min_isr);
+            if let Clamped::From(asked) = clamped {
+                remarks.push(format!("min-isr {asked} is more than {replicas} replicas; {min_isr} is taken"));
+            }
+            for durability in &self.durability {
+                let group = groups.entry((*durability, replicas)).or_default();
+                for system in self.systems.iter().flat_map(|systems| &systems.0) {
+                    let min_isr =
+                        if *system == System::Isr { min_isr } else { MinIsr::default_for(replicas) };
+                    let shape = Shape { system: *system, replicas, min_isr, durability: *durability };
+                    for acks in &self.acks {
+                        for in_flight in &self.in_flight {
+                            let setting = Setting { shape, acks: *acks, in_flight: *in_flight };
+                            if !group.cells.contains(&setting) {
+                                group.cells.push(setting);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        (groups.into_values().collect(), remarks)
+    }
+}
+
+/// A closed loop sends the next batch when one is answered, so there must be an answer.
+fn answered_acks(text: &str) -> Result<Acks, String> {
+    match acks_named(text)? {
+        Acks::Nobody => Err("nobody answers with `nobody`, and a closed loop waits for answers".to_owned()),
+        acks => Ok(acks),
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse::<f64>().ok().filter(|seconds| *seconds > 0.0 && *seconds <= SECONDS_MAX);
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| format!("not a time of up to {SECONDS_MAX} seconds"))
+}
+
+fn blocks(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|count| (1..=BLOCKS_MAX).contains(count));
+    count.ok_or_else(|| format!("blocks must be 1 to {BLOCKS_MAX}, not {text:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: LatencyArgs,
+    }
+
+    fn plan(line: &str) -> Result<Planned, PlanError> {
+        Line::parse_from(format!("latency {line}").split_whitespace()).args.plan()
+    }
+
+    #[test]
+    fn a_sweep_has_every_system_at_every_point_under_every_setting() {
+        let Planned { plan, remarks } = plan("--replicas 1,3 --acks leader,committed").unwrap();
+        assert_eq!(plan.groups.len(), 2);
+        assert_eq!(plan.groups[1].cells.len(), 4 * 2 * 2);
+        assert_eq!(plan.groups[1].shapes().len(), 4);
+        assert!(remarks.is_empty());
+        assert_eq!(plan.span, Span(Duration::from_millis(500)));
+    }
+
+    #[test]
+    fn points_of_one_size_share_floors_and_quorum() {
+        let Planned { plan, .. } = plan("--replicas 3:1,3:2,3:3 --in-flight 1").unwrap();
+        assert_eq!(plan.groups.len(), 1);
+        assert_eq!(plan.groups[0].cells.len(), 3 + 3);
+    }
+
+    #[test]
+    fn a_min_isr_above_the_replicas_is_clamped_and_said() {
+        let Planned { plan, remarks } =
+            plan("--systems isr --replicas 1,3 --min-isr 2 --in-flight 1").unwrap();
+        let taken: Vec<usize> = plan.groups.iter().map(|group| group.cells[0].shape.min_isr.get()).collect();
+        assert_eq!(taken, [1, 2]);
+        assert_eq!(remarks, ["min-isr 2 is more than 1 replicas; 1 is taken"]);
+    }
+
+    #[test]
+    fn blocks_too_short_to_measure_are_refused() {
+        assert!(plan("--seconds 0.1 --blocks 8").is_err());
+        assert!(plan("--seconds 0.2 --blocks 8").is_ok());
+    }
+}

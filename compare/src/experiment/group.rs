@@ -1,0 +1,252 @@
+//! One group: start its clusters, load one at a time, end them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, select_all};
+use partition::ids::ByteSize;
+use partition::partition::Partition;
+use rand::seq::SliceRandom;
+
+use super::interrupts::Interrupted;
+use super::plan::{Group, Setting};
+use super::{Ending, Run};
+use crate::machine::own_cpu;
+use crate::stats::Block;
+use crate::system::{Consumed, LaunchError, Running, Shape, Usage, launch};
+use crate::workload::ClosedLoop;
+
+/// How long idle clusters are watched before the first block, to tell what they disturb.
+const IDLE_WATCH: Duration = Duration::from_millis(1000);
+
+/// One cell's blocks, and what its cluster consumed in them.
+#[derive(Debug)]
+pub struct MeasuredCell {
+    /// The cell.
+    pub setting: Setting,
+    /// Its blocks, in time order. Fewer than planned when the run ended early.
+    pub blocks: Vec<Block>,
+    /// What the cluster consumed in the blocks; resident memory is that after the last.
+    pub usage: Usage,
+    /// CPU time of the client (this process) in the blocks.
+    pub client_cpu: Duration,
+    /// Why it has fewer blocks than planned.
+    pub error: Option<String>,
+}
+
+/// What a cluster that serves nobody takes from the others.
+#[derive(Clone, Copy, Debug)]
+pub struct Idle {
+    /// Which.
+    pub shape: Shape,
+    /// CPU seconds a second of all its nodes; unknown when they run in this process.
+    pub cpu: Option<f64>,
+}
+
+/// A group's cells.
+#[derive(Debug)]
+pub struct MeasuredGroup {
+    /// In the order of the plan.
+    pub cells: Vec<MeasuredCell>,
+    /// Each of its clusters while nothing was asked of any.
+    pub idle: Vec<Idle>,
+}
+
+/// Why a group did not come to its end.
+#[derive(Debug)]
+enum Cut {
+    Interrupted,
+    Failed(LaunchError),
+}
+
+impl From<Interrupted> for Cut {
+    fn from(_: Interrupted) -> Self {
+        Self::Interrupted
+    }
+}
+
+impl From<LaunchError> for Cut {
+    fn from(error: LaunchError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// One running cluster and a client of it.
+struct Target {
+    running: Running,
+    client: Arc<dyn Partition>,
+}
+
+impl MeasuredGroup {
+    /// Before anything was measured.
+    #[must_use]
+    pub fn unmeasured(group: &Group) -> Self {
+        let cell = |setting: &Setting| MeasuredCell {
+            setting: *setting,
+            blocks: Vec::new(),
+            usage: Usage::default(),
+            client_cpu: Duration::ZERO,
+            error: None,
+        };
+        Self { cells: group.cells.iter().map(cell).collect(), idle: Vec::new() }
+    }
+
+    fn shapes(&self) -> Vec<Shape> {
+        Group { cells: self.cells.iter().map(|cell| cell.setting).collect() }.shapes()
+    }
+}
+
+impl Run<'_> {
+    /// Measures one group; its clusters are gone afterwards, however it ends.
+    pub(super) async fn measure_group(&mut self, group: &mut MeasuredGroup) -> Ending {
+        let mut targets = BTreeMap::new();
+        let result = self.blocks_of(group, &mut targets).await;
+        let mut ended = Ok(());
+        for target in targets.into_values() {
+            ended = ended.and(target.running.shutdown().await);
+        }
+        match result.and(ended.map_err(Cut::from)) {
+            Ok(()) => Ending::Complete,
+            Err(Cut::Interrupted) => Ending::Interrupted,
+            Err(Cut::Failed(error)) => Ending::Failed(error),
+        }
+    }
+
+    async fn blocks_of(
+        &mut self,
+        group: &mut MeasuredGroup,
+        targets: &mut BTreeMap<Shape, Target>,
+    ) -> Result<(), Cut> {
+        for shape in group.shapes() {
+            self.progress.starting(shape);
+            let started = launch(shape, self.plan.hosting, self.dir.path(), self.plan.seed);
+            let running = self.interrupts.unless(started).await??;
+            let client = running.connect(&self.world);
+            targets.insert(shape, Target { running, client });
+        }
+        group.idle = self.watch_idle(targets).await?;
+        for block in 0..self.plan.blocks {
+            let mut order: Vec<usize> = (0..group.cells.len()).collect();
+            order.shuffle(&mut self.random);
+            for index in order {
+                let cell = &mut group.cells[index];
+                self.progress.measuring(cell.setting, block);
+                if let Err(cut) = self.block_of(cell, targets).await {
+                    cell.error = match &cut {
+                        Cut::Failed(error) => Some(error.to_string()),
+                        Cut::Interrupted => None,
+                    };
+                    return Err(cut);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One block of one cell: lead-in, usage, load, usage.
+    async fn block_of(
+        &mut self,
+        cell: &mut MeasuredCell,
+        targets: &mut BTreeMap<Shape, Target>,
+    ) -> Result<(), Cut> {
+        let casualties: Vec<BoxFuture<'static, LaunchError>> =
+            targets.values().map(|target| target.running.casualty()).collect();
+        let target = targets.get_mut(&cell.setting.shape).expect("each shape of the group was started");
+        let Self { plan, world, source, interrupts, .. } = self;
+        let load = ClosedLoop {
+            partition: Arc::clone(&target.client),
+            clock: world.clock.clone(),
+            acks: cell.setting.acks,
+            in_flight: cell.setting.in_flight,
+        };
+        let measured = async {
+            load.run(source, plan.lead_in).await;
+            let (before, own_before) = (target.running.usage().await?, own_cpu());
+            let block = load.run(source, plan.span).await;
+            let (after, own_after) = (target.running.usage().await?, own_cpu());
+            Ok::<_, LaunchError>((block, difference(&after, &before), own_after.saturating_sub(own_before)))
+        };
+        let casualty = select_all(casualties).map(|(error, _, _)| error);
+        let (block, usage, own) = interrupts
+            .unless(async {
+                tokio::select! {
+                    biased;
+                    error = casualty => Err(error),
+                    measured = measured => measured,
+                }
+            })
+            .await??;
+        cell.blocks.push(block);
+        cell.usage = sum(&cell.usage, &usage);
+        cell.client_cpu += own;
+        Ok(())
+    }
+
+    async fn watch_idle(&mut self, targets: &mut BTreeMap<Shape, Target>) -> Result<Vec<Idle>, Cut> {
+        let mut before = Vec::new();
+        for target in targets.values_mut() {
+            before.push((self.world.clock.now(), target.running.usage().await?));
+        }
+        self.interrupts.unless(self.world.clock.sleep(IDLE_WATCH)).await?;
+        let mut idle = Vec::new();
+        for ((shape, target), (then, before)) in targets.iter_mut().zip(before) {
+            let used = difference(&target.running.usage().await?, &before);
+            let seconds = self.world.clock.now().since(then).as_secs_f64();
+            let cpu = used.replicas.cpu.map(|cpu| cpu + used.controllers.cpu.unwrap_or_default());
+            idle.push(Idle { shape: *shape, cpu: cpu.map(|cpu| cpu.as_secs_f64() / seconds) });
+        }
+        Ok(idle)
+    }
+}
+
+fn difference(after: &Usage, before: &Usage) -> Usage {
+    let of = |after: &Consumed, before: &Consumed| Consumed {
+        cpu: after.cpu.zip(before.cpu).map(|(after, before)| after.saturating_sub(before)),
+        resident: after.resident,
+        written: ByteSize(after.written.0.saturating_sub(before.written.0)),
+        sent: ByteSize(after.sent.0.saturating_sub(before.sent.0)),
+        syncs: after.syncs.saturating_sub(before.syncs),
+    };
+    Usage {
+        replicas: of(&after.replicas, &before.replicas),
+        controllers: of(&after.controllers, &before.controllers),
+    }
+}
+
+fn sum(so_far: &Usage, block: &Usage) -> Usage {
+    let of = |so_far: &Consumed, block: &Consumed| Consumed {
+        cpu: block.cpu.map(|cpu| cpu + so_far.cpu.unwrap_or_default()),
+        resident: block.resident,
+        written: ByteSize(so_far.written.0 + block.written.0),
+        sent: ByteSize(so_far.sent.0 + block.sent.0),
+        syncs: so_far.syncs + block.syncs,
+    };
+    Usage {
+        replicas: of(&so_far.replicas, &block.replicas),
+        controllers: of(&so_far.controllers, &block.controllers),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usage_of_blocks_adds_up_and_memory_does_not() {
+        let at = |cpu, resident, syncs| Usage {
+            replicas: Consumed {
+                cpu: Some(Duration::from_millis(cpu)),
+                resident: Some(ByteSize(resident)),
+                syncs,
+                ..Consumed::default()
+            },
+            controllers: Consumed::default(),
+        };
+        let first = difference(&at(150, 7, 30), &at(100, 5, 10));
+        let second = difference(&at(260, 9, 70), &at(200, 8, 40));
+        let all = sum(&sum(&Usage::default(), &first), &second);
+        assert_eq!(all, at(110, 9, 50));
+    }
+}

@@ -1,0 +1,75 @@
+//! What is to be measured.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use partition::partition::Acks;
+
+use crate::system::{Hosting, Shape};
+use crate::workload::{InFlight, Payload, Span};
+
+/// One cell: a cluster and a load on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Setting {
+    /// The cluster.
+    pub shape: Shape,
+    /// What counts as an answer.
+    pub acks: Acks,
+    /// How many batches at once.
+    pub in_flight: InFlight,
+}
+
+/// Cells that are measured in the same blocks. Their clusters are up together.
+#[derive(Clone, Debug, Default)]
+pub struct Group {
+    /// The cells, in the order they are reported.
+    pub cells: Vec<Setting>,
+}
+
+impl Group {
+    /// The clusters it needs: cells of one shape share one.
+    #[must_use]
+    pub fn shapes(&self) -> Vec<Shape> {
+        let shapes: BTreeSet<Shape> = self.cells.iter().map(|cell| cell.shape).collect();
+        shapes.into_iter().collect()
+    }
+}
+
+/// A whole measurement.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// One after the other.
+    pub groups: Vec<Group>,
+    /// How many blocks each cell gets.
+    pub blocks: usize,
+    /// How long each block sends.
+    pub span: Span,
+    /// What is sent before each block and not counted: connections, caches and idle pollers wake up.
+    pub lead_in: Span,
+    /// What records hold.
+    pub payload: Payload,
+    /// Decides the order of cells, what records hold, and which blocks the bootstrap draws.
+    pub seed: u64,
+    /// Where replicas run.
+    pub hosting: Hosting,
+}
+
+impl Plan {
+    /// Lead-in of a block: a tenth of it, at least enough for some thousand operations.
+    #[must_use]
+    pub fn lead_in_of(span: Span) -> Span {
+        Span((span.0 / 10).max(Duration::from_millis(50)))
+    }
+
+    /// How many blocks there are in all.
+    #[must_use]
+    pub fn total_blocks(&self) -> usize {
+        self.groups.iter().map(|group| group.cells.len()).sum::<usize>() * self.blocks
+    }
+
+    /// About how long it takes, not counting starts and ends of clusters.
+    #[must_use]
+    pub fn expected(&self) -> Duration {
+        (self.span.0 + self.lead_in.0) * u32::try_from(self.total_blocks()).unwrap_or(u32::MAX)
+    }
+}

@@ -1,0 +1,7 @@
+//! The main job: the documents' question, answered on this machine in minutes.
+
+mod plan;
+mod sentence;
+
+pub use plan::{Extent, plan};
+pub use sentence::sentence;

@@ -1,0 +1,131 @@
+//! The one sentence that says what was found. Every word that could have been otherwise comes from the results.
+
+use crate::results::{CellKey, Figures, Pair, Results};
+use crate::stats::{Comparison, Figure, Verdict};
+use crate::system::System;
+use crate::table::{milliseconds, percent, ratio};
+
+/// The load that latency is judged by.
+const IN_FLIGHT: u32 = 1;
+
+/// What was found: all-in-sync against majority at equal replicas, then at equal copies that may be lost.
+#[must_use]
+pub fn sentence(results: &Results) -> String {
+    let equal = match find(results, 3, 3) {
+        Some(pair) => format!(
+            "With 3 replicas and one write in flight, waiting for all in sync {} waiting for a majority{}",
+            finding(results, pair),
+            figures(results, pair),
+        ),
+        None => "With 3 replicas the two could not be compared, since not all of their cells were measured"
+            .to_owned(),
+    };
+    let equal_loss = match find(results, 2, 3) {
+        Some(pair) => format!(
+            "to lose no acknowledged write with any one copy, all of 2 in sync {} a majority of 3{}",
+            finding(results, pair),
+            figures(results, pair),
+        ),
+        None => "2 in sync against a majority of 3 was not measured".to_owned(),
+    };
+    format!("{equal}; {equal_loss}.")
+}
+
+fn find(results: &Results, in_sync: usize, majority: usize) -> Option<&Pair> {
+    let is = |system: System, replicas: usize| {
+        move |key: &CellKey| key.system == system && key.replicas == replicas && key.in_flight == IN_FLIGHT
+    };
+    results.pair(is(System::Isr, in_sync), is(System::Quorum, majority))
+}
+
+/// The verb: what the first took, compared with the second.
+fn finding(results: &Results, pair: &Pair) -> String {
+    let (comparison, verdict) = results.verdict(Figure::P50, pair);
+    match verdict {
+        Verdict::More => format!("took {} times as long as", ratio(comparison.ratio)),
+        Verdict::Less => format!("took only {} of the time of", percent(comparison.ratio)),
+        Verdict::NoDifference => "took a time in which no difference was detected from".to_owned(),
+        Verdict::WithinNoise => {
+            let noise = results.noise_of(Figure::P50, &pair.one, &pair.other);
+            format!("differed by no more than one thing measured twice ({}) from", percent(noise))
+        }
+    }
+}
+
+/// The medians, their ratio and its interval.
+fn figures(results: &Results, pair: &Pair) -> String {
+    let Comparison { ratio: measured, interval } = pair.ratios.p50;
+    let (low, high) = (ratio(interval.low), ratio(interval.high));
+    let medians = median(results, &pair.one).zip(median(results, &pair.other));
+    let medians = medians.map_or_else(String::new, |(one, other)| format!("p50 {one} against {other} ms, "));
+    format!(" ({medians}ratio {}, 95 % interval {low} to {high})", ratio(measured))
+}
+
+fn median(results: &Results, key: &CellKey) -> Option<String> {
+    let cell = results.cells.iter().find(|cell| cell.key() == *key)?;
+    cell.figures.as_ref().map(|figures: &Figures| milliseconds(figures.latency_us.p50))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::results::tests::{cell, pair, results};
+    use crate::results::{Noise, NullKind};
+
+    /// Results in which isr took `equal` times as long at 3 against 3, and `fewer` at 2 against 3.
+    fn found(equal: (f64, [f64; 2]), fewer: (f64, [f64; 2])) -> Results {
+        let quorum = cell(System::Quorum, 3, 1, 200.0);
+        let (three, two) =
+            (cell(System::Isr, 3, 1, 200.0 * equal.0), cell(System::Isr, 2, 1, 200.0 * fewer.0));
+        let comparisons =
+            vec![pair(&three, &quorum, equal.0, equal.1), pair(&two, &quorum, fewer.0, fewer.1)];
+        Results { comparisons, ..results(vec![quorum, three, two]) }
+    }
+
+    #[test]
+    fn slower_and_faster_are_told_with_their_figures() {
+        let text = sentence(&found((1.5, [1.4, 1.6]), (0.8, [0.7, 0.9])));
+        let expected = "With 3 replicas and one write in flight, waiting for all in sync took 1.50 times as long as \
+                        waiting for a majority (p50 0.300 against 0.200 ms, ratio 1.50, 95 % interval 1.40 to 1.60); \
+                        to lose no acknowledged write with any one copy, all of 2 in sync took only 80% of the time of \
+                        a majority of 3 (p50 0.160 against 0.200 ms, ratio 0.80, 95 % interval 0.70 to 0.90).";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn the_other_way_round_reads_the_other_way_round() {
+        let text = sentence(&found((0.5, [0.4, 0.6]), (1.25, [1.2, 1.3])));
+        let (equal, fewer) = text.split_once(';').unwrap();
+        assert!(equal.contains("took only 50% of the time of waiting for a majority"), "{equal}");
+        assert!(fewer.contains("took 1.25 times as long as a majority of 3"), "{fewer}");
+    }
+
+    #[test]
+    fn an_interval_that_spans_one_is_no_difference() {
+        let text = sentence(&found((1.04, [0.97, 1.1]), (0.98, [0.9, 1.02])));
+        assert_eq!(text.matches("no difference was detected").count(), 2, "{text}");
+        assert!(!text.contains("times as long"), "{text}");
+    }
+
+    #[test]
+    fn a_difference_below_the_noise_floor_is_not_claimed() {
+        let mut results = found((1.04, [1.02, 1.06]), (0.8, [0.7, 0.9]));
+        let twin = cell(System::FloorAll, 2, 1, 100.0);
+        let pair = pair(&twin, &cell(System::FloorMajority, 2, 1, 100.0), 1.05, [1.01, 1.09]);
+        results.noise.push(Noise {
+            kind: NullKind::Twins,
+            one: pair.one,
+            other: pair.other,
+            ratios: pair.ratios,
+        });
+        let text = sentence(&results);
+        assert!(text.contains("differed by no more than one thing measured twice (5.0%)"), "{text}");
+        assert!(text.contains("took only 80% of the time"), "{text}");
+    }
+
+    #[test]
+    fn what_was_not_measured_is_not_claimed() {
+        let text = sentence(&results(vec![]));
+        assert!(text.contains("could not be compared") && text.contains("was not measured"), "{text}");
+    }
+}

@@ -1,0 +1,175 @@
+//! What a run was measured on: figures do not travel between machines, so they say where they come from.
+
+use std::fs::{self, File};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use partition::clock::Clock;
+use rustix::time::{ClockId, clock_gettime};
+use serde::{Deserialize, Serialize};
+
+use crate::workload::closed_loop::histogram;
+
+/// How often a sync is timed; enough for a 99th percentile, about a tenth of a second on a fast disk.
+const SYNCS: u32 = 300;
+/// What is written before each sync: one small batch.
+const SYNC_BYTES: usize = 1024;
+/// A slow disk is not timed for longer than this.
+const SYNC_TIME_MAX: Duration = Duration::from_secs(3);
+
+/// A machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Machine {
+    /// Model of the CPU.
+    pub cpu: String,
+    /// How many threads it runs at once.
+    pub cores: usize,
+    /// Bytes of memory.
+    pub memory_bytes: u64,
+    /// Name and release of the operating system.
+    pub kernel: String,
+    /// File system and device of the data directory.
+    pub disk: String,
+    /// How long fdatasync took after a write of 1 KiB into a file that already had its length.
+    pub sync_us: SyncTimes,
+}
+
+/// How long a sync took, in microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SyncTimes {
+    /// Median.
+    pub p50: f64,
+    /// 99th percentile.
+    pub p99: f64,
+}
+
+impl Machine {
+    /// This one; syncs are timed in `dir`.
+    ///
+    /// # Errors
+    /// When nothing can be written there.
+    pub fn observe(dir: &Path) -> io::Result<Self> {
+        let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+        let kib = field(&read("/proc/meminfo"), "MemTotal")
+            .and_then(|text| text.split_whitespace().next().and_then(|number| number.parse::<u64>().ok()));
+        let name = read("/proc/sys/kernel/ostype");
+        let release = read("/proc/sys/kernel/osrelease");
+        Ok(Self {
+            cpu: field(&read("/proc/cpuinfo"), "model name").unwrap_or_else(|| "unknown".to_owned()),
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            memory_bytes: kib.unwrap_or(0) * 1024,
+            kernel: format!("{} {}", name.trim(), release.trim()).trim().to_owned(),
+            disk: mount_of(&fs::canonicalize(dir)?, &read("/proc/mounts")),
+            sync_us: time_syncs(&dir.join("sync-times"))?,
+        })
+    }
+}
+
+/// The commit this was built from, `-dirty` behind it when files differ; `unknown` outside a repository.
+#[must_use]
+pub fn commit() -> String {
+    let asked = Command::new("git")
+        .args([
+            "-C",
+            env!("CARGO_MANIFEST_DIR"),
+            "describe",
+            "--always",
+            "--dirty",
+            "--abbrev=40",
+            "--exclude=*",
+        ])
+        .output();
+    match asked {
+        Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+        _ => "unknown".to_owned(),
+    }
+}
+
+/// CPU time of this process so far.
+#[must_use]
+pub fn own_cpu() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    let (seconds, nanos) = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec));
+    Duration::new(seconds.unwrap_or_default(), nanos.unwrap_or_default())
+}
+
+/// Resident memory of this process, in bytes.
+#[must_use]
+pub fn own_resident() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let kib: u64 = field(&status, "VmRSS")?.split_whitespace().next()?.parse().ok()?;
+    Some(kib * 1024)
+}
+
+/// The first `name: value` of a file as Linux writes them.
+fn field(text: &str, name: &str) -> Option<String> {
+    let value = |line: &str| {
+        let (key, value) = line.split_once(':')?;
+        (key.trim() == name).then(|| value.trim().to_owned())
+    };
+    text.lines().find_map(value)
+}
+
+/// File system and device that hold `dir`: the longest mount point above it, the last of several there.
+fn mount_of(dir: &Path, mounts: &str) -> String {
+    let found = mounts
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.split(' ');
+            let (device, point, kind) = (words.next()?, words.next()?, words.next()?);
+            dir.starts_with(point).then(|| (point.len(), format!("{kind} on {device}")))
+        })
+        .max_by_key(|(length, _)| *length);
+    found.map_or_else(|| "unknown".to_owned(), |(_, name)| name)
+}
+
+/// Times syncs as a log does them: into a file that has its length already.
+fn time_syncs(path: &Path) -> io::Result<SyncTimes> {
+    let clock = Clock::real();
+    let mut file = File::create(path)?;
+    file.write_all(&vec![0; SYNC_BYTES * SYNCS as usize])?;
+    file.sync_all()?;
+    file.seek(SeekFrom::Start(0))?;
+    let mut times = histogram();
+    let begun = clock.now();
+    for round in 0..SYNCS {
+        file.write_all(&[u8::try_from(round % 251).expect("below 256"); SYNC_BYTES])?;
+        let before = clock.now();
+        file.sync_data()?;
+        let took = clock.now().since(before);
+        times.saturating_record(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+        if clock.now().since(begun) > SYNC_TIME_MAX {
+            break;
+        }
+    }
+    fs::remove_file(path)?;
+    let us = |quantile| times.value_at_quantile(quantile) as f64 / 1e3;
+    Ok(SyncTimes { p50: us(0.5), p99: us(0.99) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_disk_is_that_of_the_longest_mount_point() {
+        let mounts = "/dev/vda / ext4 rw 0 0\ntmpfs /tmp tmpfs rw 0 0\n/dev/vdb /tmp/data xfs rw 0 0\n";
+        assert_eq!(mount_of(Path::new("/tmp/data/x"), mounts), "xfs on /dev/vdb");
+        assert_eq!(mount_of(Path::new("/tmp/database"), mounts), "tmpfs on tmpfs");
+        assert_eq!(mount_of(Path::new("/home"), mounts), "ext4 on /dev/vda");
+        assert_eq!(mount_of(Path::new("/home"), ""), "unknown");
+    }
+
+    #[test]
+    fn this_machine_has_a_cpu_and_a_disk_and_leaves_nothing_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let machine = Machine::observe(dir.path()).unwrap();
+        assert!(
+            machine.cores >= 1 && machine.sync_us.p50 > 0.0 && machine.sync_us.p99 >= machine.sync_us.p50
+        );
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        assert!(Machine::observe(Path::new("/no/such/directory")).is_err());
+    }
+}

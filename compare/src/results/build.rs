@@ -1,0 +1,246 @@
+//! From what was measured to results: figures, intervals, ratios, noise.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::{Serializer, V2Serializer};
+
+use super::cell::{Cell, CellKey, Figures, Intervals, Latency, Load, Split};
+use super::{BlockPlan, IdleCluster, Noise, NullKind, Pair, Results, SCHEMA_VERSION};
+use crate::experiment::{Ending, Measured, MeasuredCell, MeasuredGroup, Plan, Setting};
+use crate::machine::{Machine, own_resident};
+use crate::stats::{Block, Figure, Interval, Ratios, Replicates, Resamples, Series, halves};
+use crate::system::{Consumed, Hosting, System};
+use crate::workload::closed_loop::histogram;
+
+/// Where, when and how a run was made.
+#[derive(Clone, Debug)]
+pub struct Circumstances {
+    /// Where.
+    pub machine: Machine,
+    /// What ran.
+    pub commit: String,
+    /// When, in RFC 3339.
+    pub started: String,
+    /// The command line.
+    pub command: String,
+}
+
+impl Results {
+    /// The results of a measurement.
+    #[must_use]
+    pub fn of(plan: &Plan, measured: &Measured, circumstances: Circumstances) -> Self {
+        let Circumstances { machine, commit, started, command } = circumstances;
+        let mut results = Self {
+            schema_version: SCHEMA_VERSION,
+            machine,
+            commit,
+            started,
+            seed: plan.seed,
+            command,
+            ending: match &measured.ending {
+                Ending::Complete => "complete".to_owned(),
+                Ending::Interrupted => "interrupted".to_owned(),
+                Ending::Failed(error) => error.to_string(),
+            },
+            blocks: BlockPlan {
+                count: plan.blocks,
+                seconds: plan.span.0.as_secs_f64(),
+                lead_in_seconds: plan.lead_in.0.as_secs_f64(),
+            },
+            cells: Vec::new(),
+            comparisons: Vec::new(),
+            noise: Vec::new(),
+            idle: Vec::new(),
+        };
+        for group in &measured.groups {
+            results.add(plan, group);
+        }
+        results
+    }
+
+    fn add(&mut self, plan: &Plan, group: &MeasuredGroup) {
+        // Pairs are made of the blocks that all cells of the group have, and of the same draws of them: that
+        // pairing is what interleaving is for. A cell's own figures are made of all its blocks.
+        let whole = group.cells.iter().map(|cell| cell.blocks.len()).min().unwrap_or(0);
+        let replicates: Vec<Option<Replicates>> =
+            group.cells.iter().map(|cell| replicate(&cell.blocks[..whole], plan.seed)).collect();
+        let keys: Vec<CellKey> = group.cells.iter().map(|cell| key_of(&cell.setting)).collect();
+        let ratios =
+            |one: usize, other: usize| Ratios::paired(replicates[one].as_ref()?, replicates[other].as_ref()?);
+        for (index, measured) in group.cells.iter().enumerate() {
+            let floor = keys.iter().position(|key| is_floor_of(key, &keys[index]));
+            let mut cell = cell_of(plan, measured);
+            cell.against_floor = floor.filter(|floor| *floor != index).and_then(|floor| ratios(index, floor));
+            self.cells.push(cell);
+            if let Some(ratios) = halves(&measured.blocks[..whole], plan.seed) {
+                let (one, other) = (keys[index], keys[index]);
+                self.noise.push(Noise { kind: NullKind::Halves, one, other, ratios });
+            }
+            for other in 0..keys.len() {
+                let (one, other_key) = (keys[index], keys[other]);
+                if !same_load(&one, &other_key) {
+                    continue;
+                }
+                let Some(ratios) = ratios(index, other) else { continue };
+                if are_twins(&one, &other_key) {
+                    self.noise.push(Noise { kind: NullKind::Twins, one, other: other_key, ratios });
+                } else if are_compared(&one, &other_key) {
+                    self.comparisons.push(Pair { one, other: other_key, ratios });
+                }
+            }
+        }
+        self.idle.extend(group.idle.iter().map(|idle| IdleCluster {
+            system: idle.shape.system,
+            replicas: idle.shape.replicas.get(),
+            cpu: idle.cpu,
+        }));
+    }
+}
+
+fn replicate(blocks: &[Block], seed: u64) -> Option<Replicates> {
+    Resamples::new(blocks.len(), seed).replicate(&Series::of(blocks))
+}
+
+fn key_of(setting: &Setting) -> CellKey {
+    let shape = setting.shape;
+    CellKey {
+        system: shape.system,
+        replicas: shape.replicas.get(),
+        min_isr: (shape.system == System::Isr).then(|| shape.min_isr.get()),
+        acks: setting.acks,
+        durability: shape.durability,
+        in_flight: setting.in_flight.get(),
+    }
+}
+
+fn same_load(one: &CellKey, other: &CellKey) -> bool {
+    (one.acks, one.durability, one.in_flight) == (other.acks, other.durability, other.in_flight)
+}
+
+fn is_floor_of(floor: &CellKey, of: &CellKey) -> bool {
+    floor.system == of.system.floor() && floor.replicas == of.replicas && same_load(floor, of)
+}
+
+/// Up to two replicas a majority is all of them, so the two floors do the very same.
+fn are_twins(one: &CellKey, other: &CellKey) -> bool {
+    (one.system, other.system) == (System::FloorAll, System::FloorMajority)
+        && one.replicas == other.replicas
+        && one.replicas / 2 + 1 == one.replicas
+}
+
+/// The question itself, at equal and at unequal numbers of replicas, and the same question without protocols.
+fn are_compared(one: &CellKey, other: &CellKey) -> bool {
+    match (one.system, other.system) {
+        (System::Isr, System::Quorum) => true,
+        (System::FloorAll, System::FloorMajority) => one.replicas == other.replicas,
+        _ => false,
+    }
+}
+
+fn cell_of(plan: &Plan, measured: &MeasuredCell) -> Cell {
+    let setting = &measured.setting;
+    let key = key_of(setting);
+    let blocks = &measured.blocks;
+    let survives = setting.shape.survives();
+    let batch = plan.payload.shape();
+    let promises = !matches!(key.system, System::FloorAll | System::FloorMajority);
+    // A leader that answers for itself alone may take the record with it.
+    let committed = setting.acks == partition::partition::Acks::Committed;
+    let sum = |count: fn(&Block) -> u64| blocks.iter().map(count).sum();
+    let usage = &measured.usage;
+    let split = |of: fn(&Consumed) -> Option<u64>, client: Option<u64>| Split {
+        replicas: of(&usage.replicas),
+        controllers: if key.system == System::Isr { of(&usage.controllers) } else { None },
+        client,
+    };
+    Cell {
+        system: key.system,
+        replicas: key.replicas,
+        min_isr: key.min_isr,
+        k: None,
+        f_d: promises.then_some(if committed { survives.lost_copies } else { 0 }),
+        f_a: promises.then_some(survives.dead_replicas),
+        acks: key.acks,
+        durability: key.durability,
+        load: Load::Closed { in_flight: key.in_flight },
+        record_bytes: batch.record().0,
+        batch_records: batch.records().0,
+        linger_ms: 0,
+        keys: 0,
+        producers: 1,
+        partitions: 1,
+        profile: "natural".to_owned(),
+        slow_replicas: 0,
+        processes: plan.hosting == Hosting::Processes,
+        blocks: blocks.len(),
+        acked: sum(|block| block.acked),
+        failed: sum(|block| block.failed),
+        unknown: sum(|block| block.unknown),
+        seconds: blocks.iter().map(|block| block.elapsed).sum::<Duration>().as_secs_f64(),
+        slipped: false,
+        error: error_of(plan, measured),
+        figures: figures_of(plan, blocks),
+        against_floor: None,
+        cpu_seconds: Split {
+            replicas: usage.replicas.cpu.map(|cpu| cpu.as_secs_f64()),
+            controllers: usage
+                .controllers
+                .cpu
+                .filter(|_| key.system == System::Isr)
+                .map(|cpu| cpu.as_secs_f64()),
+            client: Some(measured.client_cpu.as_secs_f64()),
+        },
+        rss_bytes: split(|used| used.resident.map(|bytes| bytes.0), own_resident()),
+        written_bytes: split(|used| Some(used.written.0), None),
+        sent_bytes: split(|used| Some(used.sent.0), None),
+        syncs: split(|used| Some(used.syncs), None),
+    }
+}
+
+fn error_of(plan: &Plan, measured: &MeasuredCell) -> Option<String> {
+    let have = measured.blocks.len();
+    let short = || (have < plan.blocks).then(|| format!("{have} of {} blocks measured", plan.blocks));
+    measured.error.clone().or_else(short)
+}
+
+fn figures_of(plan: &Plan, blocks: &[Block]) -> Option<Figures> {
+    let replicates = replicate(blocks, plan.seed);
+    let point = Series::of(blocks).figures()?;
+    let mut pooled = histogram();
+    for block in blocks {
+        pooled.add(&block.latencies).expect("all histograms have the same bounds");
+    }
+    let us = |ns: f64| ns / 1e3;
+    let at = |quantile| us(pooled.value_at_quantile(quantile) as f64);
+    let in_us = |interval: Interval| Interval { low: us(interval.low), high: us(interval.high) };
+    Some(Figures {
+        ops_per_s: point.ops_per_s,
+        mb_per_s: point.ops_per_s * plan.payload.shape().record().0 as f64 / 1e6,
+        latency_us: Latency {
+            p50: us(point.p50),
+            p90: at(0.90),
+            p99: us(point.p99),
+            p999: at(0.999),
+            max: us(pooled.max() as f64),
+            mean: us(pooled.mean()),
+        },
+        interval: replicates.map(|all| Intervals {
+            p50: in_us(all.interval(Figure::P50)),
+            p99: in_us(all.interval(Figure::P99)),
+            ops_per_s: all.interval(Figure::OpsPerS),
+        }),
+        histogram: encoded(&pooled),
+    })
+}
+
+/// Format V2, in base64.
+fn encoded(histogram: &Histogram<u64>) -> String {
+    let mut bytes = Vec::new();
+    V2Serializer::new()
+        .serialize(histogram, &mut bytes)
+        .expect("counts stay below 2^63, and memory takes all that is written");
+    STANDARD.encode(bytes)
+}

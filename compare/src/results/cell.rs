@@ -1,0 +1,191 @@
+//! One cell of a run: a setting, what it survives, what was measured.
+
+use partition::log::Durability;
+use partition::partition::Acks;
+use serde::{Deserialize, Serialize};
+
+use super::names;
+use crate::stats::{Interval, Ratios};
+use crate::system::System;
+
+/// Which cell of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct CellKey {
+    /// What it runs.
+    pub system: System,
+    /// On how many replicas.
+    pub replicas: usize,
+    /// isr only.
+    pub min_isr: Option<usize>,
+    /// What counts as an answer.
+    #[serde(with = "names::acks")]
+    pub acks: Acks,
+    /// What counts as stored.
+    #[serde(with = "names::durability")]
+    pub durability: Durability,
+    /// Batches at once.
+    pub in_flight: u32,
+}
+
+/// How work arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Load {
+    /// The next batch when one is answered.
+    Closed {
+        /// Batches at once.
+        in_flight: u32,
+    },
+}
+
+/// One cell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    /// What it runs.
+    pub system: System,
+    /// On how many replicas.
+    pub replicas: usize,
+    /// isr only: how many must be in sync.
+    pub min_isr: Option<usize>,
+    /// k-of-isr only.
+    pub k: Option<usize>,
+    /// So many copies may be destroyed and no acknowledged record is lost. A floor promises nothing.
+    pub f_d: Option<usize>,
+    /// So many replicas may be down while writes go on.
+    pub f_a: Option<usize>,
+    /// What counts as an answer.
+    #[serde(with = "names::acks")]
+    pub acks: Acks,
+    /// What counts as stored.
+    #[serde(with = "names::durability")]
+    pub durability: Durability,
+    /// How work arrives.
+    pub load: Load,
+    /// Bytes of a record's value.
+    pub record_bytes: u64,
+    /// Records of a batch.
+    pub batch_records: u32,
+    /// How long a batch waits for more records: no client here waits.
+    pub linger_ms: u64,
+    /// Distinct keys: records have none.
+    pub keys: u64,
+    /// Clients.
+    pub producers: u32,
+    /// Partitions.
+    pub partitions: u32,
+    /// Delays that are injected.
+    pub profile: String,
+    /// Replicas that are slowed down.
+    pub slow_replicas: u32,
+    /// Whether each replica is a process of its own.
+    pub processes: bool,
+    /// Blocks that were measured.
+    pub blocks: usize,
+    /// Records acknowledged.
+    pub acked: u64,
+    /// Records certainly not appended.
+    pub failed: u64,
+    /// Records whose outcome is not known.
+    pub unknown: u64,
+    /// All blocks together.
+    pub seconds: f64,
+    /// Whether an open loop's generator fell behind; a closed loop has no schedule to fall behind.
+    pub slipped: bool,
+    /// Why it was not measured, or not to its end.
+    pub error: Option<String>,
+    /// Figures; none when nothing was acknowledged.
+    #[serde(flatten)]
+    pub figures: Option<Figures>,
+    /// The same figures against those of its floor.
+    pub against_floor: Option<Ratios>,
+    /// CPU time.
+    pub cpu_seconds: Split<f64>,
+    /// Resident memory after the last block.
+    pub rss_bytes: Split<u64>,
+    /// Bytes of batches written to logs.
+    pub written_bytes: Split<u64>,
+    /// Bytes of frames sent.
+    pub sent_bytes: Split<u64>,
+    /// Calls to fdatasync for log data.
+    pub syncs: Split<u64>,
+}
+
+/// What a cell's acknowledged records give.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    /// Records acknowledged in a second.
+    pub ops_per_s: f64,
+    /// Megabytes (1e6) of record values acknowledged in a second.
+    pub mb_per_s: f64,
+    /// From submission to acknowledgement.
+    pub latency_us: Latency,
+    /// 95 % intervals; none when there are fewer than two blocks.
+    pub interval: Option<Intervals>,
+    /// All latencies, in nanoseconds: an HdrHistogram of format V2 in base64.
+    pub histogram: String,
+}
+
+/// Latencies in microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Latency {
+    /// Median.
+    pub p50: f64,
+    /// 90th percentile.
+    pub p90: f64,
+    /// 99th percentile.
+    pub p99: f64,
+    /// 99.9th percentile.
+    pub p999: f64,
+    /// The longest.
+    pub max: f64,
+    /// The mean.
+    pub mean: f64,
+}
+
+/// 95 % intervals of figures.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Intervals {
+    /// Of the median, in microseconds.
+    pub p50: Interval,
+    /// Of the 99th percentile, in microseconds.
+    pub p99: Interval,
+    /// Of records a second.
+    pub ops_per_s: Interval,
+}
+
+/// A quantity, by who consumed it. `None` where it could not be told apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Split<T> {
+    /// The replicas.
+    pub replicas: Option<T>,
+    /// isr only: the controllers.
+    pub controllers: Option<T>,
+    /// The client.
+    pub client: Option<T>,
+}
+
+impl Cell {
+    /// Which cell this is.
+    #[must_use]
+    pub fn key(&self) -> CellKey {
+        let Load::Closed { in_flight } = self.load;
+        CellKey {
+            system: self.system,
+            replicas: self.replicas,
+            min_isr: self.min_isr,
+            acks: self.acks,
+            durability: self.durability,
+            in_flight,
+        }
+    }
+
+    /// Whether all that was sent was acknowledged, in all blocks.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.error.is_none()
+            && self.failed == 0
+            && self.unknown == 0
+            && self.figures.is_some()
+            && !self.slipped
+    }
+}

@@ -1,0 +1,173 @@
+//! What a reader must know to read the table right: what the numbers are, and what they are not.
+
+use super::format::{percent, with_interval};
+use crate::results::{Cell, CellKey, Noise, NullKind, Results};
+use crate::stats::Figure;
+use crate::system::System;
+
+/// The lines below the table, each a note of its own.
+#[must_use]
+pub fn notes(results: &Results) -> Vec<String> {
+    let mut notes = vec![method(results)];
+    notes.push(
+        "f_d: copies that may be destroyed without losing an acknowledged write. f_a: replicas that may be down \
+         while writes go on. isr keeps both promises at once (f_d + f_a + 1 replicas), quorum either one \
+         (2 max(f_d, f_a) + 1). A floor has no protocol and promises nothing: floor-all waits for every copy, \
+         floor-majority for a majority."
+            .to_owned(),
+    );
+    notes.extend(policy_alone(results));
+    notes.extend(processor(results));
+    notes.extend(noise(results));
+    notes.extend(idle(results));
+    notes.push(machine(results));
+    notes
+}
+
+fn method(results: &Results) -> String {
+    let plan = results.blocks;
+    let record = results.cells.first().map_or(0, |cell| cell.record_bytes);
+    let batch = results.cells.first().map_or(0, |cell| cell.batch_records);
+    let hosted = match results.cells.first() {
+        Some(cell) if cell.processes => "a process a replica",
+        _ => "all replicas in this process",
+    };
+    format!(
+        "{} interleaved blocks of {} s a cell, each after {} s that are not counted; {record} bytes a record, {batch} \
+         a batch, closed loop, {hosted}, nothing delayed on purpose. ± is the farther end of a 95 % interval \
+         (bootstrap over blocks); ratios are of the same blocks, and = marks one in which no difference was detected.",
+        plan.count, plan.seconds, plan.lead_in_seconds,
+    )
+}
+
+/// What the rule costs without the implementations: floor against floor.
+fn policy_alone(results: &Results) -> Option<String> {
+    let mut parts = Vec::new();
+    for pair in &results.comparisons {
+        if pair.one.system != System::FloorAll || pair.one.replicas < 3 {
+            continue;
+        }
+        let CellKey { replicas, in_flight, .. } = pair.one;
+        parts.push(format!(
+            "n = {replicas}, {in_flight} in flight: p50 {}, p99 {}",
+            with_interval(&pair.ratios.p50),
+            with_interval(&pair.ratios.p99),
+        ));
+    }
+    let text =
+        format!("The rule alone, without protocols (floor-all / floor-majority): {}.", parts.join("; "));
+    (!parts.is_empty()).then_some(text)
+}
+
+/// CPU time of an acknowledged record at the largest load, controllers apart.
+fn processor(results: &Results) -> Option<String> {
+    let most = results.cells.iter().map(|cell| cell.key().in_flight).max()?;
+    let mut parts = Vec::new();
+    for system in System::ALL {
+        let cells = results.cells.iter().filter(|cell| cell.system == system && cell.key().in_flight == most);
+        let Some(cell) = cells.max_by_key(|cell| (cell.replicas == 3, cell.replicas)) else { continue };
+        let each = |seconds: Option<f64>| seconds.map(|seconds| seconds * 1e6 / cell.acked as f64);
+        let (Some(replicas), true) = (each(cell.cpu_seconds.replicas), cell.acked > 0) else { continue };
+        let controllers = each(cell.cpu_seconds.controllers)
+            .map_or_else(String::new, |us| format!(" + {us:.1} of its controllers"));
+        parts.push(format!("{system} {replicas:.1}{controllers} (n = {})", cell.replicas));
+    }
+    let text =
+        format!("CPU microseconds a record, {most} in flight, all replicas together: {}.", parts.join(", "));
+    (!parts.is_empty()).then_some(text)
+}
+
+fn noise(results: &Results) -> Option<String> {
+    let of = |kind: NullKind| results.noise.iter().filter(move |noise| noise.kind == kind);
+    let deviations = |kind: NullKind, figure: Figure| -> Vec<f64> {
+        let mut all: Vec<f64> =
+            of(kind).map(|noise: &Noise| (noise.ratios.get(figure).ratio - 1.0).abs()).collect();
+        all.sort_by(f64::total_cmp);
+        all
+    };
+    let told = |kind: NullKind| -> Option<String> {
+        let parts: Option<Vec<String>> =
+            [("p50", Figure::P50), ("p99", Figure::P99), ("ops/s", Figure::OpsPerS)]
+                .into_iter()
+                .map(|(name, figure)| {
+                    let all = deviations(kind, figure);
+                    let (middle, most) = (all.get(all.len() / 2)?, all.last()?);
+                    Some(format!("{name} {} (at most {})", percent(*middle), percent(*most)))
+                })
+                .collect();
+        parts.map(|parts| parts.join(", "))
+    };
+    let twins = told(NullKind::Twins)
+        .map(|text| format!("the two floors do the same up to n = 2 and differed there by {text}"));
+    let halves =
+        told(NullKind::Halves).map(|text| format!("even and odd blocks of one cell differed by {text}"));
+    let parts: Vec<String> = twins.into_iter().chain(halves).collect();
+    (!parts.is_empty()).then(|| format!("Noise floor, A against A': {}.", parts.join("; ")))
+}
+
+fn idle(results: &Results) -> Option<String> {
+    let most = results.idle.iter().filter_map(|idle| idle.cpu.map(|cpu| (cpu, idle)));
+    let (cpu, idle) = most.max_by(|one, other| one.0.total_cmp(&other.0))?;
+    let total: f64 = results.idle.iter().filter_map(|idle| idle.cpu).sum();
+    Some(format!(
+        "Clusters stay up while another is measured: idle, {} at n = {} takes {} of a core, the most of any; all {} \
+         clusters of the run together {}.",
+        idle.system,
+        idle.replicas,
+        percent(cpu),
+        results.idle.len(),
+        percent(total),
+    ))
+}
+
+fn machine(results: &Results) -> String {
+    let machine = &results.machine;
+    let crowded = results.cells.iter().map(|cell: &Cell| cell.replicas).max().unwrap_or(0) > machine.cores;
+    let shared = if crowded {
+        " All replicas share its cores and its disk: with more of them than cores, contention is measured too, and \
+         times do not travel to other machines."
+    } else {
+        " All replicas share its disk; times do not travel to other machines."
+    };
+    format!(
+        "{}, {} cores, {}, {}, a sync takes {:.0} us (p99 {:.0}).{shared}",
+        machine.cpu, machine.cores, machine.kernel, machine.disk, machine.sync_us.p50, machine.sync_us.p99,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::results::tests::{cell, pair, results};
+
+    #[test]
+    fn controllers_are_shown_apart_on_the_side_of_isr() {
+        let text = notes(&results(vec![cell(System::Isr, 3, 64, 900.0), cell(System::Quorum, 3, 64, 900.0)]));
+        let processor = text.iter().find(|line| line.starts_with("CPU")).unwrap();
+        // 0.5 s and 0.01 s for 10,000 records.
+        assert!(processor.contains("isr 50.0 + 1.0 of its controllers (n = 3)"), "{processor}");
+    }
+
+    #[test]
+    fn the_noise_floor_is_told_by_its_middle_and_its_end() {
+        let mut results = results(vec![]);
+        let (one, other) = (cell(System::FloorAll, 1, 1, 9.0), cell(System::FloorMajority, 1, 1, 9.0));
+        for ratio in [1.01, 0.98, 1.04] {
+            let pair = pair(&one, &other, ratio, [0.9, 1.1]);
+            results.noise.push(Noise {
+                kind: NullKind::Twins,
+                one: pair.one,
+                other: pair.other,
+                ratios: pair.ratios,
+            });
+        }
+        let text = noise(&results).unwrap();
+        assert!(text.contains("p50 2.0% (at most 4.0%), p99 0.0% (at most 0.0%)"), "{text}");
+    }
+
+    #[test]
+    fn without_comparisons_nothing_is_said_of_them() {
+        assert_eq!(policy_alone(&results(vec![])), None);
+        assert_eq!(noise(&results(vec![])), None);
+    }
+}

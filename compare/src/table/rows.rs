@@ -1,0 +1,177 @@
+//! The table itself.
+
+use std::collections::BTreeMap;
+
+use comfy_table::{Cell as Text, CellAlignment, Table, presets};
+use partition::log::Durability;
+use partition::partition::Acks;
+
+use super::format::{milliseconds, percent, thousands, with_interval};
+use crate::results::{Cell, Figures, Results, acks_name, durability_name};
+use crate::stats::Interval;
+use crate::system::System;
+
+/// What stands in place of a value that there is not.
+const NOTHING: &str = "-";
+const HEADER: [&str; 9] =
+    ["n", "system", "p50 ms", "p99 ms", "ops/s", "p50/floor", "ops/s / floor", "f_d", "f_a"];
+
+/// All cells, a section for each load; below each what was wrong with its cells.
+#[must_use]
+pub fn render(results: &Results) -> String {
+    let mut sections: BTreeMap<(Durability, Acks, u32), Vec<&Cell>> = BTreeMap::new();
+    for cell in &results.cells {
+        let key = cell.key();
+        sections.entry((key.durability, key.acks, key.in_flight)).or_default().push(cell);
+    }
+    let mut text = String::new();
+    for ((durability, acks, in_flight), mut cells) in sections {
+        cells.sort_by_key(|cell| {
+            let order = System::ALL.iter().position(|system| *system == cell.system);
+            (cell.replicas, order, cell.min_isr)
+        });
+        let (acks, durability) = (acks_name(acks), durability_name(durability));
+        text += &format!("\n{in_flight} in flight, {durability}, acks {acks}\n{}\n", section(&cells));
+        for cell in cells.iter().filter(|cell| !cell.is_sound()) {
+            text += &format!("{}\n", super::wrapped(&complaint(cell)));
+        }
+    }
+    text
+}
+
+fn section(cells: &[&Cell]) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).force_no_tty();
+    table.set_header(HEADER.iter().enumerate().map(|(column, title)| aligned(column, (*title).to_owned())));
+    for cell in cells {
+        table.add_row(row(cell).into_iter().enumerate().map(|(column, text)| aligned(column, text)));
+    }
+    let last = HEADER.len() - 1;
+    for (index, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, if index == last { 0 } else { 2 }));
+    }
+    table.trim_fmt()
+}
+
+/// Names stand to the left, numbers to the right.
+fn aligned(column: usize, text: String) -> Text {
+    let side = if column == 1 { CellAlignment::Left } else { CellAlignment::Right };
+    Text::new(text).set_alignment(side)
+}
+
+fn row(cell: &Cell) -> [String; 9] {
+    let of = |get: fn(&Figures) -> String| cell.figures.as_ref().map_or_else(|| NOTHING.to_owned(), get);
+    let against = |get: fn(&crate::stats::Ratios) -> String| {
+        cell.against_floor.as_ref().map_or_else(|| NOTHING.to_owned(), get)
+    };
+    let number = |count: Option<usize>| count.map_or_else(|| NOTHING.to_owned(), |count| count.to_string());
+    [
+        cell.replicas.to_string(),
+        format!("{}{}", name(cell), if cell.is_sound() { "" } else { "!" }),
+        of(|figures| {
+            let p50 = figures.latency_us.p50;
+            milliseconds(p50) + &margin(p50, figures.interval.map(|all| all.p50))
+        }),
+        of(|figures| {
+            let p99 = figures.latency_us.p99;
+            milliseconds(p99) + &margin(p99, figures.interval.map(|all| all.p99))
+        }),
+        of(|figures| {
+            let pace = figures.ops_per_s;
+            thousands(pace) + &margin(pace, figures.interval.map(|all| all.ops_per_s))
+        }),
+        against(|ratios| with_interval(&ratios.p50)),
+        against(|ratios| with_interval(&ratios.ops_per_s)),
+        number(cell.f_d),
+        number(cell.f_a),
+    ]
+}
+
+/// The system; of isr also min-ISR, where it is not the usual min(2, n).
+fn name(cell: &Cell) -> String {
+    match cell.min_isr {
+        Some(min_isr) if min_isr != cell.replicas.min(2) => format!("{} min {min_isr}", cell.system),
+        _ => cell.system.to_string(),
+    }
+}
+
+/// The interval's farther end.
+fn margin(value: f64, interval: Option<Interval>) -> String {
+    let farther = |interval: Interval| (interval.high - value).max(value - interval.low) / value;
+    interval.map_or_else(String::new, |interval| format!(" ±{}", whole_percent(farther(interval))))
+}
+
+/// Rounded up, but not for what floating point adds.
+fn whole_percent(share: f64) -> String {
+    format!("{:.0}%", (share * 100.0 - 1e-6).ceil().max(0.0))
+}
+
+fn complaint(cell: &Cell) -> String {
+    let mut wrong = Vec::new();
+    if let Some(error) = &cell.error {
+        wrong.push(error.clone());
+    }
+    if cell.failed + cell.unknown > 0 {
+        let sent = (cell.acked + cell.failed + cell.unknown) as f64;
+        wrong.push(format!(
+            "{} refused and {} unknown of {} records ({})",
+            thousands(cell.failed as f64),
+            thousands(cell.unknown as f64),
+            thousands(sent),
+            percent((cell.failed + cell.unknown) as f64 / sent),
+        ));
+    }
+    if cell.slipped {
+        wrong.push("the generator fell behind its schedule".to_owned());
+    }
+    if wrong.is_empty() {
+        wrong.push("nothing was acknowledged".to_owned());
+    }
+    format!("! {} at n = {}: {}", name(cell), cell.replicas, wrong.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::WIDTH;
+    use super::*;
+    use crate::results::tests::{cell, results};
+
+    #[test]
+    fn the_widest_values_fit_the_width() {
+        let mut wide = cell(System::FloorMajority, 9, 64, 123_456.0);
+        wide.failed = 1_000_000;
+        let figures = wide.figures.as_mut().unwrap();
+        figures.ops_per_s = 123_456.0;
+        let text = render(&results(vec![wide, cell(System::Isr, 9, 64, 99_999.0)]));
+        for line in text.lines() {
+            assert!(line.chars().count() <= WIDTH, "{} columns: {line}", line.chars().count());
+        }
+    }
+
+    #[test]
+    fn each_load_has_a_section_and_each_cell_a_row() {
+        let cells = vec![
+            cell(System::Quorum, 3, 1, 250.0),
+            cell(System::Isr, 3, 1, 312.0),
+            cell(System::Isr, 3, 64, 1_500.0),
+        ];
+        let text = render(&results(cells));
+        assert_eq!(text.matches("in flight, synced, acks committed").count(), 2);
+        let rows: Vec<&str> = text.lines().filter(|line| line.starts_with('3')).collect();
+        assert_eq!(rows.len(), 3);
+        assert!(rows[0].contains("isr") && rows[0].contains("0.312 ±10%"), "{}", rows[0]);
+        assert!(rows[0].trim_end().ends_with("1    1"), "{}", rows[0]);
+    }
+
+    #[test]
+    fn a_cell_that_failed_is_marked_and_explained() {
+        let mut failed = cell(System::Isr, 2, 1, 300.0);
+        failed.figures = None;
+        failed.error = Some("n2 died: out of memory".to_owned());
+        let mut lossy = cell(System::Quorum, 2, 1, 300.0);
+        (lossy.acked, lossy.unknown) = (99, 1);
+        let text = render(&results(vec![failed, lossy]));
+        assert!(text.contains("isr!") && text.contains("! isr at n = 2: n2 died: out of memory"), "{text}");
+        assert!(text.contains("0 refused and 1 unknown of 100 records (1.0%)"), "{text}");
+    }
+}

@@ -1,0 +1,115 @@
+//! Bad input gets one clear line on stderr and exit code 2; nothing is left behind.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// Runs the command in an empty directory of its own.
+fn compare(directory: &Path, line: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_compare"))
+        .args(line.split_whitespace())
+        .current_dir(directory)
+        .output()
+        .expect("the binary was built for this test")
+}
+
+fn refused(line: &str, because: &str) {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("empty"), "").unwrap();
+    std::fs::write(directory.path().join("file"), "a line\n").unwrap();
+    let output = compare(directory.path(), line);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "`compare {line}` ended with {}: {stderr}", output.status);
+    assert_eq!(stderr.trim_end().lines().count(), 1, "`compare {line}` said more than one line: {stderr}");
+    assert!(stderr.starts_with("error: "), "`compare {line}` said {stderr}");
+    assert!(stderr.contains(because), "`compare {line}` did not say {because:?}: {stderr}");
+    assert!(output.stdout.is_empty(), "`compare {line}` wrote results");
+    let left: Vec<_> =
+        std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 2, "`compare {line}` left {left:?}");
+}
+
+#[test]
+fn replicas_out_of_range_are_refused() {
+    refused("latency --replicas 0", "replicas must be 1 to 9, not 0");
+    refused("latency --replicas 99", "replicas must be 1 to 9, not 99");
+    refused("latency --replicas 3,99", "not 99");
+    refused("latency --replicas three", "not three");
+    refused("latency --replicas 3:0", "min-isr must be at least 1");
+    refused("latency --min-isr 0", "min-isr must be at least 1");
+}
+
+#[test]
+fn unknown_options_and_names_are_refused() {
+    refused("--bogus", "--bogus");
+    refused("latency --second 3", "--seconds");
+    refused("bogus", "bogus");
+    refused("latency --systems raft", "none of isr, quorum, floor");
+    refused("latency --acks most", "none of nobody, leader, committed");
+    refused("latency --acks nobody", "waits for answers");
+    refused("latency --durability maybe", "none of synced, cached");
+    refused("latency --seed", "--seed");
+}
+
+#[test]
+fn numbers_out_of_range_are_refused() {
+    refused("latency --in-flight 0", "in flight must be 1 to 4096");
+    refused("latency --in-flight 4097", "in flight must be 1 to 4096");
+    refused("latency --record-bytes 15", "--record-bytes must be 16 to 1048576");
+    refused("latency --record-bytes -1", "-1");
+    refused("latency --batch-records 0", "--batch-records must be at least 1");
+    refused("latency --batch-records 1000000", "lower --batch-records");
+    refused("latency --blocks 0", "blocks must be 1 to 1000");
+    refused("latency --seconds 0", "--seconds");
+    refused("latency --seconds -3", "-3");
+    refused("latency --seconds 0.01", "raise --seconds or lower --blocks");
+    refused("latency --seconds nan", "--seconds");
+}
+
+#[test]
+fn files_that_hold_no_records_are_refused() {
+    refused("latency --records missing", "cannot read the records file missing");
+    refused("latency --records .", "cannot read the records file .");
+    refused("latency --records empty", "no line");
+    refused("latency --records file --record-bytes 100", "--record-bytes");
+}
+
+#[test]
+fn places_that_cannot_be_written_are_refused() {
+    refused("--quick --json no/such/results.json", "choose another place with --json");
+    refused("latency --json .", "choose another place with --json");
+    refused("latency --data-dir file", "file");
+    refused("latency --data-dir .", "not empty");
+    refused("--quick --data-dir /proc/compare", "/proc/compare");
+}
+
+#[test]
+fn help_names_the_options_and_goes_to_stdout() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = compare(directory.path(), "latency --help");
+    assert!(output.status.success());
+    let help = String::from_utf8(output.stdout).unwrap();
+    let options = [
+        "systems",
+        "replicas",
+        "min-isr",
+        "acks",
+        "durability",
+        "in-flight",
+        "record-bytes",
+        "batch-records",
+        "records",
+        "seconds",
+        "blocks",
+        "seed",
+        "processes",
+        "data-dir",
+        "json",
+    ];
+    for option in options {
+        assert!(
+            help.contains(&format!("--{option} ")) || help.contains(&format!("--{option}\n")),
+            "{option}"
+        );
+    }
+    assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
+}
