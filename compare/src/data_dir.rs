@@ -147,34 +147,6 @@ impl DataDir {
     pub fn path(&self) -> &Path {
         &self.path
     }
-
-    /// The directory of a cluster of this shape: the one that a run before made with the same settings, or a new one
-    /// (`<system>-<replicas>`, or with `-<k>` when that is another setting's).
-    ///
-    /// # Errors
-    /// [`DataDirError::Unusable`] when the disk refuses.
-    pub fn cluster(&self, shape: &Shape) -> Result<PathBuf, DataDirError> {
-        let wanted = serde_json::to_string(shape).expect("a shape is plain data");
-        let mut name = shape.to_string();
-        let mut another = 1;
-        loop {
-            let dir = self.path.join(&name);
-            let unusable = |source| DataDirError::Unusable { path: dir.display().to_string(), source };
-            match fs::read_to_string(dir.join(SHAPE)) {
-                Ok(found) if found == wanted => return Ok(dir),
-                Ok(_) => {
-                    another += 1;
-                    name = format!("{shape}-{another}");
-                }
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    fs::create_dir_all(&dir).map_err(unusable)?;
-                    fs::write(dir.join(SHAPE), wanted).map_err(unusable)?;
-                    return Ok(dir);
-                }
-                Err(error) => return Err(unusable(error)),
-            }
-        }
-    }
 }
 
 impl Drop for DataDir {
@@ -183,6 +155,34 @@ impl Drop for DataDir {
             && let Err(error) = fs::remove_dir_all(&self.path)
         {
             tracing::warn!(path = %self.path.display(), %error, "could not remove the temporary directory");
+        }
+    }
+}
+
+/// The directory of a cluster of this shape, in a data directory: the one that a run before made with the same settings, or a new one
+/// (`<system>-<replicas>`, or with `-<k>` when that is another setting's).
+///
+/// # Errors
+/// [`DataDirError::Unusable`] when the disk refuses.
+pub fn cluster(data: &Path, shape: &Shape) -> Result<PathBuf, DataDirError> {
+    let wanted = serde_json::to_string(shape).expect("a shape is plain data");
+    let mut name = shape.to_string();
+    let mut another = 1;
+    loop {
+        let dir = data.join(&name);
+        let unusable = |source| DataDirError::Unusable { path: dir.display().to_string(), source };
+        match fs::read_to_string(dir.join(SHAPE)) {
+            Ok(found) if found == wanted => return Ok(dir),
+            Ok(_) => {
+                another += 1;
+                name = format!("{shape}-{another}");
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(&dir).map_err(unusable)?;
+                fs::write(dir.join(SHAPE), wanted).map_err(unusable)?;
+                return Ok(dir);
+            }
+            Err(error) => return Err(unusable(error)),
         }
     }
 }

@@ -1,1 +1,30 @@
 //! `compare node`: one replica, controller or floor echo as a process.
+//!
+//! ```text
+//!   parent                                     node
+//!     │ spawn, stdin and stdout are pipes ───────> binds its port
+//!     │ <─────────────────────── "listening 127.0.0.1:40001"
+//!     │ ──────────── one line of JSON: the plan ──> opens its log, starts to serve
+//!     │ <───────────────────────────────── "ready"
+//!     │ ───────────────────────────────── "usage" > counts
+//!     │ <──────────────── one line of JSON: totals
+//!     │ end of stdin, or SIGTERM ────────────────> stops in order
+//! ```
+//! Ports are bound before anybody is told of them, so that none is taken in between; a parent that dies closes the pipe,
+//! so that no node outlives it. Without `--supervised` the plan comes from the options.
+
+mod args;
+mod hosted;
+mod meter;
+mod plan;
+mod process;
+mod real;
+mod role;
+
+pub use args::NodeArgs;
+pub use hosted::{Bound, HostedNode, NodeError, NodeTotals};
+pub use meter::Sent;
+pub use plan::Plan;
+pub use process::run;
+pub use real::client_world;
+pub use role::Role;

@@ -1,7 +1,27 @@
 //! What can be measured: a system, the shape of its cluster, and how it is launched.
 
+mod casualty;
+mod cluster;
+mod error;
+mod host;
+mod in_process;
+mod launch;
+mod process;
+mod procfs;
 mod running;
 mod shape;
+mod usage;
 
-pub use running::{Consumed, Hosting, LaunchError, Running, Usage, client_world, launch};
+use partition::world::World;
+
+pub use error::LaunchError;
+pub use launch::{Hosting, launch, launch_program};
+pub use running::Running;
 pub use shape::{MinIsr, NotASystem, Replicas, Shape, ShapeError, Survives, System};
+pub use usage::{Consumed, Usage};
+
+/// The world of a client: real time, real sockets, and no files.
+#[must_use]
+pub fn client_world() -> World {
+    crate::node::client_world().0
+}

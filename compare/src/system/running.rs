@@ -1,105 +1,35 @@
-//! A cluster that runs: made by [`launch`], measured through clients of its own, ended by dropping it.
+//! A cluster that runs: made by [`launch`](super::launch), measured through clients of its own, ended by dropping it.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
-use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures_util::future::BoxFuture;
-use partition::ids::ByteSize;
+use futures_util::future::{BoxFuture, join_all};
+use partition::client::leader::LeaderClient;
+use partition::client::remote::RemotePartition;
+use partition::client::retry::RetryConfig;
+use partition::ids::NodeId;
 use partition::partition::Partition;
-use partition::world::World;
+use partition::transport::Address;
+use partition::world::{Tasks, World};
 
+use super::casualty::Casualties;
+use super::error::LaunchError;
+use super::host::Host;
 use super::shape::Shape;
-
-/// Where replicas run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Hosting {
-    /// A process each (`compare node`).
-    Processes,
-    /// All as tasks of this process, on real sockets and files.
-    InProcess,
-}
-
-/// Why a cluster does not run, or no longer does.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LaunchError {
-    /// What was asked cannot be done.
-    #[error("{0}")]
-    BadInput(String),
-    /// A node's process ended though nobody ended it.
-    #[error("{node} died: {last_words}")]
-    ChildDied {
-        /// Which: `n2` or `c1`.
-        node: String,
-        /// The last line it wrote on stderr, or how it ended.
-        last_words: String,
-    },
-    /// It did not come up in time.
-    #[error("{what} did not happen within {limit:?}")]
-    TooSlow {
-        /// What was awaited.
-        what: String,
-        /// How long.
-        limit: Duration,
-    },
-}
-
-impl LaunchError {
-    /// What the process should end with: 2 for bad input, 1 for a finding.
-    #[must_use]
-    pub fn exit_code(&self) -> ExitCode {
-        match self {
-            Self::BadInput(_) => ExitCode::from(2),
-            Self::ChildDied { .. } | Self::TooSlow { .. } => ExitCode::from(1),
-        }
-    }
-}
-
-/// What some nodes have consumed since they started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Consumed {
-    /// CPU time; unknown for tasks that share a process with the client.
-    pub cpu: Option<Duration>,
-    /// Resident memory now; unknown likewise.
-    pub resident: Option<ByteSize>,
-    /// Bytes of batches written to logs.
-    pub written: ByteSize,
-    /// Bytes of frames sent, to replicas and to clients.
-    pub sent: ByteSize,
-    /// Calls to fdatasync for log data.
-    pub syncs: u64,
-}
-
-/// What a cluster has consumed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// The replicas.
-    pub replicas: Consumed,
-    /// isr only: the controllers, so that n+1 replicas are priced honestly.
-    pub controllers: Consumed,
-}
+use super::usage::{Consumed, Usage};
+use crate::node::{Plan, Role};
 
 /// A running cluster. Dropping it leaves nothing running.
 pub struct Running {
-    shape: Shape,
-}
-
-/// Starts a cluster of this shape with its files in `dir/<system>-<replicas>/`, and waits until it takes writes
-/// (isr: until every replica is in sync).
-///
-/// # Errors
-/// [`LaunchError`]; nothing is left running.
-pub async fn launch(shape: Shape, hosting: Hosting, dir: &Path, seed: u64) -> Result<Running, LaunchError> {
-    let _ = (shape, hosting, dir, seed);
-    todo!()
-}
-
-/// The world of a client: real time, real sockets, and no files.
-#[must_use]
-pub fn client_world() -> World {
-    todo!()
+    pub(super) shape: Shape,
+    pub(super) plan: Plan,
+    pub(super) hosts: Vec<Host>,
+    pub(super) casualties: Casualties,
+    /// For what the cluster itself asks of its nodes.
+    pub(super) world: World,
+    /// What waits for nodes to end.
+    pub(super) tasks: Tasks,
 }
 
 impl Running {
@@ -109,32 +39,77 @@ impl Running {
         self.shape
     }
 
+    /// Where the replicas listen.
+    #[must_use]
+    pub fn addresses(&self) -> &BTreeMap<NodeId, Address> {
+        &self.plan.replicas
+    }
+
     /// A new client with connections of its own; it finds the leader.
     #[must_use]
     pub fn connect(&self, world: &World) -> Arc<dyn Partition> {
-        let _ = world;
-        todo!()
+        let Plan { replicas, partition, .. } = &self.plan;
+        Arc::new(LeaderClient::new(world, replicas, partition, RetryConfig::default()))
     }
 
-    /// What it has consumed so far.
+    /// One replica, asked as it is, over a connection of its own.
+    #[must_use]
+    pub fn connect_to(&self, world: &World, node: NodeId) -> Arc<dyn Partition> {
+        let address = self.plan.replicas.get(&node).expect("a replica of this cluster");
+        Arc::new(RemotePartition::new(world, *address, self.plan.partition.clone()))
+    }
+
+    /// The controllers' own partition, through a client that finds its leader: the active controller.
+    #[must_use]
+    pub fn connect_to_controllers(&self, world: &World) -> Arc<dyn Partition> {
+        let metadata = isr_log::controller::metadata_partition();
+        Arc::new(LeaderClient::new(world, &self.plan.controllers, &metadata, RetryConfig::default()))
+    }
+
+    /// What it has consumed so far. A node that is down has consumed nothing.
     ///
     /// # Errors
     /// [`LaunchError::ChildDied`] when a node is gone, [`LaunchError::TooSlow`] when it does not answer.
     pub async fn usage(&mut self) -> Result<Usage, LaunchError> {
-        todo!()
+        self.casualties.check()?;
+        let roles: Vec<Role> = self.hosts.iter().map(|host| host.identity().role).collect();
+        let consumed = join_all(self.hosts.iter_mut().map(Host::usage)).await;
+        let consumed: Vec<Consumed> = consumed.into_iter().collect::<Result<_, _>>()?;
+        let of = |wanted: fn(Role) -> bool| {
+            let nodes = roles.iter().zip(&consumed).filter(|(role, _)| wanted(**role));
+            Consumed::sum(nodes.map(|(_, consumed)| *consumed))
+        };
+        Ok(Usage {
+            replicas: of(|role| role != Role::Controller),
+            controllers: of(|role| role == Role::Controller),
+        })
     }
 
     /// Resolves when a node dies that nobody ended; until then it waits. Select on it beside a measurement.
     pub fn casualty(&self) -> BoxFuture<'static, LaunchError> {
-        todo!()
+        self.casualties.watch()
     }
 
     /// Stops all nodes in order, and waits until they are gone.
     ///
     /// # Errors
     /// [`LaunchError`] when one had died before, or had to be killed.
-    pub async fn shutdown(self) -> Result<(), LaunchError> {
-        todo!()
+    pub async fn shutdown(mut self) -> Result<(), LaunchError> {
+        // Replicas first: a replica that has lost its controllers has no orderly way to go.
+        let (controllers, replicas): (Vec<&mut Host>, Vec<&mut Host>) =
+            self.hosts.iter_mut().partition(|host| host.identity().role == Role::Controller);
+        let mut stopped = join_all(replicas.into_iter().map(Host::stop)).await;
+        stopped.extend(join_all(controllers.into_iter().map(Host::stop)).await);
+        self.casualties.check()?;
+        stopped.into_iter().collect()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.hosts.clear();
+        self.tasks.crash();
+        self.world.tasks.crash();
     }
 }
 

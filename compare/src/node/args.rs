@@ -1,0 +1,116 @@
+//! The options of `compare node`.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, ValueEnum};
+use partition::ids::{NodeId, PartitionId};
+use partition::log::Durability;
+use partition::transport::Address;
+
+use super::plan::Plan;
+use super::role::Role;
+
+/// Runs one replica, controller or floor echo, until it is told to stop.
+#[derive(Clone, Debug, Args)]
+pub struct NodeArgs {
+    /// What the node is: isr, quorum, controller, floor-leader or floor-echo
+    #[arg(long)]
+    pub role: Role,
+    /// Its number among the nodes of its kind
+    #[arg(long, value_name = "N")]
+    pub node_id: NodeId,
+    /// Where it listens; port 0 takes any free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+    /// Where its files lie
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: PathBuf,
+    /// Reads its peers from stdin, as one line of JSON, and ends with stdin
+    #[arg(long, conflicts_with_all = ["peer", "controller"])]
+    pub supervised: bool,
+    /// Another replica, as N=ADDR; once for each
+    #[arg(long, value_name = "N=ADDR")]
+    pub peer: Vec<PeerAt>,
+    /// A controller, as N=ADDR; once for each (isr and controllers)
+    #[arg(long, value_name = "N=ADDR")]
+    pub controller: Vec<PeerAt>,
+    /// The partition to replicate
+    #[arg(long, value_name = "TOPIC-N", default_value = "compare-0")]
+    pub partition: PartitionId,
+    /// How many replicas must be in sync (isr) [default: 2, or 1 for a single replica]
+    #[arg(long, value_name = "COUNT")]
+    pub min_isr: Option<usize>,
+    /// How many copies an acknowledgement waits for (floor-leader) [default: all]
+    #[arg(long, value_name = "COUNT")]
+    pub copies: Option<usize>,
+    /// What counts as stored
+    #[arg(long, value_enum, default_value = "synced")]
+    pub durability: DurabilityArg,
+    /// Makes the node's chance repeatable
+    #[arg(long)]
+    pub seed: Option<u64>,
+}
+
+/// [`Durability`] on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DurabilityArg {
+    /// fdatasync has returned.
+    Synced,
+    /// write has returned.
+    Cached,
+}
+
+impl From<DurabilityArg> for Durability {
+    fn from(durability: DurabilityArg) -> Self {
+        match durability {
+            DurabilityArg::Synced => Self::Synced,
+            DurabilityArg::Cached => Self::Cached,
+        }
+    }
+}
+
+/// Another node and where it listens, as `N=ADDR`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerAt {
+    node: NodeId,
+    address: Address,
+}
+
+/// Why a text is no [`PeerAt`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a node and its address: {0:?} (for example 2=127.0.0.1:9002)")]
+pub struct NotAPeer(String);
+
+impl FromStr for PeerAt {
+    type Err = NotAPeer;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || NotAPeer(text.to_owned());
+        let (node, address) = text.split_once('=').ok_or_else(wrong)?;
+        let node = node.parse().map_err(|_| wrong())?;
+        let address = address.parse().map(Address).map_err(|_| wrong())?;
+        Ok(Self { node, address })
+    }
+}
+
+impl NodeArgs {
+    /// The plan that the options give to the node that listens at `address`.
+    pub(super) fn plan(&self, address: Address) -> Plan {
+        let known = |peer: &PeerAt| (peer.node, peer.address);
+        let mut replicas: BTreeMap<NodeId, Address> = self.peer.iter().map(known).collect();
+        let mut controllers: BTreeMap<NodeId, Address> = self.controller.iter().map(known).collect();
+        let own = if self.role == Role::Controller { &mut controllers } else { &mut replicas };
+        own.insert(self.node_id, address);
+        Plan {
+            partition: self.partition.clone(),
+            min_isr: self.min_isr.unwrap_or(replicas.len().min(2)),
+            copies: self.copies.unwrap_or(replicas.len()),
+            durability: self.durability.into(),
+            replicas,
+            controllers,
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! What all nodes of one cluster are told alike: who takes part, and on which terms.
+
+use std::collections::BTreeMap;
+
+use partition::ids::{NodeId, PartitionId};
+use partition::log::{Durability, LogConfig};
+use partition::transport::Address;
+use serde::{Deserialize, Serialize};
+
+/// The cluster, as each of its nodes is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The partition they replicate.
+    pub partition: PartitionId,
+    /// The replicas in assignment order of their ids, and where they listen.
+    pub replicas: BTreeMap<NodeId, Address>,
+    /// isr only: the controllers.
+    pub controllers: BTreeMap<NodeId, Address>,
+    /// isr only: how many must be in sync.
+    pub min_isr: usize,
+    /// Floors only: how many copies an acknowledgement waits for.
+    pub copies: usize,
+    /// What counts as stored. The controllers' own log is always synced (H-15).
+    pub durability: Durability,
+}
+
+/// Why a plan cannot be carried out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// The node is not in it.
+    #[error("node {node} is not among the {what}: {known:?}")]
+    Stranger {
+        /// Who.
+        node: NodeId,
+        /// Replicas, or controllers.
+        what: &'static str,
+        /// Who is.
+        known: Vec<NodeId>,
+    },
+    /// A number does not fit the others.
+    #[error("{what} must be 1 to {max}, not {found}")]
+    Number {
+        /// Which number.
+        what: &'static str,
+        /// What it was.
+        found: usize,
+        /// The most it can be.
+        max: usize,
+    },
+    /// An in-sync set without controllers.
+    #[error("an isr replica needs controllers")]
+    NoControllers,
+}
+
+impl Plan {
+    /// Checks what one node can check.
+    ///
+    /// # Errors
+    /// [`PlanError`], in one line for the user.
+    pub fn check(&self, node: NodeId, role: super::Role) -> Result<(), PlanError> {
+        use super::Role;
+        let (what, among) = match role {
+            Role::Controller => ("controllers", &self.controllers),
+            Role::Isr | Role::Quorum | Role::FloorLeader | Role::FloorEcho => ("replicas", &self.replicas),
+        };
+        if !among.contains_key(&node) {
+            return Err(PlanError::Stranger { node, what, known: among.keys().copied().collect() });
+        }
+        let number = |what, found: usize| {
+            let max = self.replicas.len();
+            if (1..=max).contains(&found) { Ok(()) } else { Err(PlanError::Number { what, found, max }) }
+        };
+        match role {
+            Role::Isr => {
+                number("min-isr", self.min_isr)?;
+                if self.controllers.is_empty() { Err(PlanError::NoControllers) } else { Ok(()) }
+            }
+            Role::FloorLeader => number("copies", self.copies),
+            Role::Quorum | Role::Controller | Role::FloorEcho => Ok(()),
+        }
+    }
+
+    /// How the partition's log is kept.
+    #[must_use]
+    pub fn log(&self) -> LogConfig {
+        LogConfig { durability: self.durability, ..LogConfig::default() }
+    }
+}

@@ -1,0 +1,123 @@
+//! What can be done to a running cluster from outside: its nodes crash, stop, return, pause, and lose their disks.
+
+use std::fs;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use partition::cluster::Cluster;
+use partition::ids::NodeId;
+use partition::partition::Partition;
+
+use super::error::LaunchError;
+use super::host::Host;
+use super::running::Running;
+use crate::node::Role;
+
+impl Running {
+    fn replica_host(&mut self, node: NodeId) -> &mut Host {
+        let wanted = |host: &&mut Host| {
+            let identity = host.identity();
+            identity.node == node && identity.role != Role::Controller
+        };
+        self.hosts.iter_mut().find(wanted).expect("a replica of this cluster")
+    }
+
+    fn controller_host(&mut self, node: NodeId) -> &mut Host {
+        let wanted = |host: &&mut Host| {
+            let identity = host.identity();
+            identity.node == node && identity.role == Role::Controller
+        };
+        self.hosts.iter_mut().find(wanted).expect("a controller of this cluster")
+    }
+
+    /// Ends a controller without warning.
+    pub async fn crash_controller(&mut self, node: NodeId) {
+        self.controller_host(node).crash().await;
+    }
+
+    /// Starts a controller that is down.
+    pub async fn restart_controller(&mut self, node: NodeId) {
+        let (plan, address) = (self.plan.clone(), self.plan.controllers[&node]);
+        let host = self.controller_host(node);
+        let started = async {
+            host.bind(address).await?;
+            host.start(&plan).await
+        };
+        let started = started.await;
+        self.note(started);
+    }
+
+    /// The trait's calls have no error: what went wrong is a casualty, which every measurement looks for.
+    fn note(&self, done: Result<(), LaunchError>) {
+        if let Err(error) = done {
+            self.casualties.report(error);
+        }
+    }
+}
+
+impl Cluster for Running {
+    fn replicas(&self) -> Vec<NodeId> {
+        self.plan.replicas.keys().copied().collect()
+    }
+
+    fn client(&self) -> Arc<dyn Partition> {
+        self.connect(&self.world)
+    }
+
+    fn replica(&self, node: NodeId) -> Arc<dyn Partition> {
+        self.connect_to(&self.world, node)
+    }
+
+    fn crash(&mut self, node: NodeId) -> BoxFuture<'_, ()> {
+        self.replica_host(node).crash().boxed()
+    }
+
+    fn stop(&mut self, node: NodeId) -> BoxFuture<'_, ()> {
+        async move {
+            let stopped = self.replica_host(node).stop().await;
+            self.note(stopped);
+        }
+        .boxed()
+    }
+
+    fn restart(&mut self, node: NodeId) -> BoxFuture<'_, ()> {
+        let (plan, address) = (self.plan.clone(), self.plan.replicas[&node]);
+        async move {
+            let host = self.replica_host(node);
+            let started = match host.bind(address).await {
+                Ok(_) => host.start(&plan).await,
+                Err(error) => Err(error),
+            };
+            self.note(started);
+        }
+        .boxed()
+    }
+
+    fn pause(&mut self, node: NodeId) -> BoxFuture<'_, ()> {
+        async move {
+            let paused = self.replica_host(node).pause().await;
+            self.note(paused);
+        }
+        .boxed()
+    }
+
+    fn resume(&mut self, node: NodeId) -> BoxFuture<'_, ()> {
+        let resumed = self.replica_host(node).resume();
+        self.note(resumed);
+        async {}.boxed()
+    }
+
+    fn wipe(&mut self, node: NodeId) -> BoxFuture<'_, ()> {
+        let identity = self.replica_host(node).identity().clone();
+        let emptied = fs::remove_dir_all(&identity.dir).and_then(|()| fs::create_dir(&identity.dir));
+        self.note(emptied.map_err(|error| {
+            LaunchError::BadInput(format!(
+                "{}: cannot empty {}: {error}",
+                identity.name,
+                identity.dir.display()
+            ))
+        }));
+        async {}.boxed()
+    }
+}

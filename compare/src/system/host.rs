@@ -1,0 +1,110 @@
+//! One node of a cluster, wherever it runs: its identity, and what can be done to it.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use partition::ids::NodeId;
+use partition::transport::Address;
+
+use super::error::LaunchError;
+use super::in_process::TaskHost;
+use super::process::ProcessHost;
+use super::usage::Consumed;
+use crate::node::{Plan, Role};
+
+/// How long a node may take to bind its port: a process start and nothing else.
+pub(super) const BIND_LIMIT: Duration = Duration::from_secs(10);
+/// How long it may take to open its log: recovery reads what was not flushed.
+pub(super) const START_LIMIT: Duration = Duration::from_secs(30);
+/// How long it may take to stop in order, before it is killed.
+pub(super) const STOP_LIMIT: Duration = Duration::from_secs(10);
+
+/// Who a node is.
+#[derive(Clone, Debug)]
+pub(super) struct Identity {
+    pub(super) role: Role,
+    pub(super) node: NodeId,
+    /// As users know it: `isr-3/n2`.
+    pub(super) name: String,
+    pub(super) dir: PathBuf,
+    pub(super) seed: u64,
+}
+
+/// Any free port of this machine alone.
+#[must_use]
+pub(super) fn any_port() -> Address {
+    Address(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+}
+
+/// A node, wherever it runs.
+#[derive(Debug)]
+pub(super) enum Host {
+    Process(ProcessHost),
+    Task(TaskHost),
+}
+
+impl Host {
+    pub(super) fn identity(&self) -> &Identity {
+        match self {
+            Self::Process(host) => &host.identity,
+            Self::Task(host) => &host.identity,
+        }
+    }
+
+    /// Takes a port: this one, or any when it is port 0. Returns which.
+    pub(super) async fn bind(&mut self, at: Address) -> Result<Address, LaunchError> {
+        match self {
+            Self::Process(host) => host.bind(at).await,
+            Self::Task(host) => host.bind(at).await,
+        }
+    }
+
+    /// Tells the bound node its plan, and waits until it answers.
+    pub(super) async fn start(&mut self, plan: &Plan) -> Result<(), LaunchError> {
+        match self {
+            Self::Process(host) => host.start(plan).await,
+            Self::Task(host) => host.start(plan).await,
+        }
+    }
+
+    /// What it has consumed; nothing when it is down.
+    pub(super) async fn usage(&mut self) -> Result<Consumed, LaunchError> {
+        match self {
+            Self::Process(host) => host.usage().await,
+            Self::Task(host) => Ok(host.usage()),
+        }
+    }
+
+    /// Ends it without warning.
+    pub(super) async fn crash(&mut self) {
+        match self {
+            Self::Process(host) => host.crash().await,
+            Self::Task(host) => host.crash(),
+        }
+    }
+
+    /// Ends it in order.
+    pub(super) async fn stop(&mut self) -> Result<(), LaunchError> {
+        match self {
+            Self::Process(host) => host.stop().await,
+            Self::Task(host) => host.stop().await,
+        }
+    }
+
+    /// Holds it still.
+    pub(super) async fn pause(&mut self) -> Result<(), LaunchError> {
+        match self {
+            Self::Process(host) => host.pause().await,
+            Self::Task(host) => host.cannot_pause(),
+        }
+    }
+
+    /// Lets it go on.
+    pub(super) fn resume(&mut self) -> Result<(), LaunchError> {
+        match self {
+            Self::Process(host) => host.resume(),
+            Self::Task(host) => host.cannot_pause(),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Starts a cluster: binds all ports, tells every node of all, and waits until the partition takes writes.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use partition::ids::{NodeId, PartitionId};
+use partition::partition::{Partition, Role as PartitionRole, Status};
+use partition::transport::Address;
+use partition::world::{Tasks, World};
+
+use super::casualty::Casualties;
+use super::client_world;
+use super::error::LaunchError;
+use super::host::{Host, Identity, any_port};
+use super::in_process::TaskHost;
+use super::process::{Nursery, ProcessHost};
+use super::running::Running;
+use super::shape::{Shape, System};
+use crate::data_dir;
+use crate::node::{Plan, Role};
+
+/// Controllers of an isr cluster, for any number of replicas: the smallest quorum that survives a loss.
+const CONTROLLERS: u32 = 3;
+/// How long a started cluster may take until it takes writes: some elections, on a busy machine.
+const READY_LIMIT: Duration = Duration::from_secs(30);
+/// How often it is asked.
+const READY_POLL: Duration = Duration::from_millis(10);
+/// The partition that all measurements use.
+const TOPIC: &str = "compare";
+
+/// Where replicas run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Hosting {
+    /// A process each (`compare node`).
+    Processes,
+    /// All as tasks of this process, on real sockets and files.
+    InProcess,
+}
+
+/// Starts a cluster of this shape with its files in the data directory `data`, and waits until it takes writes
+/// (isr: until every replica is in sync). Processes are instances of the running program.
+///
+/// # Errors
+/// [`LaunchError`]; nothing is left running.
+pub async fn launch(shape: Shape, hosting: Hosting, data: &Path, seed: u64) -> Result<Running, LaunchError> {
+    let own = std::env::current_exe();
+    let own = own.map_err(|error| LaunchError::BadInput(format!("cannot find this program: {error}")))?;
+    launch_program(&own, shape, hosting, data, seed).await
+}
+
+/// The same, with processes of another program: the `compare` binary, for whoever is not it.
+///
+/// # Errors
+/// [`LaunchError`]; nothing is left running.
+pub async fn launch_program(
+    program: &Path,
+    shape: Shape,
+    hosting: Hosting,
+    data: &Path,
+    seed: u64,
+) -> Result<Running, LaunchError> {
+    let dir = data_dir::cluster(data, &shape).map_err(|error| LaunchError::BadInput(error.to_string()))?;
+    let casualties = Casualties::default();
+    let world = client_world();
+    let tasks = Tasks::default();
+    let nursery = Nursery {
+        program: program.to_owned(),
+        clock: world.clock.clone(),
+        casualties: casualties.clone(),
+        tasks: tasks.clone(),
+    };
+    let identities = identities(shape, &dir, seed);
+    let host = |identity: Identity| match hosting {
+        Hosting::Processes => Host::Process(ProcessHost::new(identity, nursery.clone())),
+        Hosting::InProcess => Host::Task(TaskHost::new(identity, casualties.clone(), tasks.clone())),
+    };
+    let mut hosts: Vec<Host> = identities.into_iter().map(host).collect();
+    let addresses = try_join_all(hosts.iter_mut().map(|host| host.bind(any_port()))).await?;
+    let plan = plan(shape, &hosts, &addresses);
+    try_join_all(hosts.iter_mut().map(|host| host.start(&plan))).await?;
+    let running = Running { shape, plan, hosts, casualties, world, tasks };
+    wait_until_ready(&running).await?;
+    Ok(running)
+}
+
+/// Which nodes there are, and where each keeps its files.
+fn identities(shape: Shape, dir: &Path, seed: u64) -> Vec<Identity> {
+    let replicas = u32::try_from(shape.replicas.get()).expect("a handful");
+    let role = |node: u32| match shape.system {
+        System::Isr => Role::Isr,
+        System::Quorum => Role::Quorum,
+        System::FloorAll | System::FloorMajority if node == 1 => Role::FloorLeader,
+        System::FloorAll | System::FloorMajority => Role::FloorEcho,
+    };
+    let controllers = if shape.system == System::Isr { CONTROLLERS } else { 0 };
+    let identity = |role: Role, letter: char, node: u32| {
+        let own: PathBuf = dir.join(format!("{letter}{node}"));
+        // Nodes draw apart from each other, and alike in each run with the same seed.
+        let seed = seed.wrapping_mul(1_000_003) ^ (u64::from(u32::from(letter)) << 32);
+        Identity { role, node: NodeId(node), name: format!("{shape}/{letter}{node}"), dir: own, seed }
+    };
+    let controllers = (1..=controllers).map(|node| identity(Role::Controller, 'c', node));
+    controllers.chain((1..=replicas).map(|node| identity(role(node), 'n', node))).collect()
+}
+
+fn plan(shape: Shape, hosts: &[Host], addresses: &[Address]) -> Plan {
+    let of = |wanted: fn(Role) -> bool| -> BTreeMap<NodeId, Address> {
+        let bound = hosts.iter().map(Host::identity).zip(addresses);
+        bound.filter(|(host, _)| wanted(host.role)).map(|(host, address)| (host.node, *address)).collect()
+    };
+    Plan {
+        partition: PartitionId::new(TOPIC, 0).expect("letters make a legal topic"),
+        replicas: of(|role| role != Role::Controller),
+        controllers: of(|role| role == Role::Controller),
+        min_isr: shape.min_isr.get(),
+        copies: shape.copies_awaited(),
+        durability: shape.durability,
+    }
+}
+
+/// Waits until the partition takes writes, with all the copies that its shape promises.
+async fn wait_until_ready(running: &Running) -> Result<(), LaunchError> {
+    let world = &running.world;
+    let client = running.connect(world);
+    let ready = async {
+        while !is_ready(running, &*client, world).await {
+            world.clock.sleep(READY_POLL).await;
+        }
+    };
+    let ready = world.clock.timeout(READY_LIMIT, ready);
+    tokio::select! {
+        biased;
+        casualty = running.casualty() => Err(casualty),
+        ready = ready => ready.map_err(|_| LaunchError::TooSlow {
+            what: format!("the start of {}", running.shape),
+            limit: READY_LIMIT,
+        }),
+    }
+}
+
+async fn is_ready(running: &Running, client: &dyn Partition, world: &World) -> bool {
+    let Ok(Ok(status)) = world.clock.timeout(READY_LIMIT, client.status()).await else { return false };
+    let leads = status.role == PartitionRole::Leader;
+    // A leader proves that it leads by a linearizable read.
+    leads && has_all_members(running.shape, &status) && client.tail(READY_LIMIT).await.is_ok()
+}
+
+fn has_all_members(shape: Shape, status: &Status) -> bool {
+    status.members.len() == shape.replicas.get()
+}

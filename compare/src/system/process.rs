@@ -1,0 +1,271 @@
+//! A node as a process of its own: spawned, spoken with over its stdin and stdout, signalled, and mourned.
+
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use partition::clock::Clock;
+use partition::transport::Address;
+use partition::world::Tasks;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::sync::oneshot;
+
+use super::casualty::Casualties;
+use super::error::LaunchError;
+use super::host::{BIND_LIMIT, Identity, START_LIMIT, STOP_LIMIT};
+use super::procfs::{Process, State};
+use super::usage::Consumed;
+use crate::node::{NodeTotals, Plan};
+
+/// How long a node may take to say what it has done: it answers between two batches.
+const USAGE_LIMIT: Duration = Duration::from_secs(5);
+/// How long the kernel may take to stop a process that was told to.
+const PAUSE_LIMIT: Duration = Duration::from_secs(5);
+/// How often it is asked whether it has.
+const PAUSE_POLL: Duration = Duration::from_millis(1);
+
+/// What the nodes of one cluster share.
+#[derive(Clone, Debug)]
+pub(super) struct Nursery {
+    /// The `compare` binary.
+    pub(super) program: PathBuf,
+    pub(super) clock: Clock,
+    pub(super) casualties: Casualties,
+    /// Waits for children; ends with the cluster.
+    pub(super) tasks: Tasks,
+}
+
+/// A node in a process.
+#[derive(Debug)]
+pub(super) struct ProcessHost {
+    pub(super) identity: Identity,
+    nursery: Nursery,
+    life: Option<Life>,
+}
+
+/// One life of a node: a process.
+#[derive(Debug)]
+struct Life {
+    pid: Pid,
+    stdin: ChildStdin,
+    stdout: Lines<BufReader<ChildStdout>>,
+    fate: Arc<Mutex<Fate>>,
+    /// Resolves when it has ended and been waited for.
+    ended: oneshot::Receiver<()>,
+}
+
+/// How the end of a process is to be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// Its end would be a casualty.
+    Lives,
+    /// It was told to end.
+    Doomed,
+    /// It has been waited for: its number may belong to somebody else by now.
+    Gone,
+}
+
+impl ProcessHost {
+    pub(super) fn new(identity: Identity, nursery: Nursery) -> Self {
+        Self { identity, nursery, life: None }
+    }
+
+    pub(super) async fn bind(&mut self, at: Address) -> Result<Address, LaunchError> {
+        let Identity { role, node, dir, seed, name } = &self.identity;
+        let mut command = Command::new(&self.nursery.program);
+        command.arg("node").arg("--supervised");
+        command.args(["--role", role.name(), "--node-id", &node.to_string(), "--seed", &seed.to_string()]);
+        command.args(["--listen", &at.to_string()]).arg("--data-dir").arg(dir);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // Ctrl-C is for the parent, which then ends its nodes in order.
+        command.process_group(0).kill_on_drop(true);
+        let mut child = command.spawn().map_err(|error| {
+            LaunchError::BadInput(format!("{name}: cannot run {}: {error}", self.nursery.program.display()))
+        })?;
+        let life = (child.id(), child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (Some(id), Some(stdin), Some(stdout), Some(stderr)) = life else {
+            panic!("a child that was just spawned has an id and the pipes it was given");
+        };
+        let pid = i32::try_from(id).ok().and_then(Pid::from_raw).expect("a process number is positive");
+        let fate = Arc::new(Mutex::new(Fate::Lives));
+        let (tell, ended) = oneshot::channel();
+        let mourner = Mourner {
+            name: self.identity.name.clone(),
+            casualties: self.nursery.casualties.clone(),
+            fate: Arc::clone(&fate),
+            tell,
+        };
+        self.nursery.tasks.spawn(mourner.wait(child, stderr));
+        self.life = Some(Life { pid, stdin, stdout: BufReader::new(stdout).lines(), fate, ended });
+        let line = self.line("listening", BIND_LIMIT).await?;
+        let address = line.strip_prefix("listening ").and_then(|address| address.parse().ok());
+        address.map(Address).ok_or_else(|| self.nonsense(&line))
+    }
+
+    pub(super) async fn start(&mut self, plan: &Plan) -> Result<(), LaunchError> {
+        self.tell(&serde_json::to_string(plan).expect("a plan is plain data")).await?;
+        let line = self.line("its start", START_LIMIT).await?;
+        if line == "ready" { Ok(()) } else { Err(self.nonsense(&line)) }
+    }
+
+    pub(super) async fn usage(&mut self) -> Result<Consumed, LaunchError> {
+        if self.life.is_none() {
+            return Ok(Consumed::default());
+        }
+        self.tell("usage").await?;
+        let line = self.line("its usage", USAGE_LIMIT).await?;
+        let totals: NodeTotals = serde_json::from_str(&line).map_err(|_| self.nonsense(&line))?;
+        let process = self.life.as_ref().and_then(|life| Process::look_at(life.pid));
+        Ok(Consumed {
+            cpu: process.map(|process| process.cpu),
+            resident: process.map(|process| process.resident),
+            written: totals.written,
+            sent: totals.sent,
+            syncs: totals.syncs,
+        })
+    }
+
+    pub(super) async fn crash(&mut self) {
+        if let Some(life) = self.life.take() {
+            life.doom(Signal::KILL);
+            let _ = life.ended.await;
+        }
+    }
+
+    pub(super) async fn stop(&mut self) -> Result<(), LaunchError> {
+        let Some(mut life) = self.life.take() else { return Ok(()) };
+        life.doom(Signal::TERM);
+        if self.nursery.clock.timeout(STOP_LIMIT, &mut life.ended).await.is_ok() {
+            return Ok(());
+        }
+        life.signal(Signal::KILL);
+        let _ = life.ended.await;
+        Err(LaunchError::TooSlow {
+            what: format!("an orderly stop of {}", self.identity.name),
+            limit: STOP_LIMIT,
+        })
+    }
+
+    pub(super) async fn pause(&mut self) -> Result<(), LaunchError> {
+        let Some(life) = &self.life else { return Ok(()) };
+        life.signal(Signal::STOP);
+        let stopped = async {
+            while Process::look_at(life.pid).is_some_and(|process| process.state != State::Stopped) {
+                self.nursery.clock.sleep(PAUSE_POLL).await;
+            }
+        };
+        let waited = self.nursery.clock.timeout(PAUSE_LIMIT, stopped).await;
+        let what = || format!("a pause of {}", self.identity.name);
+        waited.map_err(|_| LaunchError::TooSlow { what: what(), limit: PAUSE_LIMIT })
+    }
+
+    pub(super) fn resume(&mut self) -> Result<(), LaunchError> {
+        if let Some(life) = &self.life {
+            life.signal(Signal::CONT);
+        }
+        Ok(())
+    }
+
+    async fn tell(&mut self, line: &str) -> Result<(), LaunchError> {
+        let life = self.life.as_mut().expect("a node is told something only while it lives");
+        if life.stdin.write_all(format!("{line}\n").as_bytes()).await.is_ok() {
+            return Ok(());
+        }
+        Err(self.post_mortem().await)
+    }
+
+    /// The next line it says.
+    async fn line(&mut self, what: &str, limit: Duration) -> Result<String, LaunchError> {
+        let life = self.life.as_mut().expect("a node is listened to only while it lives");
+        match self.nursery.clock.timeout(limit, life.stdout.next_line()).await {
+            Ok(Ok(Some(line))) => Ok(line),
+            Ok(Ok(None) | Err(_)) => Err(self.post_mortem().await),
+            Err(_) => Err(LaunchError::TooSlow { what: format!("{what} of {}", self.identity.name), limit }),
+        }
+    }
+
+    /// Its pipes are closed: waits for its end, and says how that came.
+    async fn post_mortem(&mut self) -> LaunchError {
+        if let Some(mut life) = self.life.take()
+            && self.nursery.clock.timeout(STOP_LIMIT, &mut life.ended).await.is_err()
+        {
+            life.doom(Signal::KILL);
+            let _ = life.ended.await;
+        }
+        let unknown = "it closed its output".to_owned();
+        let unknown = LaunchError::ChildDied { node: self.identity.name.clone(), last_words: unknown };
+        self.nursery.casualties.check().err().unwrap_or(unknown)
+    }
+
+    fn nonsense(&self, line: &str) -> LaunchError {
+        LaunchError::ChildDied {
+            node: self.identity.name.clone(),
+            last_words: format!("it said {line:?}; is {} this program?", self.nursery.program.display()),
+        }
+    }
+}
+
+impl Life {
+    fn doom(&self, signal: Signal) {
+        let mut fate = self.fate.lock().expect("no holder panics");
+        if *fate == Fate::Lives {
+            *fate = Fate::Doomed;
+        }
+        drop(fate);
+        self.signal(signal);
+    }
+
+    /// Signals it, unless its number may be somebody else's by now.
+    fn signal(&self, signal: Signal) {
+        let fate = self.fate.lock().expect("no holder panics");
+        if *fate != Fate::Gone {
+            let _ = kill_process(self.pid, signal);
+        }
+    }
+}
+
+impl Drop for ProcessHost {
+    fn drop(&mut self) {
+        if let Some(life) = &self.life {
+            life.doom(Signal::KILL);
+        }
+    }
+}
+
+/// Waits for one process to end.
+struct Mourner {
+    name: String,
+    casualties: Casualties,
+    fate: Arc<Mutex<Fate>>,
+    tell: oneshot::Sender<()>,
+}
+
+impl Mourner {
+    async fn wait(self, mut child: Child, stderr: ChildStderr) {
+        let mut lines = BufReader::new(stderr).lines();
+        let mut last = None;
+        while let Ok(Some(line)) = lines.next_line().await {
+            tracing::debug!(node = self.name, "{line}");
+            last = Some(line);
+        }
+        let status = child.wait().await;
+        let fate = std::mem::replace(&mut *self.fate.lock().expect("no holder panics"), Fate::Gone);
+        if fate == Fate::Lives {
+            self.casualties.report(obituary(self.name, last, status.ok()));
+        }
+        let _ = self.tell.send(());
+    }
+}
+
+/// What to tell about a process that nobody ended. Exit code 2 is a node's word for bad input.
+fn obituary(node: String, last: Option<String>, status: Option<ExitStatus>) -> LaunchError {
+    let how = status.map_or_else(|| "its end was not seen".to_owned(), |status| status.to_string());
+    let last_words = last.unwrap_or(how);
+    match status.and_then(|status| status.code()) {
+        Some(2) => LaunchError::BadInput(format!("{node}: {last_words}")),
+        _ => LaunchError::ChildDied { node, last_words },
+    }
+}
