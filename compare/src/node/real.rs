@@ -21,7 +21,11 @@ const WRITERS: NonZeroUsize = NonZeroUsize::MIN;
 ///
 /// # Errors
 /// [`MetaError`] when the checkpoint store does not open.
-pub(super) fn node_world(dir: &Path, random: Random, network: Arc<dyn Transport>) -> Result<World, MetaError> {
+pub(super) fn node_world(
+    dir: &Path,
+    random: Random,
+    network: Arc<dyn Transport>,
+) -> Result<World, MetaError> {
     let checkpoints = SledCheckpoints::open(&dir.join("meta").join("checkpoints"))?;
     Ok(World {
         clock: Clock::real(),

@@ -52,6 +52,14 @@ impl Host {
         }
     }
 
+    /// Its process, if it has one of its own and is up.
+    pub(super) fn process(&self) -> Option<u32> {
+        match self {
+            Self::Process(host) => host.process(),
+            Self::Task(_) => None,
+        }
+    }
+
     /// Takes a port: this one, or any when it is port 0. Returns which.
     pub(super) async fn bind(&mut self, at: Address) -> Result<Address, LaunchError> {
         match self {

@@ -73,6 +73,10 @@ impl ProcessHost {
         Self { identity, nursery, life: None }
     }
 
+    pub(super) fn process(&self) -> Option<u32> {
+        self.life.as_ref().map(|life| life.pid.as_raw_nonzero().get().unsigned_abs())
+    }
+
     pub(super) async fn bind(&mut self, at: Address) -> Result<Address, LaunchError> {
         let Identity { role, node, dir, seed, name } = &self.identity;
         let mut command = Command::new(&self.nursery.program);

@@ -45,6 +45,13 @@ impl Running {
         &self.plan.replicas
     }
 
+    /// The nodes that are processes, by name (`isr-3/n2`), and their process numbers.
+    #[must_use]
+    pub fn processes(&self) -> BTreeMap<String, u32> {
+        let number = |host: &Host| Some((host.identity().name.clone(), host.process()?));
+        self.hosts.iter().filter_map(number).collect()
+    }
+
     /// A new client with connections of its own; it finds the leader.
     #[must_use]
     pub fn connect(&self, world: &World) -> Arc<dyn Partition> {

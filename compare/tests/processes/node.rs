@@ -1,0 +1,143 @@
+//! `compare node` by itself: one clear line for bad input, and nothing left running.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use compare::data_dir::DataDir;
+use compare::system::{Hosting, LaunchError, MinIsr, Replicas, Shape, System, launch_program};
+use partition::cluster::Cluster;
+use partition::ids::NodeId;
+use partition::log::Durability;
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::hosted::cluster;
+
+fn node(dir: &Path, more: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_compare"));
+    command.args(["node", "--role", "floor-leader", "--node-id", "1", "--data-dir"]).arg(dir).args(more);
+    command
+}
+
+fn one_line_and_code(output: &Output, code: i32) -> String {
+    let text = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    assert_eq!(text.lines().count(), 1, "{text}");
+    text
+}
+
+fn pid(number: u32) -> Pid {
+    Pid::from_raw(i32::try_from(number).unwrap()).unwrap()
+}
+
+/// Whether there is such a process; one that only waits for its parent's attention has ended.
+fn is_alive(number: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{number}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, fields)| !fields.starts_with(" Z"))
+}
+
+#[test]
+fn a_port_in_use_is_one_clear_line_and_exit_code_2() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let dir = tempfile::tempdir().unwrap();
+    let output = node(&dir.path().join("n1"), &["--listen", &address]).output().unwrap();
+    let text = one_line_and_code(&output, 2);
+    assert!(text.contains(&address) && text.contains("in use"), "{text}");
+}
+
+#[test]
+fn a_directory_that_is_not_ours_is_one_clear_line_and_exit_code_2() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("thesis.txt"), "years of work").unwrap();
+    let text = one_line_and_code(&node(dir.path(), &[]).output().unwrap(), 2);
+    assert!(text.contains("not made by compare"), "{text}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing was added or deleted");
+}
+
+#[test]
+fn a_plan_that_makes_no_cluster_is_one_clear_line_and_exit_code_2() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = one_line_and_code(&node(dir.path(), &["--copies", "2"]).output().unwrap(), 2);
+    assert!(text.contains("copies must be 1 to 1, not 2"), "{text}");
+
+    let mut child = node(dir.path(), &["--supervised"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"no JSON\n").unwrap();
+    let text = one_line_and_code(&child.wait_with_output().unwrap(), 2);
+    assert!(text.contains("not a plan"), "{text}");
+}
+
+#[test]
+fn a_node_that_loses_its_parent_ends_and_one_that_is_told_to_stop_does() {
+    for told in [None, Some(Signal::TERM), Some(Signal::INT)] {
+        let dir = tempfile::tempdir().unwrap();
+        let supervised: &[&str] = if told.is_none() { &["--supervised"] } else { &[] };
+        let mut child =
+            node(dir.path(), supervised).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut said = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        said.read_line(&mut line).unwrap();
+        assert!(line.starts_with("listening 127.0.0.1:"), "{line}");
+        match told {
+            None => drop(child.stdin.take()),
+            Some(signal) => {
+                said.read_line(&mut line).unwrap();
+                assert!(line.ends_with("ready\n"), "{line}");
+                kill_process(pid(child.id()), signal).unwrap();
+            }
+        }
+        assert!(child.wait().unwrap().success(), "{told:?}");
+        let mut rest = String::new();
+        said.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, "");
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_dies_is_a_casualty_and_the_others_are_ended() {
+    let (_dir, running) = cluster(System::FloorAll, 3, Hosting::Processes).await;
+    let casualty = running.casualty();
+    let processes = running.processes();
+    assert_eq!(processes.len(), 3, "a process each");
+    kill_process(pid(processes["floor-all-3/n2"]), Signal::KILL).unwrap();
+    let error = casualty.await;
+    assert!(
+        matches!(&error, LaunchError::ChildDied { last_words, .. } if last_words.contains("signal: 9")),
+        "{error}"
+    );
+    assert_eq!(running.shutdown().await, Err(error));
+    assert!(!processes.values().any(|number| is_alive(*number)), "nothing is left running");
+}
+
+#[tokio::test]
+async fn dropping_a_cluster_leaves_nothing_running() {
+    let (_dir, mut running) = cluster(System::FloorMajority, 3, Hosting::Processes).await;
+    running.pause(NodeId(2)).await;
+    let processes = running.processes();
+    drop(running);
+    let gone = tokio::task::spawn_blocking(move || {
+        while processes.values().any(|number| is_alive(*number)) {
+            std::thread::yield_now();
+        }
+    });
+    tokio::time::timeout(super::hosted::TIMEOUT, gone).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_program_that_is_no_node_is_a_clear_error() {
+    let replicas = Replicas::new(1).unwrap();
+    let min_isr = MinIsr::default_for(replicas);
+    let shape = Shape { system: System::FloorAll, replicas, min_isr, durability: Durability::Synced };
+    let dir = DataDir::temporary().unwrap();
+    for (program, clue) in [("/nonexistent/compare", "cannot run"), ("/bin/echo", "/bin/echo")] {
+        let launched = launch_program(Path::new(program), shape, Hosting::Processes, dir.path(), 1).await;
+        let error = launched.unwrap_err().to_string();
+        assert!(error.contains(clue) && error.lines().count() == 1, "{error}");
+    }
+}
