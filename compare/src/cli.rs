@@ -51,6 +51,7 @@ struct Places {
 enum Command {
     /// Measures systems x replicas x settings under load
     Latency(latency::LatencyArgs),
+    Node(Box<crate::node::NodeArgs>),
 }
 
 /// Runs the command line, and returns what the process should end with.
@@ -71,6 +72,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
                 kind: report::Kind::Headline(extent),
             })
         }
+        Ok(Cli { command: Some(Command::Node(args)), .. }) => crate::node::run(&args),
         Ok(Cli { command: Some(Command::Latency(args)), .. }) => match args.plan() {
             Ok(latency::Planned { plan, remarks }) => {
                 remarks.iter().for_each(|remark| eprintln!("note: {remark}"));
