@@ -1,0 +1,196 @@
+//! One situation a file: `scripts/*` are transcripts of what replicas do, command by command.
+//!
+//! ```text
+//! replicas 3 min=2                 three replicas, two must be in sync; clocks at zero, nobody has read anything
+//! decide leader=1 epoch=1 isr=1,2  the controllers decide; all who are up read it, or only those in `to=1,2`
+//! append 1 [count=2] [acks=leader] a client appends records at a replica
+//! store 1 [2 ...]                  the disks of these replicas store what they were given
+//! deliver [from=2] [to=1] [max=1]  delivers what is under way, and what that causes, until nothing is left
+//! lose [from=2] [to=1]             loses what is under way; whoever waits for an answer learns that
+//! pass 200                         so many milliseconds pass, and everybody looks at the clock
+//! crash 1, restart 1, wipe 1       ends a replica (its disk keeps what it has stored), begins its next life, empties it
+//! consider [read=no]               the controllers take the oldest proposal; all read the outcome, unless told not to
+//! doubt                            the answer to the oldest proposal is lost, and so is the proposal
+//! prove 1, trim 1 2                a linearizable read at a replica; a trim
+//! status, log 1                    what the replicas are; the records of one, as epoch:values
+//! ```
+//! `UPDATE_GOLDENFILES=1 cargo test -p isr-log --test scripts` writes what happens into the files.
+
+mod harness;
+
+use std::error::Error;
+use std::path::Path;
+use std::time::Duration;
+
+use goldenscript::{Command, Context, Runner};
+use harness::Harness;
+use isr_log::replica::{Event, ProposalOutcome};
+use partition::ids::{Epoch, NodeId, Offset};
+use partition::partition::Acks;
+
+#[derive(Default)]
+struct Script {
+    harness: Option<Harness>,
+}
+
+/// More deliveries than any situation needs: replicas that talk for ever are a fault.
+const DELIVERIES_MAX: usize = 200;
+
+impl Script {
+    fn harness(&mut self) -> &mut Harness {
+        self.harness.as_mut().expect("begin with `replicas`")
+    }
+
+    fn deliver(&mut self, from: Option<NodeId>, to: Option<NodeId>, max: usize) {
+        let harness = self.harness();
+        for _ in 0..max {
+            let wanted = harness.wire.iter().position(|sent| {
+                from.is_none_or(|from| sent.from == from) && to.is_none_or(|to| sent.to == to)
+            });
+            let Some(at) = wanted else { return };
+            harness.deliver(at);
+        }
+        assert!(max < DELIVERIES_MAX, "they talk for ever");
+    }
+}
+
+impl Runner for Script {
+    type Command = Command;
+
+    fn run(&mut self, command: &Command, _: &Context) -> Result<String, Box<dyn Error>> {
+        let mut args = command.consume_args();
+        let key = |args: &mut goldenscript::ArgumentConsumer<'_>, key: &str| args.take_key(key).map(str::to_owned);
+        let mut output = Vec::new();
+        match command.name.as_str() {
+            "replicas" => {
+                let min = key(&mut args, "min").map_or(Ok(1), |min| min.parse())?;
+                let replicas = args.next_pos().ok_or("how many?")?.parse()?;
+                self.harness = Some(Harness::new(replicas, min));
+            }
+            "decide" => {
+                let leader = key(&mut args, "leader").map(|node| node.parse()).transpose()?;
+                let epoch: Epoch = key(&mut args, "epoch").ok_or("which epoch?")?.parse()?;
+                let isr = nodes(&key(&mut args, "isr").ok_or("who is in sync?")?)?;
+                let to = key(&mut args, "to").map(|to| nodes(&to)).transpose()?;
+                let harness = self.harness();
+                harness.decide(leader, epoch, &isr);
+                for node in to.unwrap_or_else(|| harness.up()) {
+                    harness.read_decision(node);
+                }
+            }
+            "read" => {
+                while let Some(node) = args.next_pos() {
+                    let node = node.parse()?;
+                    self.harness().read_decision(node);
+                }
+            }
+            "append" => {
+                let count: u32 = key(&mut args, "count").map_or(Ok(1), |count| count.parse())?;
+                let acks = match key(&mut args, "acks").as_deref() {
+                    None => Acks::Committed,
+                    Some("leader") => Acks::Leader,
+                    Some(other) => return Err(format!("no such acks: {other}").into()),
+                };
+                let node: NodeId = args.next_pos().ok_or("where?")?.parse()?;
+                for _ in 0..count {
+                    match self.harness().append(node, acks) {
+                        Ok(end) => self.harness().trace.push(format!("{node} places {}", end.0 - 1)),
+                        Err(refusal) => self.harness().trace.push(format!("{node} refuses: {refusal}")),
+                    }
+                }
+            }
+            "store" => {
+                while let Some(node) = args.next_pos() {
+                    let node = node.parse()?;
+                    self.harness().store(node);
+                }
+            }
+            "deliver" | "lose" => {
+                let from = key(&mut args, "from").map(|node| node.parse()).transpose()?;
+                let to: Option<NodeId> = key(&mut args, "to").map(|node| node.parse()).transpose()?;
+                let max = key(&mut args, "max").map_or(Ok(DELIVERIES_MAX), |max| max.parse())?;
+                if command.name == "deliver" {
+                    self.deliver(from, to, max);
+                } else {
+                    let harness = self.harness();
+                    for at in (0..harness.wire.len()).rev() {
+                        let sent = &harness.wire[at];
+                        let wanted = from.is_none_or(|from| sent.from == from) && to.is_none_or(|to| sent.to == to);
+                        if wanted {
+                            harness.trace.push(format!("lost: {} to {}", sent.from, sent.to));
+                            harness.lose(at);
+                        }
+                    }
+                }
+            }
+            "pass" => {
+                let ms = args.next_pos().ok_or("how long?")?.parse()?;
+                self.harness().pass(Duration::from_millis(ms));
+            }
+            "crash" | "restart" | "wipe" => {
+                let node: NodeId = args.next_pos().ok_or("which?")?.parse()?;
+                match command.name.as_str() {
+                    "crash" => self.harness().crash(node),
+                    "restart" => self.harness().restart(node),
+                    _ => self.harness().wipe(node),
+                }
+            }
+            "consider" => {
+                let read = key(&mut args, "read").is_none();
+                let harness = self.harness();
+                let (from, proposal, outcome) = harness.consider().ok_or("nothing was proposed")?;
+                harness.trace.push(format!("controllers: {outcome:?}, now {}", harness.state.version));
+                harness.step(from, Event::Proposed(proposal, outcome));
+                if read && outcome == ProposalOutcome::Overtaken {
+                    harness.up().into_iter().for_each(|node| harness.read_decision(node));
+                }
+            }
+            "doubt" => {
+                let (from, proposal) = self.harness().proposals.pop_front().ok_or("nothing was proposed")?;
+                self.harness().step(from, Event::Proposed(proposal, ProposalOutcome::Unknown));
+            }
+            "prove" => {
+                let node = args.next_pos().ok_or("where?")?.parse()?;
+                self.harness().step(node, Event::Prove);
+            }
+            "trim" => {
+                let node = args.next_pos().ok_or("where?")?.parse()?;
+                let to: Offset = args.next_pos().ok_or("to where?")?.parse()?;
+                self.harness().trim(node, to);
+            }
+            "status" => {
+                for (id, node) in &self.harness().nodes {
+                    let (hw, end) = (node.replica.high_watermark(), node.log.end());
+                    let role = if node.up { format!("{:?}", node.replica.role()).to_lowercase() } else { "down".into() };
+                    output.push(format!("{id}: {role}, durable {}, end {end}, high watermark {hw}", node.log.durable));
+                }
+            }
+            "log" => {
+                let node: NodeId = args.next_pos().ok_or("whose?")?.parse()?;
+                let records = &self.harness().nodes[&node].log.records;
+                output.push(records.iter().map(|r| format!("e{}:{}", r.epoch, r.value)).collect::<Vec<_>>().join(" "));
+            }
+            other => return Err(format!("no such command: {other}").into()),
+        }
+        args.reject_next()?;
+        let mut lines = std::mem::take(&mut self.harness().trace);
+        lines.append(&mut output);
+        Ok(lines.iter().map(|line| format!("{line}\n")).collect())
+    }
+}
+
+fn nodes(list: &str) -> Result<Vec<NodeId>, Box<dyn Error>> {
+    Ok(list.split(',').filter(|node| !node.is_empty()).map(str::parse).collect::<Result<_, _>>()?)
+}
+
+#[test]
+fn each_situation_goes_as_written() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts");
+    let mut scripts: Vec<_> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    scripts.sort();
+    assert!(scripts.len() >= 10, "the scripts are missing");
+    for script in scripts {
+        goldenscript::run(&mut Script::default(), &script).unwrap_or_else(|error| panic!("{}: {error}", script.display()));
+    }
+}
+
