@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! replicas 3 min=2                 three replicas, two must be in sync; clocks at zero, nobody has read anything
-//! decide leader=1 epoch=1 isr=1,2  the controllers decide; all who are up read it, or only those in `to=1,2`
+//! decide leader=1 epoch=1 isr=1-2  the controllers decide; all who are up read it, or only those in `to=1-2`
 //! append 1 [count=2] [acks=leader] a client appends records at a replica
 //! store 1 [2 ...]                  the disks of these replicas store what they were given
 //! deliver [from=2] [to=1] [max=1]  delivers what is under way, and what that causes, until nothing is left
@@ -59,7 +59,8 @@ impl Runner for Script {
 
     fn run(&mut self, command: &Command, _: &Context) -> Result<String, Box<dyn Error>> {
         let mut args = command.consume_args();
-        let key = |args: &mut goldenscript::ArgumentConsumer<'_>, key: &str| args.take_key(key).map(str::to_owned);
+        let key =
+            |args: &mut goldenscript::ArgumentConsumer<'_>, key: &str| args.take_key(key).map(str::to_owned);
         let mut output = Vec::new();
         match command.name.as_str() {
             "replicas" => {
@@ -115,7 +116,8 @@ impl Runner for Script {
                     let harness = self.harness();
                     for at in (0..harness.wire.len()).rev() {
                         let sent = &harness.wire[at];
-                        let wanted = from.is_none_or(|from| sent.from == from) && to.is_none_or(|to| sent.to == to);
+                        let wanted =
+                            from.is_none_or(|from| sent.from == from) && to.is_none_or(|to| sent.to == to);
                         if wanted {
                             harness.trace.push(format!("lost: {} to {}", sent.from, sent.to));
                             harness.lose(at);
@@ -161,14 +163,23 @@ impl Runner for Script {
             "status" => {
                 for (id, node) in &self.harness().nodes {
                     let (hw, end) = (node.replica.high_watermark(), node.log.end());
-                    let role = if node.up { format!("{:?}", node.replica.role()).to_lowercase() } else { "down".into() };
-                    output.push(format!("{id}: {role}, durable {}, end {end}, high watermark {hw}", node.log.durable));
+                    let role = if node.up {
+                        format!("{:?}", node.replica.role()).to_lowercase()
+                    } else {
+                        "down".into()
+                    };
+                    output.push(format!(
+                        "{id}: {role}, durable {}, end {end}, high watermark {hw}",
+                        node.log.durable
+                    ));
                 }
             }
             "log" => {
                 let node: NodeId = args.next_pos().ok_or("whose?")?.parse()?;
                 let records = &self.harness().nodes[&node].log.records;
-                output.push(records.iter().map(|r| format!("e{}:{}", r.epoch, r.value)).collect::<Vec<_>>().join(" "));
+                output.push(
+                    records.iter().map(|r| format!("e{}:{}", r.epoch, r.value)).collect::<Vec<_>>().join(" "),
+                );
             }
             other => return Err(format!("no such command: {other}").into()),
         }
@@ -180,7 +191,7 @@ impl Runner for Script {
 }
 
 fn nodes(list: &str) -> Result<Vec<NodeId>, Box<dyn Error>> {
-    Ok(list.split(',').filter(|node| !node.is_empty()).map(str::parse).collect::<Result<_, _>>()?)
+    Ok(list.split('-').filter(|node| !node.is_empty()).map(str::parse).collect::<Result<_, _>>()?)
 }
 
 #[test]
@@ -190,7 +201,7 @@ fn each_situation_goes_as_written() {
     scripts.sort();
     assert!(scripts.len() >= 10, "the scripts are missing");
     for script in scripts {
-        goldenscript::run(&mut Script::default(), &script).unwrap_or_else(|error| panic!("{}: {error}", script.display()));
+        goldenscript::run(&mut Script::default(), &script)
+            .unwrap_or_else(|error| panic!("{}: {error}", script.display()));
     }
 }
-

@@ -61,7 +61,8 @@ impl FakeLog {
     /// A log that begins anew; what lies before `start` is only a place holder.
     fn restart_at(&mut self, start: usize) {
         let nothing = Record { epoch: Epoch(0), value: 0 };
-        *self = Self { start, records: vec![nothing; start], durable: start, epochs: EpochHistory::default() };
+        *self =
+            Self { start, records: vec![nothing; start], durable: start, epochs: EpochHistory::default() };
     }
 }
 
@@ -96,7 +97,7 @@ pub struct Node {
     pub log: FakeLog,
     pub life: Incarnation,
     pub up: bool,
-    held: BTreeMap<FetchId, (NodeId, Epoch)>,
+    held: BTreeMap<FetchId, (NodeId, Incarnation, Epoch)>,
     fetched: Vec<Record>,
     /// Appends that wait to be committed: the offset after each.
     pub pending: Vec<Offset>,
@@ -267,7 +268,8 @@ impl Harness {
             Message::Fetch(fetch) => {
                 let id = FetchId(self.next_fetch);
                 self.next_fetch += 1;
-                self.node_mut(to).held.insert(id, (from, fetch.report.epoch));
+                let Report { incarnation, epoch, .. } = fetch.report;
+                self.node_mut(to).held.insert(id, (from, incarnation, epoch));
                 self.step(to, Event::Fetch(id, fetch));
             }
             Message::Reply(epoch, reply, records) => {
@@ -388,8 +390,11 @@ impl Harness {
 
     fn answer(&mut self, id: NodeId, fetch: FetchId, reply: FetchReply, records: Vec<Record>) {
         let held = self.node_mut(id).held.remove(&fetch);
-        let (to, epoch) = held.expect("a fetch is answered once");
-        self.send(id, to, Message::Reply(epoch, reply, records));
+        let (to, life, epoch) = held.expect("a fetch is answered once");
+        // The connection of a life ends with it.
+        if self.nodes[&to].up && self.nodes[&to].life == life {
+            self.send(id, to, Message::Reply(epoch, reply, records));
+        }
     }
 
     fn send(&mut self, from: NodeId, to: NodeId, message: Message) {
@@ -413,7 +418,9 @@ pub fn describe(message: &Message) -> String {
         Message::Reply(_, FetchReply::Records(news), records) => {
             format!("{} records, high watermark {}", records.len(), news.high_watermark)
         }
-        Message::Reply(_, FetchReply::Diverged(end), _) => format!("diverged: e{} ends at {}", end.epoch, end.end),
+        Message::Reply(_, FetchReply::Diverged(end), _) => {
+            format!("diverged: e{} ends at {}", end.epoch, end.end)
+        }
         Message::Reply(_, FetchReply::StartAt(start), _) => format!("start at {start}"),
         Message::Reply(_, FetchReply::Refused(refusal), _) => format!("refused: {refusal}"),
         Message::Report(report) => format!("report e{} durable {}", report.epoch, report.durable_to),
