@@ -7,6 +7,16 @@
 //! ```
 //! A record is a command; whether it counts is decided by applying it, by everybody alike. So a controller that was
 //! deposed without noticing can append what it likes (H-13).
+//!
+//! - [`command`], [`rejection`]: what a record says, and why it may not count.
+//! - [`image`]: what the records have decided; fencing, in-sync sets and elections in one atom.
+//! - [`sessions`], [`office`]: what an active controller decides, and how one becomes active.
+//! - [`active`]: a controller at work. [`broker`]: a broker's end of it. [`message`]: what passes between the two.
+//!
+//! Left out so far: eligible leader replicas and unclean election (so the last member of an in-sync set is the only one
+//! that may lead), controlled shutdown (a broker that stops in order is fenced after a session, as one that crashed), return
+//! of the leadership to the first replica, new replicas for a partition that exists, and snapshots of the image (so the
+//! metadata partition is never trimmed, H-15).
 
 pub mod active;
 pub mod broker;

@@ -15,8 +15,8 @@ use super::command::Record;
 const READS_MAX: usize = 16;
 /// About how much is read at once: some thousand records.
 const READ_BYTES: ByteSize = ByteSize::kib(256);
-/// How long a read waits for a record before it asks anew, so that a lost connection is noticed.
-const READ_WAIT: Duration = Duration::from_secs(1);
+/// How long a read waits for a record before it asks anew: a leader that hangs is noticed after that. Kafka's fetch waits as long.
+const READ_WAIT: Duration = Duration::from_millis(500);
 /// How long to wait after a read failed.
 const READ_BACKOFF: Duration = Duration::from_millis(20);
 

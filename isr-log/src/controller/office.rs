@@ -253,6 +253,12 @@ impl Office {
             self.duty = Duty::Standby { not_before: now };
             return;
         }
+        for spec in &self.config.partitions {
+            let found = self.image.partition(&spec.id).filter(|state| state.spec != *spec);
+            if let Some(state) = found {
+                tracing::warn!(partition = %spec.id, recorded = ?state.spec, "created otherwise; the record stands");
+            }
+        }
         let mut sessions = Sessions::new(self.config.session, now);
         sessions.attend(self.image.brokers().all_alive(), now);
         tracing::info!(node = %self.config.node, epoch = %self.image.epoch(), "controller is active");

@@ -229,11 +229,12 @@ fn h13_a_deposed_controller_fences_nobody() {
 #[test]
 fn h13_a_claim_counts_only_for_the_epoch_after_the_one_in_office() {
     let mut given = Given::nothing();
-    for (claimed, counts) in [(2, false), (0, false), (1, true), (1, false), (3, false), (2, true)] {
-        let outcome = given.says(claimed, Command::Claim { node: NodeId(claimed as u32) });
+    let table = [(2, false), (0, false), (1, true), (1, false), (3, false), (2, true)];
+    for (node, (claimed, counts)) in (1..).map(NodeId).zip(table) {
+        let outcome = given.says(claimed, Command::Claim { node });
         assert_eq!(outcome.is_ok(), counts, "claim of {claimed}: {outcome:?}");
     }
-    assert_eq!((given.image.epoch(), given.image.controller()), (ControllerEpoch(2), Some(NodeId(2))));
+    assert_eq!((given.image.epoch(), given.image.controller()), (ControllerEpoch(2), Some(NodeId(6))));
 }
 
 #[test]
