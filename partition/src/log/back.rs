@@ -112,6 +112,8 @@ pub(crate) struct Progress {
     unsynced: u64,
     /// Synced since the last recovery point.
     unmarked: u64,
+    /// Sealed segments of a cached log: nobody has waited for their sync.
+    unsynced_segments: Vec<Offset>,
     epochs: Option<Arc<EpochHistory>>,
     poisoned: bool,
 }
@@ -128,6 +130,7 @@ impl Progress {
             told: end,
             unsynced: 0,
             unmarked: 0,
+            unsynced_segments: Vec::new(),
             epochs: None,
             poisoned: false,
         }
@@ -240,6 +243,11 @@ impl Back {
                 self.sync(pace, totals).await?;
             }
             self.mark_recovery_point();
+        } else {
+            // The writes of a whole segment should not all be left to the day when the log is closed.
+            self.progress.unsynced_segments.push(self.active.base);
+            let sealed = Arc::clone(&self.active.file);
+            pace.aside(move || sealed.sync());
         }
         if self.progress.allocated > self.active.length {
             // At most one step of zeros. Not synced: a recovery finds the segment's end with them or without.
@@ -313,6 +321,13 @@ impl Back {
     }
 
     async fn close(&mut self, pace: &Pace, totals: &Totals) -> io::Result<()> {
+        for base in std::mem::take(&mut self.progress.unsynced_segments) {
+            match self.disk.open(&segment_path(&self.dir, base), OpenMode::Existing) {
+                // It was trimmed away.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                sealed => sealed?.sync()?,
+            }
+        }
         self.active.file.set_length(self.active.length)?;
         self.sync(pace, totals).await?;
         self.mark_recovery_point();
@@ -353,10 +368,14 @@ impl Back {
         Ok(())
     }
 
+    /// Under `Cached`, it stays where it was until the log is closed: nobody knows what is synced.
     fn mark_recovery_point(&mut self) {
+        self.progress.unmarked = 0;
+        if !self.progress.unsynced_segments.is_empty() {
+            return;
+        }
         let point = RecoveryPoint { generation: self.state.generation, to: self.progress.taken };
         self.checkpoints.put(&RecoveryPoint::key(&self.dir), point.encoded());
-        self.progress.unmarked = 0;
     }
 
     fn tell(&self, event: LogEvent) {

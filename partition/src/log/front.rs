@@ -137,7 +137,11 @@ impl Log {
             return Err(LogError::Gap { expected: place.offset, found: to });
         }
         self.state.generation = self.state.generation.next();
-        Arc::make_mut(&mut self.epochs).truncate(to);
+        let epochs = Arc::make_mut(&mut self.epochs);
+        epochs.truncate(to);
+        if let (Some(epoch), None) = (self.state.epoch_before, epochs.latest()) {
+            epochs.assign(epoch, self.state.start);
+        }
         self.producers.truncate(to);
         self.end = to;
         self.stored = self.stored.min(to);
@@ -170,8 +174,9 @@ impl Log {
         let (_, place) = self.shared.locate(to)?;
         self.state.start = to;
         self.state.start_ordinal = place.ordinal;
-        self.state.start_epoch = self.epochs.epoch_at(to);
-        self.state.producers = self.producers.as_of(to);
+        self.state.epoch_before = self.epochs.epoch_at(Offset(to.0 - 1));
+        // The batch that holds `to` is still in the log, and is noted again when that is opened.
+        self.state.producers = self.producers.as_of(place.offset);
         Arc::make_mut(&mut self.epochs).trim(to);
         let gone = {
             let mut view = self.shared.view();
@@ -210,7 +215,7 @@ impl Log {
         self.state.generation = self.state.generation.next();
         self.state.start = start;
         self.state.start_ordinal = ordinal;
-        self.state.start_epoch = None;
+        self.state.epoch_before = None;
         self.state.producers = producers.clone();
         self.producers = producers;
         self.epochs = Arc::default();

@@ -85,6 +85,8 @@ struct Recovery {
     sound_below: Offset,
     /// How the log was kept when it was last open.
     kept: Durability,
+    /// The epoch of the batch that was read last, visible or not.
+    newest: Epoch,
     epochs: EpochHistory,
     producers: Producers,
 }
@@ -97,7 +99,7 @@ impl Recovery {
         let (mut state_file, stored) = StateFile::open(&**disk, dir)?;
         let marker = CleanShutdown::take(&**disk, dir)?;
         let new = stored.is_none();
-        if new && bases(&**disk, &request)?.first().is_some() {
+        if new && !bases(&**disk, &request)?.is_empty() {
             let what = "there are segments, but no log-state file: not a log of ours, or damaged";
             return Err(damaged(Offset::ZERO, what.to_owned()));
         }
@@ -116,12 +118,10 @@ impl Recovery {
         let kept = std::mem::replace(&mut state.durability, request.config.durability);
         state.run += 1;
         state_file.store(&state)?;
-        let mut epochs = EpochHistory::default();
-        if let Some(epoch) = state.start_epoch {
-            epochs.assign(epoch, state.start);
-        }
+        let epochs = EpochHistory::default();
         let producers = state.producers.clone();
-        Ok(Self { request, state_file, state, opening, sound_below, kept, epochs, producers })
+        let newest = Epoch::ZERO;
+        Ok(Self { request, state_file, state, opening, sound_below, kept, newest, epochs, producers })
     }
 
     fn run(mut self) -> Result<Recovered, Failure> {
@@ -129,6 +129,9 @@ impl Recovery {
         let end = segments.last().map_or(self.state.start, |segment| segment.end.offset);
         if segments.is_empty() || end < self.state.start {
             segments = vec![self.begin_anew()?];
+        }
+        if let (Some(epoch), None) = (self.state.epoch_before, self.epochs.latest()) {
+            self.epochs.assign(epoch, self.state.start);
         }
         let segments = Segments::new(segments);
         let end = segments.active().end;
@@ -221,18 +224,17 @@ impl Recovery {
         let file = self.request.disk.open(&path, OpenMode::Existing)?;
         let mut segment = Segment::new(base, ordinal);
         let mut scan = Scan::new(&*file, ByteSize::ZERO, base, CHUNK);
-        let mut newest = self.epochs.latest().unwrap_or(Epoch::ZERO);
         let stop = loop {
             let batch = match scan.next()? {
-                Ok(batch) if batch.epoch() < newest => {
-                    break Stop::Broken(format!("epoch {} after {newest}", batch.epoch()));
+                Ok(batch) if batch.epoch() < self.newest => {
+                    break Stop::Broken(format!("epoch {} after {}", batch.epoch(), self.newest));
                 }
                 Ok(batch) => batch,
                 Err(stop) => break stop,
             };
             segment.push(batch.next_offset(), batch.size(), self.request.config.index_interval);
+            self.newest = batch.epoch();
             if batch.next_offset() > self.state.start {
-                newest = batch.epoch();
                 self.epochs.assign(batch.epoch(), batch.base_offset().max(self.state.start));
                 self.producers.note(&batch);
             }
@@ -303,9 +305,6 @@ impl Recovery {
         self.state.segments = SegmentsAre::Valid;
         self.state_file.store(&self.state)?;
         self.epochs = EpochHistory::default();
-        if let Some(epoch) = self.state.start_epoch {
-            self.epochs.assign(epoch, start);
-        }
         self.producers = self.state.producers.clone();
         Ok(Segment::new(start, self.state.start_ordinal))
     }

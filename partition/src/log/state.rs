@@ -30,8 +30,8 @@ pub(crate) struct LogState {
     pub(crate) start: Offset,
     /// The ordinal of the batch that holds it.
     pub(crate) start_ordinal: Ordinal,
-    /// The epoch there, if it is known: a log that was trimmed to its end has no batch that says it.
-    pub(crate) start_epoch: Option<Epoch>,
+    /// The epoch of the record before `start`, if it is known: in an empty log nothing else says how far epochs have come.
+    pub(crate) epoch_before: Option<Epoch>,
     /// What each producer had sent before `start`: no batch that is left says it.
     pub(crate) producers: Producers,
     /// Whether the segments are to be believed.
@@ -56,7 +56,7 @@ impl LogState {
             durability,
             start: Offset::ZERO,
             start_ordinal: Ordinal::ZERO,
-            start_epoch: None,
+            epoch_before: None,
             producers: Producers::default(),
             segments: SegmentsAre::Valid,
         }

@@ -17,6 +17,7 @@ use crate::record::BatchBuilder;
 use crate::transport::{Address, Link, Listener, Transport};
 use crate::world::{Random, Tasks, World};
 
+mod faults;
 mod model;
 mod recovery;
 mod writing;

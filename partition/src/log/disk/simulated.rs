@@ -10,6 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::{Disk, DiskFile, OpenMode};
 use crate::ids::ByteSize;
+use crate::world::Random;
+
+/// What a disk writes whole or not at all.
+const SECTOR: u64 = 512;
 
 /// One node's disk. Clones share it, so that it outlives the node.
 #[derive(Clone, Debug, Default)]
@@ -58,6 +62,22 @@ impl Change {
     }
 }
 
+impl Change {
+    /// Whether the disk did it before the power went; it may have done a part of it.
+    fn survives(&mut self, random: &Random) -> bool {
+        if let Self::Write { bytes, at } = self
+            && random.below(4) == 0
+        {
+            let sectors = bytes.len() as u64 / SECTOR;
+            let kept = random.below(sectors + 1) * SECTOR;
+            // Sectors of the disk, not of the write.
+            let kept = kept.saturating_sub(*at as u64 % SECTOR);
+            *bytes = bytes[..usize::try_from(kept).expect("less than the length")].into();
+        }
+        random.below(2) == 0
+    }
+}
+
 impl Contents {
     fn change(&mut self, change: Change) {
         change.apply(&mut self.seen);
@@ -80,6 +100,32 @@ impl SimulatedDisk {
                 file.unsynced.clear();
             }
         }
+    }
+
+    /// Cuts the power in the middle of what the disk does by itself: of what was not synced, chance keeps some, in any
+    /// order, and tears a write between two sectors.
+    pub fn crash_midway(&self, random: &Random) {
+        let mut state = self.state();
+        for file in state.inodes.values_mut() {
+            for mut change in std::mem::take(&mut file.unsynced) {
+                if change.survives(random) {
+                    change.apply(&mut file.durable);
+                }
+            }
+            file.seen.clone_from(&file.durable);
+        }
+        let State { names, durable_names, .. } = &mut *state;
+        let touched: BTreeSet<PathBuf> = names.keys().chain(durable_names.keys()).cloned().collect();
+        for path in touched {
+            if names.get(&path) != durable_names.get(&path) && random.below(2) == 0 {
+                match names.get(&path) {
+                    Some(inode) => durable_names.insert(path, *inode),
+                    None => durable_names.remove(&path),
+                };
+            }
+        }
+        drop(state);
+        self.crash();
     }
 
     /// Puts an empty disk in its place.

@@ -83,10 +83,10 @@ fn sequences_go_on_behind_the_last_one() {
 #[test]
 fn h10_a_truncation_takes_back_what_it_cut() {
     let whole = noted([7, 9, 7, 7, 9]);
-    for cut in 0..5 {
+    for cut in 0..5_u8 {
         let mut producers = whole.clone();
-        producers.truncate(Offset(cut));
-        assert_eq!(producers, noted([7, 9, 7, 7, 9].into_iter().take(cut as usize)), "cut at {cut}");
+        producers.truncate(Offset(cut.into()));
+        assert_eq!(producers, noted([7, 9, 7, 7, 9].into_iter().take(cut.into())), "cut at {cut}");
     }
 }
 
