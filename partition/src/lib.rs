@@ -13,6 +13,7 @@ pub mod log;
 pub mod meta;
 pub mod partition;
 pub mod record;
+pub mod simulation;
 pub mod solo;
 pub mod transport;
 pub mod world;

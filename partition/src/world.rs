@@ -2,18 +2,25 @@
 //!
 //! Each node has a world of its own, so that a node can be crashed, skewed or starved alone.
 
+mod tasks;
+
 use std::fmt;
-use std::future::Future;
+use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+pub use tasks::{Panics, Tasks};
+
 use crate::clock::Clock;
-use crate::log::disk::Disk;
-use crate::log::writer::Writers;
-use crate::meta::Checkpoints;
+use crate::log::disk::{Disk, RealDisk, SimulatedDisk};
+use crate::log::writer::{WriterDelays, Writers};
+use crate::meta::{Checkpoints, MemoryCheckpoints, MetaError, SledCheckpoints};
 use crate::transport::Transport;
+use crate::transport::tcp::TcpTransport;
 
 /// What a node can do to the world, and learn from it.
 #[derive(Clone, Debug)]
@@ -32,6 +39,41 @@ pub struct World {
     pub writers: Writers,
     /// What may be stale or gone.
     pub checkpoints: Arc<dyn Checkpoints>,
+}
+
+impl World {
+    /// The real world: this machine's clock, chance, files and sockets, and so many writer threads. Checkpoints are
+    /// kept in `checkpoints`.
+    ///
+    /// # Errors
+    /// [`MetaError`] when that directory cannot be used, or another process uses it.
+    pub fn real(checkpoints: &Path, writers: NonZeroUsize) -> Result<Self, MetaError> {
+        Ok(Self {
+            clock: Clock::real(),
+            random: Random::real(),
+            tasks: Tasks::default(),
+            disk: Arc::new(RealDisk),
+            network: Arc::new(TcpTransport),
+            writers: Writers::threads(writers),
+            checkpoints: Arc::new(SledCheckpoints::open(checkpoints)?),
+        })
+    }
+
+    /// The real world of a client: it keeps nothing, so its files would be in memory. To be called inside a runtime.
+    #[must_use]
+    pub fn of_client() -> Self {
+        let (clock, tasks) = (Clock::real(), Tasks::default());
+        let no_delays = WriterDelays { write: Duration::ZERO, sync: Duration::ZERO };
+        Self {
+            random: Random::real(),
+            disk: Arc::new(SimulatedDisk::default()),
+            network: Arc::new(TcpTransport),
+            writers: Writers::simulated(&clock, &tasks, no_delays),
+            checkpoints: Arc::new(MemoryCheckpoints::default()),
+            clock,
+            tasks,
+        }
+    }
 }
 
 /// A node's source of chance: from the operating system, or from a seed.
@@ -72,44 +114,5 @@ impl Random {
 impl fmt::Debug for Random {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Random")
-    }
-}
-
-/// Spawns a node's tasks, and ends them all when the node crashes.
-#[derive(Clone, Debug, Default)]
-pub struct Tasks(Arc<Mutex<Running>>);
-
-#[derive(Debug, Default)]
-struct Running {
-    tasks: tokio::task::JoinSet<()>,
-    /// After a crash nothing is spawned any more.
-    crashed: bool,
-}
-
-impl Tasks {
-    /// Starts a task that ends with the node, if not before. Does nothing once the node has crashed.
-    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let mut running = self.0.lock().expect("no holder panics");
-        if running.crashed {
-            return;
-        }
-        while let Some(ended) = running.tasks.try_join_next() {
-            assert!(!ended.is_err_and(|error| error.is_panic()), "a task of this node panicked");
-        }
-        running.tasks.spawn(task);
-    }
-
-    /// Runs what blocks where it may block: off the runtime's own threads.
-    pub async fn blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
-        #[expect(clippy::disallowed_methods, reason = "this is the door")]
-        let done = tokio::task::spawn_blocking(work);
-        done.await.expect("blocking work does not panic")
-    }
-
-    /// Ends every task where it stands, as a crash does.
-    pub fn crash(&self) {
-        let mut running = self.0.lock().expect("no holder panics");
-        running.crashed = true;
-        running.tasks.abort_all();
     }
 }

@@ -210,7 +210,7 @@ impl Driver {
         let mut line = Line::Alive;
         let late = |waiter: &Waiter| waiter.deadline <= now;
         for (_, pending) in self.pending.extract_if(.., |_, pending| late(&pending.waiter)) {
-            if self.heard.is_none_or(|heard| heard < pending.submitted) {
+            if self.heard.is_none_or(|heard| heard <= pending.submitted) {
                 line = Line::Dead;
             }
             pending.waiter.tell(Err(CallError::Timeout));
