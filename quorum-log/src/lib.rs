@@ -36,6 +36,7 @@
 //! asks a majority), and telling a wiped voter from a new one: a voter must not come back under its id with an empty
 //! disk, for it has promised things that it does not remember.
 
+pub mod cluster;
 pub mod config;
 mod door;
 mod message;

@@ -8,10 +8,10 @@ use partition::transport::codec::{self, DecodeError};
 use serde::{Deserialize, Serialize};
 
 use crate::raft::{Entry, LogId, Payload, Place, Types, VoteRecord, log_id};
-use crate::store::kept::{KeptVoters, Start};
+use crate::store::kept::{Beginning, KeptVoters};
 
 /// What one replica asks of another.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum ReplicaRequest {
     /// Take these entries, whose batches are the frame's body; or hear that I lead.
     Append(AppendHead),
@@ -23,8 +23,8 @@ pub(crate) enum ReplicaRequest {
     Begin {
         /// Who says so.
         vote: VoteRecord,
-        /// Where.
-        start: Start,
+        /// Where, and what was before.
+        beginning: Beginning,
         /// Who votes.
         voters: Option<KeptVoters>,
     },

@@ -28,7 +28,7 @@ use partition::world::World;
 use crate::config::Config;
 use crate::message::{AppendVerdict, ReplicaReply, ReplicaRequest, pack_append};
 use crate::raft::{Place, Types, Vote, raft_node};
-use crate::store::kept::{Kept, Start};
+use crate::store::kept::{Beginning, Kept};
 use pipeline::Pipeline;
 
 type Failure = RPCError<Types>;
@@ -161,7 +161,7 @@ impl Client {
 }
 
 impl RaftNetworkV2<Types> for Client {
-    type SnapshotData = Start;
+    type SnapshotData = Beginning;
 
     async fn append_entries(
         &mut self,
@@ -206,14 +206,14 @@ impl RaftNetworkV2<Types> for Client {
     async fn full_snapshot(
         &mut self,
         vote: Vote,
-        snapshot: SnapshotOf<Types, Start>,
+        snapshot: SnapshotOf<Types, Beginning>,
         _cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
         option: RPCOption,
     ) -> Result<SnapshotResponse<Types>, StreamingError<Types>> {
         let mut kept = Kept::default();
         kept.set_voters(&snapshot.meta.last_membership);
         let request =
-            ReplicaRequest::Begin { vote: vote.into(), start: snapshot.snapshot, voters: kept.voters };
+            ReplicaRequest::Begin { vote: vote.into(), beginning: snapshot.snapshot, voters: kept.voters };
         match self.ask(&request, option).await? {
             ReplicaReply::Begin(vote) => Ok(SnapshotResponse::new(vote.into())),
             _ => Err(self.wrong().into()),

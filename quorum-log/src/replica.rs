@@ -26,7 +26,7 @@ use openraft::storage::IOFlushed;
 use partition::clock::Clock;
 use partition::error::{Doubt, Refusal};
 use partition::ids::{ByteSize, Epoch, NodeId, Offset, Ordinal, ProducerId};
-use partition::log::{Log, LogEvent, LogReader};
+use partition::log::{Log, LogEvent, LogReader, Producers};
 use partition::partition::Append;
 use tokio::sync::{Notify, oneshot};
 
@@ -292,9 +292,9 @@ impl Replica {
     }
 
     /// The log starts again with the entry `next` at `base`; what was in it is not known any more.
-    pub(crate) fn restart(&self, next: Ordinal, base: Offset) -> io::Result<()> {
+    pub(crate) fn restart(&self, next: Ordinal, base: Offset, producers: Producers) -> io::Result<()> {
         let mut state = self.lock();
-        state.log()?.restart_at(base, next).map_err(io::Error::other)?;
+        state.log()?.restart_with(base, next, producers).map_err(io::Error::other)?;
         state.watermark.restarted(next, base);
         drop(state.drop_flushes(Offset::ZERO));
         state.doubt_beyond(Offset::ZERO, &Doubt::LeaderChanged);

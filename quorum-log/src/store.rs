@@ -65,7 +65,7 @@ pub(crate) async fn open(
 
     let now = kept.get().cloned().unwrap_or_default();
     if let Some(start) = &now.start {
-        start.impose(&mut log).map_err(io::Error::other)?;
+        start.impose(&mut log).await.map_err(io::Error::other)?;
     }
     let known = Applied::recover(world, config, &log, &now).await.map_err(io::Error::other)?;
     let begin = Beginning {
@@ -144,3 +144,6 @@ pub(crate) fn checkpoint(world: &World, config: &Config, replica: &Replica) {
     let applied = Applied { generation, next: last_place.ordinal.next(), end, epoch: Some(last_place.epoch) };
     world.checkpoints.put(&Applied::key(config), codec::encode(&applied));
 }
+
+#[cfg(test)]
+mod suite;

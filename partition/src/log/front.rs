@@ -290,6 +290,12 @@ impl Log {
         &self.producers
     }
 
+    /// What each producer had sent before the log start, as far as it is known.
+    #[must_use]
+    pub fn producers_at_start(&self) -> &Producers {
+        &self.state.producers
+    }
+
     /// How the log was found when it was opened.
     #[must_use]
     pub fn opening(&self) -> Opening {

@@ -54,12 +54,12 @@ impl ReplicaService {
             ReplicaRequest::PreVote(candidacy) => reply(async move {
                 raft.pre_vote(candidacy.into()).await.map(|ballot| ReplicaReply::Vote(ballot.into()))
             }),
-            ReplicaRequest::Begin { vote, start, voters } => {
+            ReplicaRequest::Begin { vote, beginning, voters } => {
                 let last_membership = Kept { start: None, voters }.stored_voters();
-                let meta = SnapshotMeta { last_log_id: start.before(), last_membership };
+                let meta = SnapshotMeta { last_log_id: beginning.start.before(), last_membership };
                 reply(async move {
                     let installed =
-                        raft.install_full_snapshot(vote.into(), Snapshot { meta, snapshot: start });
+                        raft.install_full_snapshot(vote.into(), Snapshot { meta, snapshot: beginning });
                     installed.await.map(|response| ReplicaReply::Begin(response.vote.into()))
                 })
             }

@@ -1,7 +1,7 @@
 //! Where the log starts and who votes: what no entry in the log can tell any more.
 
-use partition::ids::{Offset, Ordinal};
-use partition::log::{Log, LogError};
+use partition::ids::{ByteSize, Offset, Ordinal};
+use partition::log::{Log, LogError, Producers};
 use serde::{Deserialize, Serialize};
 
 use crate::raft::{LogId, Place, StoredVoters, VotersRecord};
@@ -39,7 +39,7 @@ impl Kept {
 }
 
 /// Where a log starts. This is what openraft calls a snapshot here: the state *is* the log, so the state up to some entry
-/// is that the log starts after it (H-09). Producers are in the log's own snapshot at its start.
+/// is that the log starts after it (H-09). What producers had sent is in the log's own snapshot at its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Start {
     /// The first offset that may be read: it may lie within the first entry.
@@ -59,13 +59,31 @@ impl Start {
     }
 
     /// Makes a recovered log start here: the process may have ended between keeping this and doing it.
-    pub(crate) fn impose(&self, log: &mut Log) -> Result<(), LogError> {
-        if self.entry > log.ordinals().end {
+    pub(crate) async fn impose(&self, log: &mut Log) -> Result<(), LogError> {
+        let have = log.ordinals();
+        if self.entry <= have.start {
+            return Ok(());
+        }
+        if self.entry > have.end || !self.follows_on(log).await? {
             return log.restart_at(self.base, self.entry);
         }
-        if self.entry > log.ordinals().start && self.base > log.start() {
-            return log.trim(self.base);
-        }
-        Ok(())
+        log.trim(self.base)
     }
+
+    /// Whether the log has the very entry before the first: what comes after it there belongs to it.
+    async fn follows_on(&self, log: &Log) -> Result<bool, LogError> {
+        let Some(before) = self.before else { return Ok(true) };
+        let next = before.ordinal.next();
+        let read = log.reader().read_ordinals(before.ordinal..next, ByteSize::ZERO).await?;
+        Ok(read.first().is_some_and(|batch| batch.epoch() == before.epoch))
+    }
+}
+
+/// What a follower whose log ends before the leader's begins is sent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Beginning {
+    /// Where to begin.
+    pub(crate) start: Start,
+    /// What producers had sent before that.
+    pub(crate) producers: Producers,
 }

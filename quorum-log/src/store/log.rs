@@ -8,7 +8,7 @@ use std::sync::Arc;
 use openraft::storage::{IOFlushed, RaftLogStorage};
 use openraft::{LogState, OptionalSend, RaftLogReader};
 use partition::ids::{ByteSize, Offset, Ordinal};
-use partition::log::Log;
+use partition::log::{Log, Producers};
 use partition::meta::TwoSlotFile;
 
 use super::reader::Reader;
@@ -49,7 +49,7 @@ impl LogStore {
 }
 
 /// Waits until all below `end` is stored.
-pub(super) async fn await_stored(replica: &Replica, end: Offset) -> io::Result<()> {
+async fn await_stored(replica: &Replica, end: Offset) -> io::Result<()> {
     loop {
         let mut stored = std::pin::pin!(replica.stored.notified());
         stored.as_mut().enable();
@@ -146,7 +146,7 @@ impl RaftLogStorage<Types> for LogStore {
         let next = Ordinal(upto.index).next();
         let (have, end) = self.replica().with_log(|log| (log.ordinals(), log.end()))?;
         if next > have.end {
-            self.replica().restart(next, end)?;
+            self.replica().restart(next, end, Producers::partial())?;
         } else if next > have.start {
             let to = self.reader.end_of(Ordinal(upto.index)).await?;
             self.replica().purge(to)?;

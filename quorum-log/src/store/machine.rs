@@ -13,8 +13,7 @@ use partition::log::Log;
 use partition::meta::TwoSlotFile;
 use tokio::sync::mpsc;
 
-use super::kept::{Kept, Start};
-use super::log::await_stored;
+use super::kept::{Beginning, Kept, Start};
 use super::reader::Reader;
 use crate::raft::{Control, Entry, LogId, LogStart, Payload, Place, StoredVoters, Types, epoch_of};
 use crate::replica::Replica;
@@ -95,16 +94,31 @@ impl Machine {
         Ok(Start { first: to, entry, base, before })
     }
 
-    fn snapshot(&self) -> Option<SnapshotOf<Types, Start>> {
-        let start = self.kept.start?;
-        let last_log_id = Some(start.before()?);
-        let meta = SnapshotMeta { last_log_id, last_membership: self.kept.stored_voters() };
-        Some(Snapshot { meta, snapshot: start })
+    /// What openraft's suite takes for a snapshot: the log starts after what was applied, be that nothing.
+    #[cfg(test)]
+    pub(super) fn suites_builder(&mut self) -> Builder {
+        let here = self.first();
+        let entry = self.applied.map_or(Ordinal::ZERO, |before| Ordinal(before.index).next());
+        let start = Start { first: here, entry, base: here, before: self.applied.map(Place::from) };
+        self.kept.start = Some(start);
+        let meta = SnapshotMeta { last_log_id: self.applied, last_membership: self.kept.stored_voters() };
+        let snapshot = Beginning { start, producers: partition::log::Producers::default() };
+        Builder(Ok(Snapshot { meta, snapshot }))
+    }
+
+    fn snapshot(&self) -> io::Result<Option<SnapshotOf<Types, Beginning>>> {
+        let Some(start) = self.kept.start.filter(|start| start.before.is_some()) else { return Ok(None) };
+        let producers = self.reader.replica.with_log(|log| match log.start() == start.base {
+            true => log.producers_at_start().clone(),
+            false => log.producers().as_of(start.base),
+        })?;
+        let meta = SnapshotMeta { last_log_id: start.before(), last_membership: self.kept.stored_voters() };
+        Ok(Some(Snapshot { meta, snapshot: Beginning { start, producers } }))
     }
 }
 
 impl RaftStateMachine<Types> for Machine {
-    type SnapshotData = Start;
+    type SnapshotData = Beginning;
     type SnapshotBuilder = Builder;
 
     async fn applied_state(&mut self) -> Result<(Option<LogId>, StoredVoters), io::Error> {
@@ -131,36 +145,34 @@ impl RaftStateMachine<Types> for Machine {
     }
 
     async fn get_snapshot_builder(&mut self) -> Builder {
-        Builder(self.snapshot())
-    }
-
-    async fn try_create_snapshot_builder(&mut self, _force: bool) -> Option<Builder> {
-        // Of a log that was never trimmed there is nothing to say, and nobody needs it.
-        self.snapshot().map(|snapshot| Builder(Some(snapshot)))
+        let untrimmed =
+            || io::Error::other("the log was never trimmed: there is nothing to say of its start");
+        Builder(self.snapshot().and_then(|snapshot| snapshot.ok_or_else(untrimmed)))
     }
 
     /// The leader's log starts beyond what this replica has: begin where it does.
     async fn install_snapshot(
         &mut self,
         meta: &SnapshotMetaOf<Types>,
-        start: Start,
+        beginning: Beginning,
     ) -> Result<(), io::Error> {
+        let Beginning { start, producers } = beginning;
         self.kept.start = Some(start);
         self.kept.set_voters(&meta.last_membership);
         self.keep().await?;
         let Some(before) = meta.last_log_id else { return Ok(()) };
         if !self.holds(before).await? {
-            let replica = &self.reader.replica;
-            replica.restart(start.entry, start.base)?;
-            await_stored(replica, start.base).await?;
+            // Not durable yet, but in order before all that is appended from now on; and what was kept above brings a
+            // restart here again.
+            self.reader.replica.restart(start.entry, start.base, producers)?;
         }
         self.applied = Some(before);
         self.reader.replica.applied(before, start.first);
         Ok(())
     }
 
-    async fn get_current_snapshot(&mut self) -> Result<Option<SnapshotOf<Types, Start>>, io::Error> {
-        Ok(self.snapshot())
+    async fn get_current_snapshot(&mut self) -> Result<Option<SnapshotOf<Types, Beginning>>, io::Error> {
+        self.snapshot()
     }
 }
 
@@ -177,12 +189,12 @@ impl Machine {
 
 /// A snapshot is small, and there already.
 #[derive(Debug)]
-pub(crate) struct Builder(Option<SnapshotOf<Types, Start>>);
+pub(crate) struct Builder(io::Result<SnapshotOf<Types, Beginning>>);
 
 impl RaftSnapshotBuilder<Types> for Builder {
-    type SnapshotData = Start;
+    type SnapshotData = Beginning;
 
-    async fn build_snapshot(&mut self) -> Result<SnapshotOf<Types, Start>, io::Error> {
-        self.0.clone().ok_or_else(|| io::Error::other("the log was never trimmed"))
+    async fn build_snapshot(&mut self) -> Result<SnapshotOf<Types, Beginning>, io::Error> {
+        std::mem::replace(&mut self.0, Err(io::Error::other("a snapshot is built once")))
     }
 }
