@@ -1,14 +1,65 @@
-//! Replication by an in-sync set.
+//! A record is committed when all in-sync replicas have it.
+//!
+//! One replica leads a partition. Clients append there; the leader places each batch at the end of its log, and its
+//! followers fetch from it, much as a reader would. A fetch for records that do not exist yet is *parked* at the leader,
+//! so that a record is under way the moment it is placed; the leader's own sync runs beside that, not before it. What
+//! a follower has on disk it says with its next fetch, or, when a fetch is parked already, in a report that follows
+//! the sync at once.
+//!
+//! ```text
+//!            appends                    ┌──────────── controllers ────────────┐
+//!               │                       │  who leads, in which epoch, who is  │
+//!               v                       │  in sync: records in a partition    │
+//!       ┌─── leader ───┐ in-sync set    └───────┬─────────────────┬───────────┘
+//!       │ 0 1 2 3 4 5 6│ <──────────────────────┘                 │ decisions
+//!       └──┬─────────┬─┘                                          v
+//!    fetch │ ^     ^ │ fetch                ┌─────────────────────────────────┐
+//!     from │ │     │ │ from                 │  high watermark = 4:            │
+//!        5 │ │     │ │ 4, durable to 4      │  the smallest durable log end   │
+//!          v │     │ v                      │  among the in-sync replicas     │
+//!       ┌──────┐ ┌──────┐                   └─────────────────────────────────┘
+//!       │0 .. 4│ │0 .. 3│  followers: 5 is parked, 4 is on its way
+//!       └──────┘ └──────┘
+//! ```
+//!
+//! **The commit rule** is one line (`replica/watermark`): the high watermark is the smallest durable log end among all
+//! who may be in sync. So n + 1 replicas survive n failures, and the slowest member sets the latency. A member that
+//! cannot keep up must therefore go: the leader notices that it has not been caught up for `lag_max` and *proposes* a
+//! smaller set; a follower that has caught up is proposed again (`replica/in_sync`). Only the controllers make either
+//! true. Until the leader has read their word it waits for the larger of the two sets, since either may be the one from
+//! which the next leader is elected.
+//!
+//! **When the leader fails**, the controllers fence it and elect a member of the set, in a new epoch. Every message
+//! between replicas names its epoch, and is refused in another one. A follower's first fetch in an epoch says how its
+//! log ends; the leader answers where the two part, and the follower cuts there (`replica/truncation`). The leader never
+//! cuts. A process that dies ends its epoch: its next life is another *incarnation*, numbered by the metadata log, and
+//! nothing that the old one said counts for the new one.
+//!
+//! **What a client is told.** `Committed` is answered when the high watermark passes the batch; with fewer than
+//! `min_isr` in sync it is refused at the door, and what was under way is of unknown outcome. Committed reads end at
+//! the high watermark. A linearizable read first asks every member whether this replica still leads (`replica/proof`).
+//!
+//! **How to read the code.** `replica` decides, without clock, I/O or chance; `runtime` is the task that owns a log and
+//! does what was decided; `node` opens the partitions that the controllers give it; `partition` and `network` are the
+//! doors for clients and for replicas; `controller` is the other half: who leads, and who is in sync.
+//!
+//! **What this crate never touches:** a consensus protocol. The controllers' records lie in any
+//! [`Partition`](::partition::partition::Partition) that is handed in.
+//!
+//! **Left out:** moving a partition to other brokers; eligible leader replicas, unclean election, truncation by high
+//! watermark and set membership by message count (Kafka's historic rules); leases; reading from the nearest follower as
+//! anything but an explicit choice; compaction and transactions; more than one partition in one fetch.
 
 pub mod config;
 pub mod controller;
 pub mod message;
 pub mod metadata;
 mod network;
+mod node;
 mod partition;
 pub mod replica;
 mod runtime;
 mod store;
 
 pub use config::Config;
-pub use runtime::{Node, OpenError};
+pub use node::{Node, OpenError};

@@ -15,7 +15,7 @@ use partition::transport::{Address, Answer, Channel, Reply, Request, Service, co
 use partition::world::World;
 
 use crate::message::{Confirm, ConfirmReply, Fetch, FetchRefusal, FetchReply, ReplicaRequest, Report};
-use crate::runtime::Registry;
+use crate::node::Registry;
 
 /// What a fetch may take beyond the time it is parked: the way there and back, and a read from disk.
 const FETCH_GRACE: Duration = Duration::from_secs(2);

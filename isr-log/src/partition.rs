@@ -18,8 +18,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::message::{Confirm, ConfirmReply, Fetch, FetchRefusal, FetchReply, Report};
 use crate::metadata::{Incarnation, PartitionState};
+use crate::node::Registry;
 use crate::replica::{Proposal, ProposalOutcome, Round};
-use crate::runtime::Registry;
 
 /// Calls of clients that wait for the replica's task: beyond it they are told to slow down.
 pub(crate) const CLIENT_CALLS_MAX: usize = 8 * 1024;

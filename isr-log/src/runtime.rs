@@ -1,267 +1,311 @@
-//! A broker: registers, opens the partitions that the controllers give it, and runs a task for each.
-//!
-//! ```text
-//!   clients ──> PartitionService ─┐                     ┌── link: decisions, in-sync proposals
-//!                                 ├──> replica's task ──┤
-//!  replicas ──> ReplicaService ───┘   (log + Replica)   └── network: fetches, reports, proofs
-//! ```
+//! The task that owns one replica: its log, and the state machine that decides about it.
 
 mod act;
 mod pending;
 mod reads;
-mod task;
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::collections::{BTreeMap, VecDeque};
 
-use partition::client::service::PartitionService;
-use partition::ids::PartitionId;
-use partition::log::LogError;
-use partition::meta::MetaError;
-use partition::partition::Partition;
-use partition::transport::router::Router;
-use partition::transport::{Channel, SharedService};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use partition::clock::Moment;
+use partition::error::Doubt;
+use partition::ids::{ByteSize, Epoch, NodeId, Offset, PartitionId};
+use partition::log::{Log, LogEvent, LogReader};
+use partition::partition::Status;
+use partition::record::Batches;
 use partition::world::World;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
-use crate::config::Config;
-use crate::controller::broker::{BrokerConfig, BrokerEvent, BrokerLink};
-use crate::metadata::{Incarnation, PartitionState};
-use crate::network::{Network, ReplicaService};
-use crate::partition::{CLIENT_CALLS_MAX, NamedReplica, PEER_CALLS_MAX, PeerCall, ReplicaHandle};
-use crate::replica::Replica;
-use crate::store::{Life, open_log};
-use task::{ReplicaTask, TaskState};
+use crate::controller::broker::BrokerLink;
+use crate::message::FetchReply;
+use crate::network::{Network, Outcome};
+use crate::partition::{Answer, ClientCall, PeerCall};
+use crate::replica::{Commands, Event, FetchId, LogView, Replica};
+use crate::store::Watermark;
+use pending::Pending;
+use reads::Reads;
 
-/// Why a broker could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The file that names its last life cannot be read or written.
-    #[error(transparent)]
-    Meta(#[from] MetaError),
+/// Calls taken in one turn before they are acted on together: what came while the last turn ran, within reason.
+const CALLS_PER_TURN: usize = 512;
+/// How exactly timeouts of waiting clients are kept. One timer serves them all.
+const TIMEOUT_STEP: std::time::Duration = std::time::Duration::from_millis(20);
+/// How often the high watermark is kept on disk; Kafka does each 5 s. What is lost, the leader tells anew.
+const WATERMARK_STEP: std::time::Duration = std::time::Duration::from_secs(1);
+/// A task without anything to wait for looks up once in a while all the same.
+const IDLE_STEP: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// What came with the fetch that was answered last.
+type FetchOutcome = (Epoch, Outcome<(FetchReply, Batches)>);
+
+/// One replica at work.
+pub(crate) struct ReplicaTask {
+    pub(crate) world: World,
+    pub(crate) node: NodeId,
+    pub(crate) partition: PartitionId,
+    pub(crate) network: Network,
+    pub(crate) link: BrokerLink,
+    pub(crate) log: Log,
+    pub(crate) reader: LogReader,
+    pub(crate) watermark: Watermark,
+    pub(crate) batch_bytes_max: ByteSize,
+    pub(crate) replica: Replica,
+    pub(crate) log_events: mpsc::UnboundedReceiver<LogEvent>,
+    pub(crate) clients: mpsc::Receiver<ClientCall>,
+    pub(crate) peers: mpsc::Receiver<PeerCall>,
+    /// For answers of others, which come back as calls.
+    pub(crate) own: mpsc::Sender<PeerCall>,
+    pub(crate) state: TaskState,
 }
 
-/// The replicas of this broker that are open.
-#[derive(Debug, Default)]
-pub(crate) struct Registry(Mutex<BTreeMap<PartitionId, ReplicaHandle>>);
-
-impl Registry {
-    pub(crate) fn get(&self, partition: &PartitionId) -> Option<ReplicaHandle> {
-        self.lock().get(partition).cloned()
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<PartitionId, ReplicaHandle>> {
-        self.0.lock().expect("no holder panics")
-    }
+/// What the task has in hand.
+#[derive(Default)]
+pub(crate) struct TaskState {
+    /// Events that commands have brought about.
+    events: VecDeque<Event>,
+    commands: Commands,
+    /// The fetch that was sent to the leader.
+    fetching: Option<BoxFuture<'static, FetchOutcome>>,
+    /// What it brought.
+    fetched: Option<(Epoch, Batches)>,
+    /// Fetches of followers that are not answered yet.
+    held: BTreeMap<FetchId, Answer<(FetchReply, Bytes)>>,
+    next_fetch: u64,
+    pending: Pending,
+    reads: Reads,
+    /// Where the log starts on all members, at least.
+    trimmed_to: Offset,
+    /// Acted on at the end of a turn, once for all calls of the turn.
+    turn: Turn,
+    kept_watermark: Offset,
+    next_timeouts: Moment,
+    next_watermark: Moment,
+    ending: Option<Ending>,
 }
 
-/// A broker that runs. Its tasks end with its world, or by [`Node::stop`].
-#[derive(Debug)]
-pub struct Node {
-    clients: Arc<PartitionService>,
-    partitions: Arc<Registry>,
-    stop: mpsc::Sender<oneshot::Sender<()>>,
+/// What has happened in a turn.
+#[derive(Default)]
+struct Turn {
+    appended: Happened,
+    stored: Happened,
+    trimmed: Happened,
 }
 
-impl Node {
-    /// Opens what the broker remembers, and begins to register with the controllers. `metadata` is a client of the
-    /// metadata partition. The caller binds the broker's address and serves [`Node::service`] there.
-    ///
-    /// # Errors
-    /// [`OpenError`] when the broker's own file cannot be read.
-    pub async fn open(
-        world: &World,
-        config: Config,
-        metadata: Arc<dyn Partition>,
-    ) -> Result<Self, OpenError> {
-        let life = Life::open(world, &config.dir).await?;
-        let link_config = BrokerConfig {
-            node: config.node,
-            controllers: config.controllers.clone(),
-            disk: life.disk(),
-            heartbeat: config.heartbeat,
-            request_timeout: config.request_timeout,
-        };
-        let (link, decisions) = BrokerLink::start(world, link_config, metadata);
-        let (stop, stops) = mpsc::channel(1);
-        let clients = Arc::new(PartitionService::new());
-        let partitions = Arc::new(Registry::default());
-        let broker = Broker {
-            world: world.clone(),
-            network: Network::new(world, &config.brokers),
-            config,
-            link,
-            life,
-            clients: Arc::clone(&clients),
-            partitions: Arc::clone(&partitions),
-        };
-        world.tasks.spawn(broker.run(decisions, stops));
-        Ok(Self { clients, partitions, stop })
-    }
-
-    /// What the broker answers: clients, and other replicas.
-    #[must_use]
-    pub fn service(&self) -> SharedService {
-        let replicas = Arc::new(ReplicaService { partitions: Arc::clone(&self.partitions) });
-        let clients: SharedService = Arc::clone(&self.clients) as SharedService;
-        Arc::new(Router::new().with(Channel::Client, clients).with(Channel::Replica, replicas))
-    }
-
-    /// This broker's replica of a partition, as it is; it may not have one yet, or any more.
-    #[must_use]
-    pub fn partition(&self, partition: &PartitionId) -> Arc<dyn Partition> {
-        let (partition, partitions) = (partition.clone(), Arc::clone(&self.partitions));
-        Arc::new(NamedReplica { partition, partitions })
-    }
-
-    /// Stops in order: closes all logs, then writes that this life has ended so.
-    pub async fn stop(&self) {
-        let (stopped, done) = oneshot::channel();
-        if self.stop.send(stopped).await.is_ok() {
-            // When the broker has failed before, there is nothing left to wait for.
-            let _ = done.await;
-        }
-    }
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Happened {
+    Yes,
+    #[default]
+    No,
 }
 
-/// What follows the controllers' decisions.
-struct Broker {
-    world: World,
-    config: Config,
-    link: BrokerLink,
-    life: Life,
-    network: Network,
-    clients: Arc<PartitionService>,
-    partitions: Arc<Registry>,
+enum Ending {
+    /// Somebody waits for the log to be closed.
+    InOrder(Answer<()>),
+    /// The log cannot be trusted any more.
+    Failed(String),
 }
 
-/// Why a broker ends before it is stopped.
-#[derive(Debug, thiserror::Error)]
-enum Ended {
-    #[error("another process has registered as this broker")]
-    Replaced,
-    #[error("a metadata record cannot be read: {0}")]
-    Metadata(String),
-    #[error(transparent)]
-    Meta(#[from] MetaError),
-}
-
-impl Broker {
-    async fn run(
-        mut self,
-        mut decisions: mpsc::Receiver<BrokerEvent>,
-        mut stops: mpsc::Receiver<oneshot::Sender<()>>,
-    ) {
-        let mut incarnation = None;
-        let stopped = loop {
+impl ReplicaTask {
+    /// Runs until it is stopped, or its disk fails.
+    pub(crate) async fn run(mut self) {
+        let mut wakes_at = self.wakes_at();
+        let mut timer = Box::pin(self.world.clock.sleep_until(wakes_at));
+        while self.state.ending.is_none() {
             tokio::select! {
                 biased;
-                stop = stops.recv() => break stop,
-                event = decisions.recv() => {
-                    let Some(event) = event else { break None };
-                    if let Err(ended) = self.decided(event, &mut incarnation).await {
-                        tracing::error!(node = %self.config.node, %ended, "the broker ends");
-                        break None;
-                    }
+                Some(event) = self.log_events.recv() => self.logged(event),
+                fetched = next(&mut self.state.fetching) => self.fetched(fetched),
+                Some(call) = self.clients.recv() => self.client(call),
+                Some(call) = self.peers.recv() => self.peer(call),
+                () = &mut timer => self.tick(),
+            }
+            self.take_what_is_ready();
+            self.settle();
+            // A timer that fires too early costs less than one that is set anew for each call.
+            let wanted = self.wakes_at();
+            if wanted < wakes_at || wakes_at <= self.world.clock.now() {
+                wakes_at = wanted;
+                timer = Box::pin(self.world.clock.sleep_until(wakes_at));
+            }
+        }
+        self.end().await;
+    }
+
+    /// What came while the last turn ran is taken together, so that one sync, one fetch and one step serve all of it.
+    fn take_what_is_ready(&mut self) {
+        while let Ok(event) = self.log_events.try_recv() {
+            self.logged(event);
+        }
+        for _ in 0..CALLS_PER_TURN {
+            let Ok(call) = self.clients.try_recv() else { break };
+            self.client(call);
+        }
+        for _ in 0..CALLS_PER_TURN {
+            let Ok(call) = self.peers.try_recv() else { break };
+            self.peer(call);
+        }
+    }
+
+    fn settle(&mut self) {
+        let turn = std::mem::take(&mut self.state.turn);
+        if turn.stored == Happened::Yes {
+            self.state.pending.stored(self.log.stored());
+            self.step(Event::Stored);
+        }
+        if turn.appended == Happened::Yes {
+            self.step(Event::Appended);
+            self.serve_waiting_reads();
+        }
+        if turn.trimmed == Happened::Yes {
+            self.step(Event::Trimmed);
+        }
+    }
+
+    /// Lets the replica decide, and does what it decided, at once and in order.
+    fn step(&mut self, event: Event) {
+        let mut next = Some(event);
+        while let Some(event) = next {
+            let log = LogView {
+                start: self.log.start(),
+                end: self.log.end(),
+                durable: self.log.stored().min(self.log.end()),
+                epochs: self.log.epochs(),
+            };
+            self.replica.step(self.world.clock.now(), log, event, &mut self.state.commands);
+            while let Some(command) = self.state.commands.pop_front() {
+                self.carry_out(command);
+            }
+            next = self.state.events.pop_front();
+        }
+    }
+
+    fn logged(&mut self, event: LogEvent) {
+        match self.log.observe(event) {
+            Some(LogEvent::Stored { .. } | LogEvent::Truncated { .. }) => {
+                self.state.turn.stored = Happened::Yes;
+            }
+            Some(LogEvent::Trimmed { .. }) => self.state.turn.trimmed = Happened::Yes,
+            Some(LogEvent::Failed(what)) => self.fail(what),
+            None => {}
+        }
+    }
+
+    fn fetched(&mut self, (epoch, outcome): FetchOutcome) {
+        match outcome {
+            Ok((reply, batches)) => {
+                self.state.fetched = Some((epoch, batches));
+                self.step(Event::Fetched(epoch, reply));
+                self.state.fetched = None;
+            }
+            Err(error) => {
+                tracing::debug!(partition = %self.partition, %error, "a fetch failed");
+                self.step(Event::FetchFailed(epoch));
+            }
+        }
+    }
+
+    fn peer(&mut self, call: PeerCall) {
+        match call {
+            PeerCall::Fetch(fetch, answer) => {
+                let id = FetchId(self.state.next_fetch);
+                self.state.next_fetch += 1;
+                self.state.held.insert(id, answer);
+                // What this turn has appended goes with the answer.
+                self.step(Event::Fetch(id, fetch));
+            }
+            PeerCall::Report(report) => self.step(Event::Report(report)),
+            PeerCall::Confirm(confirm, answer) => drop(answer.send(self.replica.confirm(confirm))),
+            PeerCall::Confirmed(round, node, life) => self.step(Event::Confirmed(round, node, life)),
+            PeerCall::Decided(state) => self.step(Event::Decided(state)),
+            PeerCall::Proposed(proposal, outcome) => self.step(Event::Proposed(proposal, outcome)),
+            PeerCall::Stop(answer) => self.state.ending = Some(Ending::InOrder(answer)),
+        }
+    }
+
+    fn tick(&mut self) {
+        let now = self.world.clock.now();
+        self.step(Event::Tick);
+        if self.state.next_timeouts <= now {
+            self.state.next_timeouts = now.after(TIMEOUT_STEP);
+            self.state.pending.expire(now);
+            for late in self.state.reads.expire(now) {
+                self.answer_empty(late);
+            }
+        }
+        let high_watermark = self.replica.high_watermark();
+        if self.state.next_watermark <= now && high_watermark != self.state.kept_watermark {
+            self.state.next_watermark = now.after(WATERMARK_STEP);
+            self.keep_watermark();
+        }
+    }
+
+    fn keep_watermark(&mut self) {
+        let high_watermark = self.replica.high_watermark();
+        self.state.kept_watermark = high_watermark;
+        self.watermark.keep(self.log.generation(), high_watermark);
+    }
+
+    fn wakes_at(&self) -> Moment {
+        let now = self.world.clock.now();
+        let waits = !self.state.pending.is_empty() || !self.state.reads.is_empty();
+        let timeouts = waits.then(|| self.state.next_timeouts.max(now.after(TIMEOUT_STEP)));
+        let watermark = (self.replica.high_watermark() != self.state.kept_watermark)
+            .then_some(self.state.next_watermark.max(now.after(TIMEOUT_STEP)));
+        let wakes = [self.replica.wakes_at(), timeouts, watermark];
+        wakes.into_iter().flatten().fold(now.after(IDLE_STEP), Moment::min)
+    }
+
+    /// How this replica sees the partition.
+    fn status(&self) -> Status {
+        let decided = self.replica.decided();
+        Status {
+            node: self.node,
+            role: self.replica.role(),
+            leader: self.replica.leader(),
+            epoch: decided.map_or(Epoch::ZERO, |state| state.epoch),
+            log_start: self.log.start(),
+            high_watermark: self.replica.high_watermark(),
+            stored: self.log.stored(),
+            log_end: self.log.end(),
+            replicas: decided.map_or_else(Vec::new, |state| state.spec.replicas.clone()),
+            members: decided.map_or_else(Vec::new, |state| state.in_sync.keys().copied().collect()),
+        }
+    }
+
+    /// The log has failed: nothing it says can be trusted, so the replica stops (no retry after a failed sync).
+    fn fail(&mut self, what: String) {
+        self.state.ending.get_or_insert(Ending::Failed(what));
+    }
+
+    async fn end(mut self) {
+        self.keep_watermark();
+        let why = match &self.state.ending {
+            Some(Ending::Failed(what)) => what.clone(),
+            Some(Ending::InOrder(_)) | None => "it was told to".to_owned(),
+        };
+        self.state.pending.fail(&Doubt::Stopped(why.clone()));
+        match self.state.ending.take() {
+            Some(Ending::InOrder(stopped)) => {
+                if let Err(error) = self.log.close().await {
+                    tracing::error!(partition = %self.partition, %error, "the log could not be closed");
                 }
+                let _ = stopped.send(());
             }
-        };
-        let in_order = stopped.is_some();
-        self.close_all().await;
-        if in_order && let Err(error) = self.life.end().await {
-            tracing::error!(node = %self.config.node, %error, "the end of this life was not recorded");
-        }
-        if let Some(stopped) = stopped {
-            let _ = stopped.send(());
-        }
-    }
-
-    async fn decided(
-        &mut self,
-        event: BrokerEvent,
-        incarnation: &mut Option<Incarnation>,
-    ) -> Result<(), Ended> {
-        match event {
-            BrokerEvent::Registered(life) => {
-                // Durable before this life appends anything (H-03), and before it says that it is in sync (H-02).
-                self.life.begin(life).await?;
-                *incarnation = Some(life);
-                Ok(())
-            }
-            BrokerEvent::Partition(state) => {
-                let life = incarnation.expect("a broker is registered before it is told of partitions");
-                self.partition(state, life).await;
-                Ok(())
-            }
-            BrokerEvent::Replaced => Err(Ended::Replaced),
-            BrokerEvent::Failed(what) => Err(Ended::Metadata(what)),
-        }
-    }
-
-    /// Hands a decision to the replica it is about; opens the replica when it is the first.
-    async fn partition(&mut self, state: Arc<PartitionState>, life: Incarnation) {
-        let id = state.spec.id.clone();
-        let replica = match self.partitions.get(&id) {
-            Some(replica) => replica,
-            None => match self.open(&id, life).await {
-                Ok(replica) => replica,
-                Err(error) => {
-                    tracing::error!(partition = %id, %error, "the log could not be opened; this replica stays away");
-                    return;
-                }
-            },
-        };
-        // A replica that has failed takes no more decisions.
-        let _ = replica.peers.send(PeerCall::Decided(state)).await;
-    }
-
-    async fn open(&mut self, id: &PartitionId, life: Incarnation) -> Result<ReplicaHandle, LogError> {
-        let (events, log_events) = mpsc::unbounded_channel();
-        let config = self.config.log.clone();
-        let batch_bytes_max = config.batch_bytes_max;
-        let (log, watermark, high_watermark) =
-            open_log(&self.world, &self.config.dir, id, config, events).await?;
-        let (clients, client_calls) = mpsc::channel(CLIENT_CALLS_MAX);
-        let (peers, peer_calls) = mpsc::channel(PEER_CALLS_MAX);
-        let task = ReplicaTask {
-            world: self.world.clone(),
-            node: self.config.node,
-            partition: id.clone(),
-            network: self.network.clone(),
-            link: self.link.clone(),
-            reader: log.reader(),
-            log,
-            watermark,
-            batch_bytes_max,
-            replica: Replica::new(self.config.node, life, self.config.rules(), high_watermark),
-            log_events,
-            clients: client_calls,
-            peers: peer_calls,
-            own: peers.clone(),
-            state: TaskState::default(),
-        };
-        self.world.tasks.spawn(task.run());
-        let handle = ReplicaHandle { partition: id.clone(), clock: self.world.clock.clone(), clients, peers };
-        self.partitions.lock().insert(id.clone(), handle.clone());
-        self.clients.add(id.clone(), Arc::new(handle.clone()));
-        Ok(handle)
-    }
-
-    async fn close_all(&mut self) {
-        let replicas = std::mem::take(&mut *self.partitions.lock());
-        for (id, replica) in replicas {
-            self.clients.remove(&id);
-            let (closed, done) = oneshot::channel();
-            if replica.peers.send(PeerCall::Stop(closed)).await.is_ok() {
-                let _ = done.await;
+            Some(Ending::Failed(_)) | None => {
+                tracing::error!(partition = %self.partition, %why, "the replica has stopped");
             }
         }
     }
 }
 
-impl fmt::Debug for Broker {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "broker {}", self.config.node)
+/// The next answer, if there is a fetch; else never.
+async fn next(fetching: &mut Option<BoxFuture<'static, FetchOutcome>>) -> FetchOutcome {
+    match fetching {
+        Some(answer) => {
+            let outcome = answer.await;
+            *fetching = None;
+            outcome
+        }
+        None => std::future::pending().await,
     }
 }

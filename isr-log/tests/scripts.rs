@@ -16,6 +16,7 @@
 //! ```
 //! `UPDATE_GOLDENFILES=1 cargo test -p isr-log --test scripts` writes what happens into the files.
 
+#[allow(unreachable_pub, reason = "tests share it as a module, not as a crate")]
 mod harness;
 
 use std::error::Error;

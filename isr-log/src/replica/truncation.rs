@@ -56,8 +56,10 @@ mod tests {
 
     use super::*;
 
-    /// A log from `start`, as (epoch, length) runs.
-    fn log(start: u64, runs: &[(u32, u64)]) -> (EpochHistory, Offset, Offset) {
+    /// Records of one epoch after another: (epoch, how many).
+    type Runs = [(u32, u64)];
+
+    fn log(start: u64, runs: &Runs) -> (EpochHistory, Offset, Offset) {
         let mut epochs = EpochHistory::default();
         let mut end = start;
         for (epoch, length) in runs {
@@ -72,7 +74,7 @@ mod tests {
     }
 
     /// Runs the exchange to its end; returns the follower's end after each cut.
-    fn reconcile(leader: &[(u32, u64)], follower: &[(u32, u64)]) -> Vec<u64> {
+    fn reconcile(leader: &Runs, follower: &Runs) -> Vec<u64> {
         let leader = log(0, leader);
         let mut follower = log(0, follower);
         let mut cuts = Vec::new();
@@ -88,7 +90,7 @@ mod tests {
 
     #[test]
     fn the_exchange_finds_where_the_logs_part() {
-        let cases: [(&str, &[(u32, u64)], &[(u32, u64)], &[u64]); 8] = [
+        let cases: [(&str, &Runs, &Runs, &[u64]); 8] = [
             ("S-01: a follower with less keeps all", &[(0, 2)], &[(0, 1)], &[]),
             ("S-01: what only the old leader had is cut", &[(0, 2), (1, 1)], &[(0, 3)], &[2]),
             ("S-02: same length, other epoch", &[(0, 1), (1, 1)], &[(0, 2)], &[1]),

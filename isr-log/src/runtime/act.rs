@@ -11,7 +11,7 @@ use partition::record::Batches;
 
 use super::pending::Waiting;
 use super::reads::{Proof, WaitingRead};
-use super::task::{Happened, ReplicaTask};
+use super::{Happened, ReplicaTask};
 use crate::controller::broker::AlterError;
 use crate::controller::command::AlterInSync;
 use crate::controller::rejection::Rejection;

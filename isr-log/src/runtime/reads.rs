@@ -28,7 +28,15 @@ pub(super) enum Proof {
 pub(super) struct Reads {
     data: Vec<WaitingRead>,
     proofs: Vec<(Round, Proof)>,
-    trims: Vec<(Offset, Moment, Answer<Result<Offset, ReadError>>)>,
+    trims: Vec<Trim>,
+}
+
+/// A trim that is done here, but perhaps not on all members.
+#[derive(Debug)]
+struct Trim {
+    to: Offset,
+    deadline: Moment,
+    answer: Answer<Result<Offset, ReadError>>,
 }
 
 impl Reads {
@@ -51,7 +59,7 @@ impl Reads {
         deadline: Moment,
         answer: Answer<Result<Offset, ReadError>>,
     ) {
-        self.trims.push((to, deadline, answer));
+        self.trims.push(Trim { to, deadline, answer });
     }
 
     /// Reads that may find something now, given where the log and what is committed end.
@@ -75,8 +83,8 @@ impl Reads {
 
     /// On all members the log starts at `start` or later.
     pub(super) fn trimmed(&mut self, start: Offset) {
-        for (_, _, answer) in self.trims.extract_if(.., |(to, _, _)| *to <= start) {
-            let _ = answer.send(Ok(start));
+        for trim in self.trims.extract_if(.., |trim| trim.to <= start) {
+            let _ = trim.answer.send(Ok(start));
         }
     }
 
@@ -84,8 +92,8 @@ impl Reads {
     pub(super) fn resign(&mut self, leader: Option<NodeId>) {
         let wrong = ReadError::NotLeader { leader };
         self.proofs.drain(..).for_each(|(_, proof)| proof.fail(wrong.clone()));
-        for (_, _, answer) in self.trims.drain(..) {
-            let _ = answer.send(Err(wrong.clone()));
+        for trim in self.trims.drain(..) {
+            let _ = trim.answer.send(Err(wrong.clone()));
         }
     }
 
@@ -94,8 +102,8 @@ impl Reads {
         for (_, proof) in self.proofs.extract_if(.., |(_, proof)| proof.deadline() <= now) {
             proof.fail(ReadError::Timeout);
         }
-        for (_, _, answer) in self.trims.extract_if(.., |(_, deadline, _)| *deadline <= now) {
-            let _ = answer.send(Err(ReadError::Timeout));
+        for trim in self.trims.extract_if(.., |trim| trim.deadline <= now) {
+            let _ = trim.answer.send(Err(ReadError::Timeout));
         }
         self.data.extract_if(.., |waiting| waiting.deadline <= now).collect()
     }

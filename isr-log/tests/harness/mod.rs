@@ -71,7 +71,7 @@ pub fn offset(index: usize) -> Offset {
 }
 
 pub fn index(offset: Offset) -> usize {
-    usize::try_from(offset.0).unwrap()
+    usize::try_from(offset.0).expect("a short log")
 }
 
 /// What is under way from one replica to another.
@@ -128,7 +128,8 @@ impl Harness {
             fetch_bytes_max: ByteSize::mib(1),
         };
         let nodes: Vec<NodeId> = (1..=replicas).map(NodeId).collect();
-        let spec = PartitionSpec { id: "orders-0".parse().unwrap(), replicas: nodes.clone(), min_isr };
+        let spec =
+            PartitionSpec { id: "orders-0".parse().expect("a partition"), replicas: nodes.clone(), min_isr };
         let (in_sync, version) = (Members::new(), Version(0));
         let mut harness = Self {
             now: Moment(0),

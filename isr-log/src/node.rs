@@ -1,0 +1,262 @@
+//! A broker: registers, opens the partitions that the controllers give it, and runs a task for each.
+//!
+//! ```text
+//!   clients ──> PartitionService ─┐                     ┌── link: decisions, in-sync proposals
+//!                                 ├──> replica's task ──┤
+//!  replicas ──> ReplicaService ───┘   (log + Replica)   └── network: fetches, reports, proofs
+//! ```
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use partition::client::service::PartitionService;
+use partition::ids::PartitionId;
+use partition::log::LogError;
+use partition::meta::MetaError;
+use partition::partition::Partition;
+use partition::transport::router::Router;
+use partition::transport::{Channel, SharedService};
+use partition::world::World;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::config::Config;
+use crate::controller::broker::{BrokerConfig, BrokerEvent, BrokerLink};
+use crate::metadata::{Incarnation, PartitionState};
+use crate::network::{Network, ReplicaService};
+use crate::partition::{CLIENT_CALLS_MAX, NamedReplica, PEER_CALLS_MAX, PeerCall, ReplicaHandle};
+use crate::replica::Replica;
+use crate::runtime::{ReplicaTask, TaskState};
+use crate::store::{Life, open_log};
+
+/// Why a broker could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The file that names its last life cannot be read or written.
+    #[error(transparent)]
+    Meta(#[from] MetaError),
+}
+
+/// The replicas of this broker that are open.
+#[derive(Debug, Default)]
+pub(crate) struct Registry(Mutex<BTreeMap<PartitionId, ReplicaHandle>>);
+
+impl Registry {
+    pub(crate) fn get(&self, partition: &PartitionId) -> Option<ReplicaHandle> {
+        self.lock().get(partition).cloned()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<PartitionId, ReplicaHandle>> {
+        self.0.lock().expect("no holder panics")
+    }
+}
+
+/// A broker that runs. Its tasks end with its world, or by [`Node::stop`].
+#[derive(Debug)]
+pub struct Node {
+    clients: Arc<PartitionService>,
+    partitions: Arc<Registry>,
+    stop: mpsc::Sender<oneshot::Sender<()>>,
+}
+
+impl Node {
+    /// Opens what the broker remembers, and begins to register with the controllers. `metadata` is a client of the
+    /// metadata partition. The caller binds the broker's address and serves [`Node::service`] there.
+    ///
+    /// # Errors
+    /// [`OpenError`] when the broker's own file cannot be read.
+    pub async fn open(
+        world: &World,
+        config: Config,
+        metadata: Arc<dyn Partition>,
+    ) -> Result<Self, OpenError> {
+        let life = Life::open(world, &config.dir).await?;
+        let link_config = BrokerConfig {
+            node: config.node,
+            controllers: config.controllers.clone(),
+            disk: life.disk(),
+            heartbeat: config.heartbeat,
+            request_timeout: config.request_timeout,
+        };
+        let (link, decisions) = BrokerLink::start(world, link_config, metadata);
+        let (stop, stops) = mpsc::channel(1);
+        let clients = Arc::new(PartitionService::new());
+        let partitions = Arc::new(Registry::default());
+        let broker = Broker {
+            world: world.clone(),
+            network: Network::new(world, &config.brokers),
+            config,
+            link,
+            life,
+            clients: Arc::clone(&clients),
+            partitions: Arc::clone(&partitions),
+        };
+        world.tasks.spawn(broker.run(decisions, stops));
+        Ok(Self { clients, partitions, stop })
+    }
+
+    /// What the broker answers: clients, and other replicas.
+    #[must_use]
+    pub fn service(&self) -> SharedService {
+        let replicas = Arc::new(ReplicaService { partitions: Arc::clone(&self.partitions) });
+        let clients: SharedService = Arc::clone(&self.clients) as SharedService;
+        Arc::new(Router::new().with(Channel::Client, clients).with(Channel::Replica, replicas))
+    }
+
+    /// This broker's replica of a partition, as it is; it may not have one yet, or any more.
+    #[must_use]
+    pub fn partition(&self, partition: &PartitionId) -> Arc<dyn Partition> {
+        let (partition, partitions) = (partition.clone(), Arc::clone(&self.partitions));
+        Arc::new(NamedReplica { partition, partitions })
+    }
+
+    /// Stops in order: closes all logs, then writes that this life has ended so.
+    pub async fn stop(&self) {
+        let (stopped, done) = oneshot::channel();
+        if self.stop.send(stopped).await.is_ok() {
+            // When the broker has failed before, there is nothing left to wait for.
+            let _ = done.await;
+        }
+    }
+}
+
+/// What follows the controllers' decisions.
+struct Broker {
+    world: World,
+    config: Config,
+    link: BrokerLink,
+    life: Life,
+    network: Network,
+    clients: Arc<PartitionService>,
+    partitions: Arc<Registry>,
+}
+
+/// Why a broker ends before it is stopped.
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    #[error("another process has registered as this broker")]
+    Replaced,
+    #[error("a metadata record cannot be read: {0}")]
+    Metadata(String),
+    #[error(transparent)]
+    Meta(#[from] MetaError),
+}
+
+impl Broker {
+    async fn run(
+        mut self,
+        mut decisions: mpsc::Receiver<BrokerEvent>,
+        mut stops: mpsc::Receiver<oneshot::Sender<()>>,
+    ) {
+        let mut incarnation = None;
+        let stopped = loop {
+            tokio::select! {
+                biased;
+                stop = stops.recv() => break stop,
+                event = decisions.recv() => {
+                    let Some(event) = event else { break None };
+                    if let Err(ended) = self.decided(event, &mut incarnation).await {
+                        tracing::error!(node = %self.config.node, %ended, "the broker ends");
+                        break None;
+                    }
+                }
+            }
+        };
+        let in_order = stopped.is_some();
+        self.close_all().await;
+        if in_order && let Err(error) = self.life.end().await {
+            tracing::error!(node = %self.config.node, %error, "the end of this life was not recorded");
+        }
+        if let Some(stopped) = stopped {
+            let _ = stopped.send(());
+        }
+    }
+
+    async fn decided(
+        &mut self,
+        event: BrokerEvent,
+        incarnation: &mut Option<Incarnation>,
+    ) -> Result<(), Ended> {
+        match event {
+            BrokerEvent::Registered(life) => {
+                // Durable before this life appends anything (H-03), and before it says that it is in sync (H-02).
+                self.life.begin(life).await?;
+                *incarnation = Some(life);
+                Ok(())
+            }
+            BrokerEvent::Partition(state) => {
+                let life = incarnation.expect("a broker is registered before it is told of partitions");
+                self.partition(state, life).await;
+                Ok(())
+            }
+            BrokerEvent::Replaced => Err(Ended::Replaced),
+            BrokerEvent::Failed(what) => Err(Ended::Metadata(what)),
+        }
+    }
+
+    /// Hands a decision to the replica it is about; opens the replica when it is the first.
+    async fn partition(&mut self, state: Arc<PartitionState>, life: Incarnation) {
+        let id = state.spec.id.clone();
+        let replica = match self.partitions.get(&id) {
+            Some(replica) => replica,
+            None => match self.open(&id, life).await {
+                Ok(replica) => replica,
+                Err(error) => {
+                    tracing::error!(partition = %id, %error, "the log could not be opened; this replica stays away");
+                    return;
+                }
+            },
+        };
+        // A replica that has failed takes no more decisions.
+        let _ = replica.peers.send(PeerCall::Decided(state)).await;
+    }
+
+    async fn open(&mut self, id: &PartitionId, life: Incarnation) -> Result<ReplicaHandle, LogError> {
+        let (events, log_events) = mpsc::unbounded_channel();
+        let config = self.config.log.clone();
+        let batch_bytes_max = config.batch_bytes_max;
+        let (log, watermark, high_watermark) =
+            open_log(&self.world, &self.config.dir, id, config, events).await?;
+        let (clients, client_calls) = mpsc::channel(CLIENT_CALLS_MAX);
+        let (peers, peer_calls) = mpsc::channel(PEER_CALLS_MAX);
+        let task = ReplicaTask {
+            world: self.world.clone(),
+            node: self.config.node,
+            partition: id.clone(),
+            network: self.network.clone(),
+            link: self.link.clone(),
+            reader: log.reader(),
+            log,
+            watermark,
+            batch_bytes_max,
+            replica: Replica::new(self.config.node, life, self.config.rules(), high_watermark),
+            log_events,
+            clients: client_calls,
+            peers: peer_calls,
+            own: peers.clone(),
+            state: TaskState::default(),
+        };
+        self.world.tasks.spawn(task.run());
+        let handle = ReplicaHandle { partition: id.clone(), clock: self.world.clock.clone(), clients, peers };
+        self.partitions.lock().insert(id.clone(), handle.clone());
+        self.clients.add(id.clone(), Arc::new(handle.clone()));
+        Ok(handle)
+    }
+
+    async fn close_all(&mut self) {
+        let replicas = std::mem::take(&mut *self.partitions.lock());
+        for (id, replica) in replicas {
+            self.clients.remove(&id);
+            let (closed, done) = oneshot::channel();
+            if replica.peers.send(PeerCall::Stop(closed)).await.is_ok() {
+                let _ = done.await;
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "broker {}", self.config.node)
+    }
+}
