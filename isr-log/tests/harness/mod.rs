@@ -222,6 +222,9 @@ impl Harness {
     pub fn append(&mut self, node: NodeId, acks: Acks) -> Result<Offset, Refusal> {
         let value = self.next_value;
         let target = self.node_mut(node);
+        if !target.up {
+            return Err(Refusal::Stopped("it is down".to_owned()));
+        }
         let epoch = target.replica.admit(acks)?;
         target.log.append(Record { epoch, value });
         let end = target.log.end();
@@ -235,6 +238,9 @@ impl Harness {
 
     /// The disk of a replica stores all it was given.
     pub fn store(&mut self, node: NodeId) {
+        if !self.nodes[&node].up {
+            return;
+        }
         let log = &mut self.node_mut(node).log;
         log.durable = log.records.len();
         self.step(node, Event::Stored);
