@@ -166,10 +166,10 @@ impl Harness {
         self.nodes.get_mut(&node).expect("a replica")
     }
 
-    /// Ends a replica: what is under way to and from it is lost, and so is what its disk has not stored.
+    /// Ends a replica: what is under way to it is lost, and so is what its disk has not stored. What it has sent may
+    /// still arrive.
     pub fn crash(&mut self, node: NodeId) {
-        self.wire.retain(|envelope| envelope.from != node && envelope.to != node);
-        self.proposals.retain(|(from, _)| *from != node);
+        self.wire.retain(|envelope| envelope.to != node);
         let node = self.node_mut(node);
         node.up = false;
         node.pending.clear();
