@@ -62,10 +62,12 @@ impl Service for PartitionService {
         match message {
             ClientRequest::Append { acks, timeout } => {
                 let appended = match Batch::parse(&request.body) {
-                    Ok(batch) if batch.bytes().len() == request.body.len() => {
-                        partition.append(Append { batch, acks, timeout })
+                    Ok(batch) if batch.bytes().len() != request.body.len() => refused("more than one batch"),
+                    // Readers would skip it, and the protocol would take it for its own.
+                    Ok(batch) if batch.is_control() => {
+                        refused("control batches are not for clients to write")
                     }
-                    Ok(_) => refused("more than one batch"),
+                    Ok(batch) => partition.append(Append { batch, acks, timeout }),
                     Err(error) => refused(&error.to_string()),
                 };
                 appended.map(move |outcome| append_answer(acks, outcome)).boxed()

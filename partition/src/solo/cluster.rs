@@ -167,6 +167,14 @@ impl SocketSolo {
         Self { dir: dir.to_owned(), world, address, running: Some(running), door }
     }
 
+    /// Fails the test that a panic in a task would otherwise let pass.
+    ///
+    /// # Panics
+    /// When any task of the replica did.
+    pub fn check_no_task_panicked(&self) {
+        assert!(!self.world.tasks.panics().any(), "a task of the replica panicked");
+    }
+
     fn world(dir: &Path) -> World {
         World::real(&dir.join("meta"), NonZeroUsize::MIN).unwrap_or_else(|error| panic!("{error}"))
     }

@@ -25,3 +25,40 @@ fn each_start_leads_in_an_epoch_of_its_own() {
         assert!(second.epoch > first.epoch, "{first:?} then {second:?}");
     });
 }
+
+mod simulated {
+    use super::*;
+    use crate::conformance::Case;
+
+    fn run(case: Case) {
+        let trace = |seed| {
+            simulation::run(seed, async |simulation| {
+                let mut cluster = SimulatedSolo::start(&simulation).await;
+                let clock = simulation.clock().clone();
+                case.run(&mut cluster, &clock).await;
+                simulation.trace()
+            })
+        };
+        assert!(trace(11) == trace(11), "one seed, two traces");
+    }
+
+    crate::conformance_tests!(any, run);
+}
+
+mod sockets {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::conformance::Case;
+
+    fn run(case: Case) {
+        let dir = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut cluster = SocketSolo::start(dir.path()).await;
+            case.run(&mut cluster, &Clock::real()).await;
+            cluster.check_no_task_panicked();
+        });
+    }
+
+    crate::conformance_tests!(any, run);
+}
