@@ -1,0 +1,49 @@
+//! What the tests here ask of a partition.
+#![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use partition::ids::{ByteSize, Offset};
+use partition::partition::{Acks, Append, Isolation, Partition, Placement, Read};
+use partition::record::{Batch, BatchBuilder};
+
+/// Longer than any election; a test that waits so long has failed.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A batch of one record.
+pub fn batch(value: &str) -> Batch {
+    BatchBuilder::of_values(0, &[Bytes::copy_from_slice(value.as_bytes())])
+}
+
+/// Appends one record, and returns where it lies.
+pub async fn append(partition: &dyn Partition, value: &str, acks: Acks) -> Placement {
+    let append = Append { batch: batch(value), acks, timeout: PATIENCE };
+    let appended = partition.append(append).await.unwrap();
+    appended.placement().expect("an acknowledged append has a place")
+}
+
+/// All records there are to be seen.
+pub async fn values(partition: &dyn Partition, isolation: Isolation) -> Vec<String> {
+    let mut from = Offset::ZERO;
+    let mut all = Vec::new();
+    loop {
+        let read = Read { from, max_bytes: ByteSize::mib(1), isolation, wait: Duration::ZERO };
+        let fetched = partition.read(read).await.unwrap();
+        let Some(last) = fetched.batches.verified().unwrap().pop() else { return all };
+        let values = fetched.batches.values_from(from).unwrap();
+        all.extend(values.into_iter().map(|(_, value)| String::from_utf8(value.to_vec()).unwrap()));
+        from = last.next_offset();
+    }
+}
+
+/// Returns when this replica knows all below `until` to be committed.
+pub async fn follow(replica: &dyn Partition, until: Offset) {
+    let mut seen = Offset::ZERO;
+    while seen < until {
+        let (isolation, max_bytes) = (Isolation::Committed, ByteSize::kib(1));
+        let fetched = replica.read(Read { from: seen, max_bytes, isolation, wait: PATIENCE }).await.unwrap();
+        assert!(fetched.high_watermark > seen, "nothing new within the patience of this test");
+        seen = fetched.high_watermark;
+    }
+}
