@@ -32,13 +32,14 @@ impl Progress {
         Self::Bar(bar)
     }
 
-    /// A cluster is being started.
-    pub fn starting(&mut self, shape: Shape) {
+    /// Clusters are being started.
+    pub fn starting(&mut self, shapes: &[Shape]) {
+        let names: Vec<String> = shapes.iter().map(Shape::to_string).collect();
         match self {
-            Self::Bar(bar) => bar.set_message(format!("starting {shape}")),
+            Self::Bar(bar) => bar.set_message(format!("starting {} clusters", shapes.len())),
             Self::Lines { round } => {
                 *round = None;
-                eprintln!("starting {shape}");
+                eprintln!("starting {}", names.join(", "));
             }
         }
     }

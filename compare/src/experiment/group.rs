@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, select_all};
+use futures_util::future::{BoxFuture, join_all, select_all};
 use partition::ids::ByteSize;
 use partition::partition::Partition;
 use rand::seq::SliceRandom;
@@ -119,12 +119,24 @@ impl Run<'_> {
         group: &mut MeasuredGroup,
         targets: &mut BTreeMap<Shape, Target>,
     ) -> Result<(), Cut> {
-        for shape in group.shapes() {
-            self.progress.starting(shape);
-            let started = launch(shape, self.plan.hosting, self.dir.path(), self.plan.seed);
-            let running = self.interrupts.unless(started).await??;
-            let client = running.connect(&self.world);
-            targets.insert(shape, Target { running, client });
+        let shapes = group.shapes();
+        self.progress.starting(&shapes);
+        // All at once: most of a start is waiting for elections. Those that came up are ended with the group.
+        let starts =
+            shapes.iter().map(|shape| launch(*shape, self.plan.hosting, self.dir.path(), self.plan.seed));
+        let started = self.interrupts.unless(join_all(starts)).await?;
+        let mut failure = None;
+        for (shape, started) in shapes.into_iter().zip(started) {
+            match started {
+                Ok(running) => {
+                    let client = running.connect(&self.world);
+                    targets.insert(shape, Target { running, client });
+                }
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        if let Some(error) = failure {
+            return Err(error.into());
         }
         group.idle = self.watch_idle(targets).await?;
         for block in 0..self.plan.blocks {

@@ -244,3 +244,6 @@ fn encoded(histogram: &Histogram<u64>) -> String {
         .expect("counts stay below 2^63, and memory takes all that is written");
     STANDARD.encode(bytes)
 }
+
+#[cfg(test)]
+mod tests;
