@@ -32,6 +32,8 @@ pub struct Machine {
     pub kernel: String,
     /// File system and device of the data directory.
     pub disk: String,
+    /// How many programs wanted a CPU in the minute before; near 0 on a machine that was left alone.
+    pub load_before: f64,
     /// How long fdatasync took after a write of 1 KiB into a file that already had its length.
     pub sync_us: SyncTimes,
 }
@@ -62,8 +64,19 @@ impl Machine {
             memory_bytes: kib.unwrap_or(0) * 1024,
             kernel: format!("{} {}", name.trim(), release.trim()).trim().to_owned(),
             disk: mount_of(&fs::canonicalize(dir)?, &read("/proc/mounts")),
+            load_before: read("/proc/loadavg")
+                .split(' ')
+                .next()
+                .and_then(|load| load.parse().ok())
+                .unwrap_or(0.0),
             sync_us: time_syncs(&dir.join("sync-times"))?,
         })
+    }
+
+    /// Whether others kept so much of it busy that figures are theirs as well.
+    #[must_use]
+    pub fn was_busy(&self) -> bool {
+        self.load_before > self.cores as f64 / 2.0
     }
 }
 

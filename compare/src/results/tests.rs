@@ -80,6 +80,7 @@ pub(crate) fn results(cells: Vec<Cell>) -> Results {
             memory_bytes: 1 << 34,
             kernel: "Linux 6".to_owned(),
             disk: "ext4 on /dev/vda".to_owned(),
+            load_before: 0.25,
             sync_us: SyncTimes { p50: 120.0, p99: 310.5 },
         },
         commit: "unknown".to_owned(),

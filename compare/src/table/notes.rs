@@ -122,6 +122,14 @@ fn idle(results: &Results) -> Option<String> {
 
 fn machine(results: &Results) -> String {
     let machine = &results.machine;
+    let busy = if machine.was_busy() {
+        format!(
+            " Other programs were busy before the run (load {:.1}): figures are partly theirs.",
+            machine.load_before
+        )
+    } else {
+        String::new()
+    };
     let crowded = results.cells.iter().map(|cell: &Cell| cell.replicas).max().unwrap_or(0) > machine.cores;
     let shared = if crowded {
         " All replicas share its cores and its disk: with more of them than cores, contention is measured too, and \
@@ -130,7 +138,7 @@ fn machine(results: &Results) -> String {
         " All replicas share its disk; times do not travel to other machines."
     };
     format!(
-        "{}, {} cores, {}, {}, a sync takes {:.0} us (p99 {:.0}).{shared}",
+        "{}, {} cores, {}, {}, a sync takes {:.0} us (p99 {:.0}).{shared}{busy}",
         machine.cpu, machine.cores, machine.kernel, machine.disk, machine.sync_us.p50, machine.sync_us.p99,
     )
 }

@@ -101,8 +101,11 @@ fn margin(value: f64, interval: Option<Interval>) -> String {
     interval.map_or_else(String::new, |interval| format!(" ±{}", whole_percent(farther(interval))))
 }
 
-/// Rounded up, but not for what floating point adds.
+/// Rounded up, but not for what floating point adds. Beyond tenfold the figure says nothing.
 fn whole_percent(share: f64) -> String {
+    if share > 9.99 {
+        return ">999%".to_owned();
+    }
     format!("{:.0}%", (share * 100.0 - 1e-6).ceil().max(0.0))
 }
 
