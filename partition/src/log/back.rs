@@ -15,10 +15,12 @@ use super::config::Durability;
 use super::disk::{Disk, DiskFile, OpenMode};
 use super::epochs::EpochHistory;
 use super::event::{LogEvent, LogEvents};
+use super::producers::Producers;
+use super::scan::Scan;
 use super::segment::segment_path;
 use super::state::{LogState, SegmentsAre, StateFile};
 use super::writer::{Pace, Totals};
-use crate::ids::{ByteSize, Generation, Offset};
+use crate::ids::{ByteSize, Generation, Offset, ProducerId};
 use crate::meta::Checkpoints;
 
 /// Space is set aside in steps: the first one, and the largest. Writing into zeros that are already on disk spares
@@ -29,6 +31,9 @@ const LARGEST_STEP: ByteSize = ByteSize::mib(1);
 const WRITE_MAX: ByteSize = ByteSize::mib(1);
 /// So much may be synced before the recovery point follows: what a recovery must not find torn is known that closely.
 const RECOVERY_POINT_EVERY: ByteSize = ByteSize::mib(4);
+
+/// A look-up reads so much at a time.
+const LOOK_UP_CHUNK: ByteSize = ByteSize::mib(1);
 
 /// The extension of a segment that waits to be unlinked.
 pub(crate) const DELETED: &str = "deleted";
@@ -53,7 +58,7 @@ pub(crate) enum Order {
     Trim { state: LogState, gone: Vec<Offset> },
     /// Empties the log; it begins again at the state's start.
     Restart { state: LogState, gone: Vec<Offset> },
-    /// The epochs changed.
+    /// The epochs changed. Nothing waits for this, and it waits for nothing.
     Epochs(Arc<EpochHistory>),
     /// Flushes all, leaves the clean-shutdown marker.
     Close(oneshot::Sender<Result<(), String>>),
@@ -70,6 +75,19 @@ pub(crate) struct Cut {
     pub(crate) length: ByteSize,
     /// Segments behind it, newest first.
     pub(crate) gone: Vec<Offset>,
+    /// Whose batches must be looked up in what is left.
+    pub(crate) recall: Option<Recall>,
+}
+
+/// Producers whose last batches are not known any more.
+#[derive(Debug)]
+pub(crate) struct Recall {
+    /// Ascending.
+    pub(crate) producers: Vec<ProducerId>,
+    /// The segments that are left, newest first.
+    pub(crate) segments: Vec<Offset>,
+    /// Sent before the truncation is reported.
+    pub(crate) found: oneshot::Sender<Producers>,
 }
 
 /// The segment that is appended to.
@@ -138,8 +156,16 @@ impl Progress {
 }
 
 impl Back {
+    /// Whether all that was taken is stored, or never will be.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.progress.poisoned || self.progress.told == self.progress.taken
+    }
+
     /// Takes a batch; [`Back::write`] and [`Back::store`] follow before the group ends.
     pub(crate) async fn take(&mut self, append: AppendJob, pace: &Pace, totals: &Totals) {
+        if self.progress.poisoned {
+            return;
+        }
         if self.progress.buffer.len() + append.bytes.len() > WRITE_MAX.as_len() {
             self.write(pace, totals).await;
         }
@@ -181,7 +207,7 @@ impl Back {
 
     /// Makes what was written count, and says so.
     pub(crate) async fn store(&mut self, pace: &Pace, totals: &Totals) {
-        if self.progress.poisoned || self.progress.told == self.progress.taken {
+        if self.is_settled() {
             return;
         }
         if self.durability == Durability::Synced {
@@ -292,8 +318,31 @@ impl Back {
         self.progress.taken = cut.to;
         self.progress.told = cut.to;
         self.mark_recovery_point();
+        if let Some(recall) = cut.recall {
+            let found = self.look_up(&recall)?;
+            drop(recall.found.send(found));
+        }
         self.tell(LogEvent::Truncated { generation: self.state.generation, to: cut.to });
         Ok(())
+    }
+
+    /// Reads segments, newest first, until something is known of each producer that was asked for.
+    fn look_up(&self, recall: &Recall) -> io::Result<Producers> {
+        let mut found = Producers::default();
+        for base in &recall.segments {
+            let file = self.disk.open(&segment_path(&self.dir, *base), OpenMode::Existing)?;
+            let mut scan = Scan::new(&*file, ByteSize::ZERO, *base, LOOK_UP_CHUNK);
+            let mut here = Producers::default();
+            while let Ok(batch) = scan.next()? {
+                here.note_if(&batch, &recall.producers);
+            }
+            found.add_older(&here, &recall.producers);
+            if found.knows(&recall.producers) {
+                return Ok(found);
+            }
+        }
+        found.add_older(&self.state.producers, &recall.producers);
+        Ok(found)
     }
 
     async fn trim(&mut self, state: LogState, gone: &[Offset], pace: &Pace) -> io::Result<()> {

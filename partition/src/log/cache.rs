@@ -2,9 +2,8 @@
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
-use super::joined;
 use super::segment::Place;
 use crate::ids::{ByteSize, Offset, Ordinal};
 use crate::record::Batch;
@@ -100,14 +99,24 @@ impl TailCache {
     /// `None` when `from` is older than all here.
     pub(crate) fn run(&self, from: Offset, until: Offset, max: ByteSize) -> Option<Bytes> {
         let at = self.at(from)?;
-        let ends_below = |found: &&CachedBatch| found.batch.next_offset() <= until;
-        let mut rest = self.batches.range(at..).take_while(ends_below).map(|found| &found.batch);
-        let Some(first) = rest.next() else { return Some(Bytes::new()) };
-        let run = within(first, rest, max);
-        match &run[..] {
-            [single] => Some(single.bytes().clone()),
-            several => Some(joined(several)),
+        let below = |found: &&CachedBatch| found.batch.next_offset() <= until;
+        let run = || self.batches.range(at..).take_while(below).map(|found| found.batch.bytes());
+        let mut sizes = run().map(Bytes::len);
+        let Some(mut length) = sizes.next() else { return Some(Bytes::new()) };
+        let mut count = 1;
+        while let Some(longer) = sizes.next().map(|size| length + size)
+            && longer <= max.as_len()
+        {
+            length = longer;
+            count += 1;
         }
+        if count == 1 {
+            return run().next().cloned();
+        }
+        // One copy costs less than the many pieces of memory that a frame would have to carry.
+        let mut joined = BytesMut::with_capacity(length);
+        run().take(count).for_each(|bytes| joined.extend_from_slice(bytes));
+        Some(joined.freeze())
     }
 
     /// Batches by ordinal; `None` when `range.start` is older than all here.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::back::{AppendJob, Cut, Order};
+use super::back::{AppendJob, Cut, Order, Recall};
 use super::cache::CachedBatch;
 use super::config::LogConfig;
 use super::epochs::EpochHistory;
@@ -36,6 +36,8 @@ pub struct Log {
     state: LogState,
     epochs: Arc<EpochHistory>,
     producers: Producers,
+    /// What a truncation that was not reported yet looks up for the table.
+    recalled: Option<oneshot::Receiver<Producers>>,
     end: Offset,
     stored: Offset,
     opening: Opening,
@@ -77,6 +79,7 @@ impl Log {
             state,
             epochs,
             producers: recovered.producers,
+            recalled: None,
             end,
             stored: end,
             opening: recovered.opening,
@@ -145,16 +148,17 @@ impl Log {
         self.producers.truncate(to);
         self.end = to;
         self.stored = self.stored.min(to);
-        let gone = {
+        let (gone, left) = {
             let mut view = self.shared.view();
             view.generation = self.state.generation;
             view.epochs = Arc::clone(&self.epochs);
             view.cache.truncate(to);
-            view.segments.cut(base, place)
+            let gone = view.segments.cut(base, place);
+            (gone, view.segments.iter().rev().map(|segment| segment.base()).collect())
         };
         self.shared.close_files(&gone);
-        let state = self.state.clone();
-        self.order(Order::Truncate(Cut { state, to, base, length: place.position, gone }))?;
+        let (state, recall) = (self.state.clone(), self.recall(left));
+        self.order(Order::Truncate(Cut { state, to, base, length: place.position, gone, recall }))?;
         self.order(Order::Epochs(Arc::clone(&self.epochs)))
     }
 
@@ -218,6 +222,7 @@ impl Log {
         self.state.epoch_before = None;
         self.state.producers = producers.clone();
         self.producers = producers;
+        self.recalled = None;
         self.epochs = Arc::default();
         self.end = start;
         self.stored = start;
@@ -238,6 +243,11 @@ impl Log {
             LogEvent::Stored { generation, to } | LogEvent::Truncated { generation, to } => {
                 if *generation != self.state.generation {
                     return None;
+                }
+                if matches!(event, LogEvent::Truncated { .. })
+                    && let Some(found) = self.recalled.take().and_then(|mut found| found.try_recv().ok())
+                {
+                    self.producers.recall(&found);
                 }
                 self.stored = *to;
                 self.shared.view().cache.stored(*to);
@@ -344,6 +354,17 @@ impl Log {
                 self.poisoned = Some(WRITER_GONE.to_owned());
             }
         }
+    }
+
+    /// Asks for the producers of whom a deep truncation left nothing known.
+    fn recall(&mut self, segments: Vec<Offset>) -> Option<Recall> {
+        let producers = self.producers.forgotten();
+        if producers.is_empty() {
+            return None;
+        }
+        let (found, recalled) = oneshot::channel();
+        self.recalled = Some(recalled);
+        Some(Recall { producers, segments, found })
     }
 
     fn order(&mut self, order: Order) -> Result<(), LogError> {

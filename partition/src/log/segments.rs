@@ -66,7 +66,7 @@ impl Segments {
     }
 
     /// All of them.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Segment> {
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Segment> {
         self.all.iter()
     }
 }

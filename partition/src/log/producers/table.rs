@@ -66,8 +66,10 @@ impl Producers {
                 Memory::Partial => SequenceCheck::Next,
             };
         };
-        // All that was known of it was taken back, and more was never looked up: it may begin anew, and nothing else.
-        let Some(last) = producer.entries.back() else { return beginning(Sequence::ZERO) };
+        // All that was known of it was taken back, and what lies before is being looked up in the log.
+        let Some(last) = producer.entries.back() else {
+            return SequenceCheck::Refused(Refusal::Overloaded);
+        };
         if stamp.epoch < last.producer_epoch {
             let current = last.producer_epoch;
             return SequenceCheck::Refused(Refusal::FencedProducer { producer: stamp.id, current });
@@ -109,7 +111,7 @@ impl Producers {
         }
     }
 
-    /// Takes back all that was noted at or beyond `end`.
+    /// Takes back all that was noted at or beyond `end`. See [`Producers::forgotten`] for whom that is not enough.
     pub fn truncate(&mut self, end: Offset) {
         while self.recent.back().is_some_and(|(base, _)| *base >= end) {
             self.recent.pop_back();
@@ -120,6 +122,46 @@ impl Producers {
             }
         }
         self.producers.retain(|_, producer| !producer.entries.is_empty() || producer.pruned == Pruned::Older);
+    }
+
+    /// Producers that sent something, but none of it is known any more since a cut was deeper than [`UNDO_BATCHES`]:
+    /// their last batches must be looked up in the log, and [recalled](Producers::recall).
+    pub(crate) fn forgotten(&self) -> Vec<ProducerId> {
+        let empty = self.producers.iter().filter(|(_, producer)| producer.entries.is_empty());
+        empty.map(|(id, _)| *id).collect()
+    }
+
+    /// Takes in what was looked up for those who were forgotten; what was noted meanwhile comes after it.
+    pub(crate) fn recall(&mut self, looked_up: &Self) {
+        for (id, found) in &looked_up.producers {
+            if let Some(producer) = self.producers.get_mut(id) {
+                let newer = std::mem::take(&mut producer.entries);
+                producer.entries = found.entries.iter().copied().chain(newer).collect();
+            }
+        }
+        // Whoever was not found had sent nothing below the cut.
+        self.producers.retain(|_, producer| !producer.entries.is_empty());
+    }
+
+    /// Notes only what these producers sent, for a recall.
+    pub(crate) fn note_if(&mut self, batch: &Batch, wanted: &[ProducerId]) {
+        if batch.producer().is_some_and(|stamp| wanted.binary_search(&stamp.id).is_ok()) {
+            self.note(batch);
+        }
+    }
+
+    /// Adds those of these producers that are not in this table, from an older part of the log.
+    pub(crate) fn add_older(&mut self, older: &Self, wanted: &[ProducerId]) {
+        for id in wanted {
+            if let (Some(producer), false) = (older.producers.get(id), self.producers.contains_key(id)) {
+                self.producers.insert(*id, producer.clone());
+            }
+        }
+    }
+
+    /// Whether something is known of all of these.
+    pub(crate) fn knows(&self, wanted: &[ProducerId]) -> bool {
+        wanted.iter().all(|id| self.producers.contains_key(id))
     }
 
     /// The table as of `start`, as far as it is known: what a log that begins there is read on top of.

@@ -91,11 +91,16 @@ fn h10_a_truncation_takes_back_what_it_cut() {
 }
 
 #[test]
-fn a_cut_deeper_than_can_be_taken_back_lets_a_producer_only_begin_anew() {
+fn a_cut_deeper_than_can_be_taken_back_is_made_good_by_looking_it_up() {
     let mut producers = noted(std::iter::repeat_n(7, UNDO_BATCHES + 100));
     producers.truncate(Offset(50));
-    assert!(matches!(check(&producers, 7, 0, 50), SequenceCheck::Refused(Refusal::OutOfOrder { .. })));
-    assert_eq!(check(&producers, 7, 1, 0), SequenceCheck::Next);
+    assert_eq!(producers.forgotten(), [ProducerId(7)]);
+    assert_eq!(check(&producers, 7, 0, 50), SequenceCheck::Refused(Refusal::Overloaded));
+    // The first batch after the cut arrives before what lies below it was found.
+    producers.note(&batch(stamp(7, 0, 50), 1, 50));
+    producers.recall(&noted(std::iter::repeat_n(7, 50)));
+    assert_eq!(check(&producers, 7, 0, 51), SequenceCheck::Next);
+    assert_eq!(check(&producers, 7, 0, 49), duplicate(49));
 }
 
 #[test]

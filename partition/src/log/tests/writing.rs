@@ -1,7 +1,11 @@
 //! Group commit, the cache, poisoning, limits.
 
+use super::producers::UNDO_BATCHES;
 use super::*;
-use crate::ids::Ordinal;
+use crate::error::Refusal;
+use crate::ids::{Ordinal, ProducerEpoch, ProducerId, RecordCount, Sequence};
+use crate::partition::Placement;
+use crate::record::ProducerStamp;
 
 #[tokio::test(start_paused = true)]
 async fn appends_that_wait_together_cost_one_sync() {
@@ -113,4 +117,31 @@ async fn h08_placed_batches_must_follow_the_log_end() {
     assert_eq!(bench.log.append_placed(&[placed(2, 3), placed(4, 3)]), gap(3, 4));
     assert_eq!(bench.log.append_placed(&[placed(2, 2)]), gap(2, 2));
     assert_eq!(bench.log.end(), Offset(2), "a refused run was appended in part");
+}
+
+/// A batch of one record.
+fn stamped(sequence: u32) -> Batch {
+    let (id, epoch) = (ProducerId(7), ProducerEpoch(0));
+    let mut builder = BatchBuilder::new(0).stamped(ProducerStamp { id, epoch, sequence: Sequence(sequence) });
+    builder.push_value(b"x");
+    builder.build()
+}
+
+fn check(bench: &Bench, sequence: u32) -> SequenceCheck {
+    bench.log.producers().check(stamped(sequence).producer().unwrap(), RecordCount(1))
+}
+
+#[tokio::test(start_paused = true)]
+async fn h10_a_producer_is_known_after_a_cut_deeper_than_can_be_taken_back() {
+    let config = LogConfig { segment_bytes: ByteSize::kib(256), ..LogConfig::default() };
+    let mut bench = Bench::new(config).await;
+    for sequence in 0..u32::try_from(UNDO_BATCHES).unwrap() + 50 {
+        bench.log.append(&stamped(sequence), Epoch(1)).unwrap();
+    }
+    bench.log.truncate(Offset(30)).unwrap();
+    assert_eq!(check(&bench, 30), SequenceCheck::Refused(Refusal::Overloaded), "not known yet");
+    while !matches!(bench.event().await, LogEvent::Truncated { .. }) {}
+    assert_eq!(check(&bench, 30), SequenceCheck::Next);
+    let placement = Placement { base: Offset(29), epoch: Epoch(1) };
+    assert_eq!(check(&bench, 29), SequenceCheck::Duplicate { placement, end: Offset(30) });
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Job, LogKey, Pace, Totals};
-use crate::log::back::Back;
+use crate::log::back::{Back, Order};
 
 /// The logs of one writer, and how it goes about them.
 #[derive(Debug)]
@@ -31,13 +31,15 @@ impl Hand {
                 }
                 Job::Append(key, append) => {
                     let Some(log) = self.logs.get_mut(&key) else { continue };
-                    if !self.touched.contains(&key) {
+                    if log.is_settled() {
                         self.touched.push(key);
                     }
                     log.take(append, &self.pace, &self.totals).await;
                 }
                 Job::Order(key, order) => {
-                    self.settle(key).await;
+                    if !matches!(*order, Order::Epochs(_)) {
+                        self.settle(key).await;
+                    }
                     let Some(log) = self.logs.get_mut(&key) else { continue };
                     log.obey(*order, &self.pace, &self.totals).await;
                     obeyed.push(key);
