@@ -5,3 +5,6 @@ pub mod message;
 pub mod remote;
 pub mod retry;
 pub mod service;
+
+#[cfg(test)]
+mod tests;

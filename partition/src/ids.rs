@@ -146,9 +146,25 @@ impl Sequence {
 
 /// One replicated log: a topic and the number of the partition in it. Shown, and stored, as `topic-number`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
 pub struct PartitionId {
     topic: Arc<str>,
     number: u32,
+}
+
+/// A partition's name as it comes in: it names a directory only once it was checked.
+#[derive(Deserialize)]
+struct Unchecked {
+    topic: Arc<str>,
+    number: u32,
+}
+
+impl TryFrom<Unchecked> for PartitionId {
+    type Error = NotAPartition;
+
+    fn try_from(id: Unchecked) -> Result<Self, NotAPartition> {
+        Self::new(&id.topic, id.number)
+    }
 }
 
 /// Why a text does not name a partition.
@@ -214,6 +230,13 @@ mod tests {
         for wrong in ["", "orders", "-1", "a/b-1", "..-1", "orders-x"] {
             assert!(wrong.parse::<PartitionId>().is_err(), "{wrong:?} was taken for a partition");
         }
+    }
+
+    #[test]
+    fn a_name_that_could_leave_its_directory_is_refused_at_the_edge() {
+        let evil = PartitionId { topic: "../../etc".into(), number: 0 };
+        let bytes = crate::transport::codec::encode(&evil);
+        assert!(crate::transport::codec::decode::<PartitionId>(&bytes).is_err());
     }
 
     #[test]
