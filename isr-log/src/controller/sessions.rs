@@ -44,7 +44,8 @@ impl Sessions {
         }
     }
 
-    /// Who has been silent for a whole session. A controller that did not look in time was itself held up, and cannot tell
+    /// Who has been silent for a whole session, told once: whoever is still alive when it is attended to again has another
+    /// session. A controller that did not look in time was itself held up, and cannot tell
     /// who was silent: then all sessions begin anew.
     pub fn silent(&mut self, now: Moment) -> Vec<(NodeId, Incarnation)> {
         let stalled = now.since(self.looked) > self.length * 2 / LOOKS_PER_SESSION;
@@ -53,8 +54,8 @@ impl Sessions {
             self.heard.values_mut().for_each(|(_, heard)| *heard = now);
         }
         let over = |heard: Moment| now.since(heard) >= self.length;
-        let silent = self.heard.iter().filter(|(_, (_, heard))| over(*heard));
-        silent.map(|(node, (life, _))| (*node, *life)).collect()
+        let silent = self.heard.extract_if(.., |_, (_, heard)| over(*heard));
+        silent.map(|(node, (life, _))| (node, life)).collect()
     }
 
     /// When to look again.
@@ -106,6 +107,14 @@ mod tests {
         sessions.attend([broker(1, 5)].into_iter(), at(0));
         sessions.hear(NodeId(1), Incarnation(Offset(4)), at(900));
         assert_eq!(look_until(&mut sessions, at(9000)), [(at(4000), NodeId(1))]);
+    }
+
+    #[test]
+    fn who_is_silent_is_told_once() {
+        let mut sessions = Sessions::new(LENGTH, at(0));
+        sessions.attend([broker(1, 5)].into_iter(), at(0));
+        assert_eq!(look_until(&mut sessions, at(4000)), [(at(4000), NodeId(1))]);
+        assert!(sessions.look_at() > at(4000), "there is nothing to do but to wait for the commit");
     }
 
     #[test]
