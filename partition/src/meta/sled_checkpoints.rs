@@ -14,6 +14,9 @@ pub struct SledCheckpoints(sled::Db);
 
 /// Checkpoints are few and small: sled's default of 1 GiB would be for nothing.
 const CACHE_BYTES: u64 = 8 * 1024 * 1024;
+/// sled fsyncs its file each time, even when nothing was put: its default of 0.5 s would be in the way of the log's own
+/// syncs, on every node. What is put reaches the disk so much later at most; it may be stale.
+const FLUSH_EVERY_MS: u64 = 10_000;
 
 impl SledCheckpoints {
     /// Opens the store in `dir`, or makes it. A damaged one is replaced by an empty one: all in it may be gone.
@@ -21,7 +24,8 @@ impl SledCheckpoints {
     /// # Errors
     /// [`MetaError`] when the directory cannot be used, or another process uses it.
     pub fn open(dir: &Path) -> Result<Self, MetaError> {
-        let config = sled::Config::new().path(dir).cache_capacity(CACHE_BYTES);
+        let config =
+            sled::Config::new().path(dir).cache_capacity(CACHE_BYTES).flush_every_ms(Some(FLUSH_EVERY_MS));
         let opened = match config.open() {
             Err(sled::Error::Corruption { .. }) => {
                 tracing::warn!(dir = %dir.display(), "the checkpoint store is damaged; starting with an empty one");
