@@ -50,7 +50,7 @@ struct Places {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Measures systems x replicas x settings under load
-    Latency(latency::LatencyArgs),
+    Latency(Box<latency::LatencyArgs>),
     Node(Box<crate::node::NodeArgs>),
 }
 

@@ -16,7 +16,9 @@
 mod args;
 mod hosted;
 mod meter;
+mod part;
 mod plan;
+mod port;
 mod process;
 mod real;
 mod role;

@@ -2,27 +2,26 @@
 
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use partition::client::service::PartitionService;
 use partition::ids::{ByteSize, NodeId};
 use partition::log::LogError;
 use partition::meta::MetaError;
-use partition::partition::Partition;
-use partition::transport::router::Router;
 use partition::transport::rpc::{Serving, serve};
 use partition::transport::tcp::TcpTransport;
-use partition::transport::{Address, Channel, Listener, Transport};
+use partition::transport::{Address, Listener};
 use partition::world::{Random, World};
 use serde::{Deserialize, Serialize};
 
 use super::meter::{Metered, Sent};
+use super::part::{Part, Place};
 use super::plan::{Plan, PlanError};
+use super::port;
 use super::real::node_world;
 use super::role::Role;
-use crate::floor::{FloorConfig, FloorEcho, FloorError, FloorLeader, FloorPeers};
+use crate::floor::FloorError;
 
 /// Why a node does not run.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +49,15 @@ pub enum NodeError {
     /// Its floor does not start.
     #[error(transparent)]
     Floor(#[from] FloorError),
+    /// Its replica by majority does not start.
+    #[error(transparent)]
+    Quorum(#[from] quorum_log::OpenError),
+    /// Its replica by in-sync set does not start.
+    #[error(transparent)]
+    Isr(#[from] isr_log::OpenError),
+    /// Its controller does not start.
+    #[error("the controller: {0}")]
+    Controller(isr_log::controller::rejection::Rejection),
 }
 
 /// What a node has done since it started.
@@ -71,15 +79,6 @@ pub struct Bound {
     listener: Box<dyn Listener>,
 }
 
-/// Who a node is, and what it has.
-#[derive(Debug)]
-struct Place {
-    node: NodeId,
-    role: Role,
-    dir: PathBuf,
-    world: World,
-}
-
 impl Bound {
     /// Takes the port, and the directory.
     ///
@@ -94,7 +93,7 @@ impl Bound {
     ) -> Result<Self, NodeError> {
         let sent = Sent::default();
         let network = Metered::over(TcpTransport, sent.clone());
-        let listener = network.listen(listen).await.map_err(NodeError::Listen)?;
+        let listener = port::listen(&network, listen).await.map_err(NodeError::Listen)?;
         let directory = |source| NodeError::Directory { path: dir.display().to_string(), source };
         std::fs::create_dir_all(dir).map_err(directory)?;
         let world = node_world(dir, random, Arc::new(network))?;
@@ -113,59 +112,11 @@ impl Bound {
     /// [`NodeError`]; the port is free again.
     pub async fn start(self, plan: &Plan) -> Result<HostedNode, NodeError> {
         let Self { place, sent, listener } = self;
-        let (router, part) = place.start(plan).await?;
+        let (service, part) = place.start(plan).await?;
         let world = place.world;
-        let serving = serve(&world, listener, Arc::new(router));
+        let serving = serve(&world, listener, service);
         Ok(HostedNode { world, sent, serving, part })
     }
-}
-
-impl Place {
-    async fn start(&self, plan: &Plan) -> Result<(Router, Part), NodeError> {
-        plan.check(self.node, self.role)?;
-        match self.role {
-            Role::FloorLeader => self.floor_leader(plan).await,
-            Role::FloorEcho => self.floor_echo(plan).await,
-            Role::Isr | Role::Quorum | Role::Controller => {
-                Err(NodeError::Listen(io::Error::other("not there yet")))
-            }
-        }
-    }
-
-    async fn floor_leader(&self, plan: &Plan) -> Result<(Router, Part), NodeError> {
-        let mut echoes = plan.replicas.clone();
-        echoes.remove(&self.node);
-        let peers = FloorPeers { echoes, copies: plan.copies };
-        let leader = Arc::new(FloorLeader::open(&self.world, self.floor(plan), peers).await?);
-        let door = PartitionService::new();
-        door.add(plan.partition.clone(), Arc::clone(&leader) as Arc<dyn Partition>);
-        Ok((Router::new().with(Channel::Client, Arc::new(door)), Part::FloorLeader(leader)))
-    }
-
-    async fn floor_echo(&self, plan: &Plan) -> Result<(Router, Part), NodeError> {
-        let echo = Arc::new(FloorEcho::open(&self.world, self.floor(plan)).await?);
-        let router = Router::new()
-            .with(Channel::Replica, Arc::clone(&echo) as _)
-            // Whoever asks it as a client learns that it serves no partition.
-            .with(Channel::Client, Arc::new(PartitionService::new()));
-        Ok((router, Part::FloorEcho(echo)))
-    }
-
-    fn floor(&self, plan: &Plan) -> FloorConfig {
-        FloorConfig {
-            node: self.node,
-            partition: plan.partition.clone(),
-            dir: self.dir.join(plan.partition.to_string()),
-            log: plan.log(),
-        }
-    }
-}
-
-/// What runs on a node.
-#[derive(Debug)]
-enum Part {
-    FloorLeader(Arc<FloorLeader>),
-    FloorEcho(Arc<FloorEcho>),
 }
 
 /// A node that answers.
@@ -179,10 +130,7 @@ pub struct HostedNode {
 impl HostedNode {
     /// Resolves when it cannot go on, and with why.
     pub fn failure(&self) -> BoxFuture<'static, String> {
-        match &self.part {
-            Part::FloorLeader(leader) => leader.failure(),
-            Part::FloorEcho(echo) => echo.failure(),
-        }
+        self.part.failure(&self.world)
     }
 
     /// What it has done.
@@ -192,8 +140,9 @@ impl HostedNode {
         NodeTotals { written: ByteSize(writers.bytes), syncs: writers.syncs, sent: self.sent.total() }
     }
 
-    /// Ends it in order: answers what was asked, then closes its log.
+    /// Ends it in order: closes its log, then tells those who asked how that ended for them.
     pub async fn stop(self) {
+        self.part.stop().await;
         self.serving.stop().await;
         self.world.tasks.crash();
     }

@@ -9,6 +9,8 @@ use partition::world::Random;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::net::unix::pipe;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use super::args::NodeArgs;
 use super::hosted::{Bound, HostedNode, NodeError};
@@ -22,6 +24,7 @@ use crate::data_dir::DataDir;
 pub fn run(args: &NodeArgs) -> ExitCode {
     let name = format!("{} {}", args.role, args.node_id);
     end_on_panic(name.clone());
+    log_to_stderr();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
@@ -76,6 +79,14 @@ fn end_on_panic(name: String) {
         eprintln!("compare node ({name}): {text}");
         std::process::exit(1);
     }));
+}
+
+/// Warnings, or what `RUST_LOG` asks for. Stdout is for the parent.
+fn log_to_stderr() {
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).from_env_lossy();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false);
+    // It fails when the program has set a log up before; then that one is used.
+    let _ = log.try_init();
 }
 
 async fn live(args: &NodeArgs) -> Ending {

@@ -1,16 +1,13 @@
-//! The real world of one node, or of a client: real time, chance, files and sockets.
+//! The real world of one node, or of a client, with a meter on what it sends.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
-use partition::clock::Clock;
-use partition::log::disk::RealDisk;
-use partition::log::writer::Writers;
-use partition::meta::{MemoryCheckpoints, MetaError, SledCheckpoints};
+use partition::meta::MetaError;
 use partition::transport::Transport;
 use partition::transport::tcp::TcpTransport;
-use partition::world::{Random, Tasks, World};
+use partition::world::{Random, World};
 
 use super::meter::{Metered, Sent};
 
@@ -26,30 +23,14 @@ pub(super) fn node_world(
     random: Random,
     network: Arc<dyn Transport>,
 ) -> Result<World, MetaError> {
-    let checkpoints = SledCheckpoints::open(&dir.join("meta").join("checkpoints"))?;
-    Ok(World {
-        clock: Clock::real(),
-        random,
-        tasks: Tasks::default(),
-        disk: Arc::new(RealDisk),
-        network,
-        writers: Writers::threads(WRITERS),
-        checkpoints: Arc::new(checkpoints),
-    })
+    let checkpoints = dir.join("meta").join("checkpoints");
+    Ok(World { random, network, ..World::real(&checkpoints, WRITERS)? })
 }
 
-/// The world of a client, and the meter of what it sends. It writes no files.
+/// The world of a client, and the meter of what it sends. It writes no files. To be called inside a runtime.
 #[must_use]
 pub fn client_world() -> (World, Sent) {
     let sent = Sent::default();
-    let world = World {
-        clock: Clock::real(),
-        random: Random::real(),
-        tasks: Tasks::default(),
-        disk: Arc::new(RealDisk),
-        network: Arc::new(Metered::over(TcpTransport, sent.clone())),
-        writers: Writers::threads(WRITERS),
-        checkpoints: Arc::new(MemoryCheckpoints::default()),
-    };
-    (world, sent)
+    let network = Arc::new(Metered::over(TcpTransport, sent.clone()));
+    (World { network, ..World::of_client() }, sent)
 }

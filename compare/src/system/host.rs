@@ -40,7 +40,7 @@ pub(super) fn any_port() -> Address {
 /// A node, wherever it runs.
 #[derive(Debug)]
 pub(super) enum Host {
-    Process(ProcessHost),
+    Process(Box<ProcessHost>),
     Task(TaskHost),
 }
 

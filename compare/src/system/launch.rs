@@ -73,7 +73,7 @@ pub async fn launch_program(
     };
     let identities = identities(shape, &dir, seed);
     let host = |identity: Identity| match hosting {
-        Hosting::Processes => Host::Process(ProcessHost::new(identity, nursery.clone())),
+        Hosting::Processes => Host::Process(Box::new(ProcessHost::new(identity, nursery.clone()))),
         Hosting::InProcess => Host::Task(TaskHost::new(identity, casualties.clone(), tasks.clone())),
     };
     let mut hosts: Vec<Host> = identities.into_iter().map(host).collect();

@@ -54,7 +54,16 @@ struct Life {
     stdout: Lines<BufReader<ChildStdout>>,
     fate: Arc<Mutex<Fate>>,
     /// Resolves when it has ended and been waited for.
-    ended: oneshot::Receiver<()>,
+    ended: oneshot::Receiver<Ended>,
+}
+
+/// How a process ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Ended {
+    /// What the operating system says; unknown when it was not asked in time.
+    status: Option<ExitStatus>,
+    /// The last line on its stderr.
+    last_line: Option<String>,
 }
 
 /// How the end of a process is to be taken.
@@ -142,8 +151,12 @@ impl ProcessHost {
     pub(super) async fn stop(&mut self) -> Result<(), LaunchError> {
         let Some(mut life) = self.life.take() else { return Ok(()) };
         life.doom(Signal::TERM);
-        if self.nursery.clock.timeout(STOP_LIMIT, &mut life.ended).await.is_ok() {
-            return Ok(());
+        if let Ok(ended) = self.nursery.clock.timeout(STOP_LIMIT, &mut life.ended).await {
+            let in_order = |ended: &Ended| ended.status.is_some_and(|status| status.success());
+            return match ended {
+                Ok(ended) if !in_order(&ended) => Err(ended.obituary(&self.identity.name)),
+                _ => Ok(()),
+            };
         }
         life.signal(Signal::KILL);
         let _ = life.ended.await;
@@ -244,7 +257,7 @@ struct Mourner {
     name: String,
     casualties: Casualties,
     fate: Arc<Mutex<Fate>>,
-    tell: oneshot::Sender<()>,
+    tell: oneshot::Sender<Ended>,
 }
 
 impl Mourner {
@@ -255,21 +268,27 @@ impl Mourner {
             tracing::debug!(node = self.name, "{line}");
             last = Some(line);
         }
-        let status = child.wait().await;
+        let ended = Ended { status: child.wait().await.ok(), last_line: last };
         let fate = std::mem::replace(&mut *self.fate.lock().expect("no holder panics"), Fate::Gone);
         if fate == Fate::Lives {
-            self.casualties.report(obituary(self.name, last, status.ok()));
+            self.casualties.report(ended.obituary(&self.name));
         }
-        let _ = self.tell.send(());
+        let _ = self.tell.send(ended);
     }
 }
 
-/// What to tell about a process that nobody ended. Exit code 2 is a node's word for bad input.
-fn obituary(node: String, last: Option<String>, status: Option<ExitStatus>) -> LaunchError {
-    let how = status.map_or_else(|| "its end was not seen".to_owned(), |status| status.to_string());
-    let last_words = last.unwrap_or(how);
-    match status.and_then(|status| status.code()) {
-        Some(2) => LaunchError::BadInput(format!("{node}: {last_words}")),
-        _ => LaunchError::ChildDied { node, last_words },
+impl Ended {
+    /// What to tell about it. Exit code 2 is a node's word for bad input; one that was killed had no last word.
+    fn obituary(&self, name: &str) -> LaunchError {
+        let code = self.status.and_then(|status| status.code());
+        let how = self.status.map_or_else(|| "its end was not seen".to_owned(), |status| status.to_string());
+        let last_words = match (&self.last_line, code) {
+            (Some(line), Some(_)) => line.clone(),
+            (None, _) | (_, None) => how,
+        };
+        match code {
+            Some(2) => LaunchError::BadInput(format!("{name}: {last_words}")),
+            _ => LaunchError::ChildDied { node: name.to_owned(), last_words },
+        }
     }
 }

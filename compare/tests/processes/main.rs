@@ -1,5 +1,8 @@
 //! Clusters of real processes of the built `compare` binary: what they do, and what they survive.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 mod floor;
 mod hosted;
+mod leader_loss;
 mod node;

@@ -4,15 +4,16 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use compare::data_dir::DataDir;
-use compare::system::{Hosting, LaunchError, MinIsr, Replicas, Shape, System, launch_program};
+use compare::system::{Hosting, LaunchError, MinIsr, Replicas, Shape, System, client_world, launch_program};
 use partition::cluster::Cluster;
 use partition::ids::NodeId;
 use partition::log::Durability;
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::hosted::cluster;
+use super::hosted::{TIMEOUT, cluster};
 
 fn node(dir: &Path, more: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_compare"));
@@ -121,12 +122,13 @@ async fn dropping_a_cluster_leaves_nothing_running() {
     running.pause(NodeId(2)).await;
     let processes = running.processes();
     drop(running);
-    let gone = tokio::task::spawn_blocking(move || {
+    let clock = client_world().clock;
+    let gone = async {
         while processes.values().any(|number| is_alive(*number)) {
-            std::thread::yield_now();
+            clock.sleep(Duration::from_millis(5)).await;
         }
-    });
-    tokio::time::timeout(super::hosted::TIMEOUT, gone).await.unwrap().unwrap();
+    };
+    clock.timeout(TIMEOUT, gone).await.unwrap();
 }
 
 #[tokio::test]
