@@ -171,6 +171,18 @@ impl QuorumCluster {
         }
     }
 
+    /// For the end of a test.
+    ///
+    /// # Panics
+    /// When a task of a replica that runs has panicked.
+    pub fn check_no_task_panicked(&self) {
+        if let Ground::Real { worlds, .. } = &self.ground {
+            let panicked = |(node, world): (&NodeId, &World)| world.tasks.panics().any().then_some(*node);
+            let panicked: Vec<NodeId> = worlds.iter().filter_map(panicked).collect();
+            assert!(panicked.is_empty(), "a task panicked on {panicked:?}");
+        }
+    }
+
     /// A replica without a network between, if it runs.
     #[must_use]
     pub fn local(&self, node: NodeId) -> Option<Arc<dyn Partition>> {
