@@ -169,8 +169,9 @@ impl Inner {
                 },
                 None => (None, Refusal::NotLeader { leader: None }.into()),
             };
+            // What a failure says about the leader does not depend on whether this append may be sent again.
+            self.learn(node, retry::after_append(&error, Stamped::Yes));
             let next = retry::after_append(&error, stamped(&append));
-            self.learn(node, next);
             let wait = pace.wait(next, self.now()).filter(|_| next != Next::GiveUp);
             // An attempt of unknown outcome may appear whatever later ones were told.
             let error = match (error, doubt.take()) {

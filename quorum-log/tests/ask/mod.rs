@@ -9,22 +9,22 @@ use partition::partition::{Acks, Append, Isolation, Partition, Placement, Read};
 use partition::record::{Batch, BatchBuilder};
 
 /// Longer than any election; a test that waits so long has failed.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A batch of one record.
-pub fn batch(value: &str) -> Batch {
+pub(crate) fn batch(value: &str) -> Batch {
     BatchBuilder::of_values(0, &[Bytes::copy_from_slice(value.as_bytes())])
 }
 
 /// Appends one record, and returns where it lies.
-pub async fn append(partition: &dyn Partition, value: &str, acks: Acks) -> Placement {
+pub(crate) async fn append(partition: &dyn Partition, value: &str, acks: Acks) -> Placement {
     let append = Append { batch: batch(value), acks, timeout: PATIENCE };
     let appended = partition.append(append).await.unwrap();
     appended.placement().expect("an acknowledged append has a place")
 }
 
 /// All records there are to be seen.
-pub async fn values(partition: &dyn Partition, isolation: Isolation) -> Vec<String> {
+pub(crate) async fn values(partition: &dyn Partition, isolation: Isolation) -> Vec<String> {
     let mut from = Offset::ZERO;
     let mut all = Vec::new();
     loop {
@@ -38,7 +38,7 @@ pub async fn values(partition: &dyn Partition, isolation: Isolation) -> Vec<Stri
 }
 
 /// Returns when this replica knows all below `until` to be committed.
-pub async fn follow(replica: &dyn Partition, until: Offset) {
+pub(crate) async fn follow(replica: &dyn Partition, until: Offset) {
     let mut seen = Offset::ZERO;
     while seen < until {
         let (isolation, max_bytes) = (Isolation::Committed, ByteSize::kib(1));
