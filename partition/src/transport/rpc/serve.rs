@@ -14,7 +14,8 @@ use super::{Correlation, ReplyEnvelope, RequestEnvelope};
 use crate::clock::Clock;
 use crate::ids::ByteSize;
 use crate::transport::{
-    Address, Answer, FRAME_SIZE_MAX, Frame, FrameSink, Link, Listener, Request, SharedService, codec,
+    Address, Answer, FRAME_SIZE_MAX, Frame, FrameSink, Link, Listener, Reply, Request, SharedService, codec,
+    frame,
 };
 use crate::world::World;
 
@@ -140,6 +141,9 @@ impl Host {
                         let (correlation, request) = request(frame)?;
                         let answer = self.service.call(request);
                         answers.push(async move { (correlation, size, answer.await) });
+                        if !has_room(answers.len(), in_flight) {
+                            break;
+                        }
                         frame = match stream.ready()? {
                             Some(frame) => frame,
                             None => break,
@@ -154,6 +158,11 @@ impl Host {
         }
         finish(&self.world.clock, answers, sink.as_mut()).await
     }
+}
+
+/// Whether one connection may have another request answered.
+fn has_room(count: usize, bytes: ByteSize) -> bool {
+    count < IN_FLIGHT_MAX && bytes < IN_FLIGHT_BYTES_MAX
 }
 
 /// Answers what was asked before the stop, as far as that is done soon.
@@ -174,20 +183,16 @@ async fn finish(
 }
 
 fn request(frame: Frame) -> io::Result<(Correlation, Request)> {
-    let (envelope, message): (RequestEnvelope, _) = crate::transport::codec::decode_before(&frame.head)
+    let (envelope, message): (RequestEnvelope, _) = codec::decode_before(&frame.head)
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
     let RequestEnvelope { correlation, channel, partition } = envelope;
     Ok((correlation, Request { channel, partition, message, body: frame.body }))
 }
 
-fn feed(
-    sink: &mut dyn FrameSink,
-    correlation: Correlation,
-    reply: crate::transport::Reply,
-) -> io::Result<()> {
+fn feed(sink: &mut dyn FrameSink, correlation: Correlation, reply: Reply) -> io::Result<()> {
     let head = codec::encode_before(&ReplyEnvelope { correlation }, &reply.message);
     let frame = Frame { head, body: reply.body };
-    if crate::transport::frame::size(&frame) > FRAME_SIZE_MAX {
+    if frame::size(&frame) > FRAME_SIZE_MAX {
         return Err(io::Error::other("an answer did not fit a frame"));
     }
     sink.feed(frame);

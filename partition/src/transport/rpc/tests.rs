@@ -217,3 +217,37 @@ fn a_connection_that_answers_others_outlives_a_timeout() {
         assert_eq!(peer.losses(), 0);
     });
 }
+
+#[test]
+fn a_connection_with_too_much_in_flight_is_not_read_until_something_is_answered() {
+    #[derive(Debug, Default)]
+    struct Holding {
+        held: Arc<Mutex<Vec<tokio::sync::oneshot::Sender<()>>>>,
+    }
+
+    impl Service for Holding {
+        fn call(&self, _request: Request) -> BoxFuture<'static, Answer> {
+            let (go, gone) = tokio::sync::oneshot::channel();
+            self.held.lock().unwrap().push(go);
+            gone.map(|_| Answer::Silence).boxed()
+        }
+    }
+
+    simulation::run(1, async |simulation| {
+        let (server, client) = (simulation.world(NodeId(1)), simulation.world(NodeId(2)));
+        let service = Holding::default();
+        let held = Arc::clone(&service.held);
+        let listener = server.network.listen(Address::simulated(NodeId(1))).await.unwrap();
+        let _serving = serve(&server, listener, Arc::new(service));
+        let peer = Peer::new(&client, Address::simulated(NodeId(1)));
+        let small = Request { body: Bytes::new(), ..request("one of many") };
+        for _ in 0..10_000 {
+            peer.send(small.clone()).unwrap();
+        }
+        client.clock.sleep(Duration::from_secs(1)).await;
+        assert_eq!(held.lock().unwrap().len(), 4096);
+        held.lock().unwrap().drain(..1000).for_each(|go| go.send(()).unwrap());
+        client.clock.sleep(Duration::from_secs(1)).await;
+        assert_eq!(held.lock().unwrap().len(), 4096);
+    });
+}
