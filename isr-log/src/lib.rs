@@ -50,6 +50,7 @@
 //! watermark and set membership by message count (Kafka's historic rules); leases; reading from the nearest follower as
 //! anything but an explicit choice; compaction and transactions; more than one partition in one fetch.
 
+pub mod cluster;
 pub mod config;
 pub mod controller;
 pub mod message;

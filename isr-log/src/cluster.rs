@@ -1,0 +1,233 @@
+//! A whole cluster in one process: brokers, one controller over a metadata partition of one replica, and a client.
+//!
+//! For tests. A real cluster runs three controllers over a replicated metadata partition; nothing here differs for a
+//! broker, which sees a client of that partition either way.
+
+mod ground;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use partition::client::leader::LeaderClient;
+use partition::client::remote::RemotePartition;
+use partition::client::retry::RetryConfig;
+use partition::client::service::PartitionService;
+use partition::cluster::Cluster;
+use partition::ids::{NodeId, PartitionId};
+use partition::log::LogConfig;
+use partition::partition::Partition;
+use partition::solo::Solo;
+use partition::transport::router::Router;
+use partition::transport::rpc::{Serving, serve};
+use partition::transport::{Address, Channel, SharedService};
+use partition::world::World;
+
+pub use ground::Ground;
+
+use crate::config::Config;
+use crate::controller::active::{Controller, ControllerConfig};
+use crate::controller::metadata_partition;
+use crate::metadata::PartitionSpec;
+use crate::node::Node;
+
+/// The one controller, far enough from the brokers' numbers.
+const CONTROLLER: NodeId = NodeId(100);
+/// Whoever asks.
+const CLIENT: NodeId = NodeId(1000);
+
+/// What a cluster is to be.
+#[derive(Clone, Debug)]
+pub struct Shape {
+    /// How many replicas.
+    pub replicas: u32,
+    /// How many must be in sync. Default: two, or one of one.
+    pub min_isr: usize,
+    /// How long a broker may be silent. Default: short, so that a test of a crash is.
+    pub session: Duration,
+    /// How long a follower may lag.
+    pub lag_max: Duration,
+    /// How logs are kept.
+    pub log: LogConfig,
+}
+
+impl Shape {
+    /// A cluster of so many replicas.
+    #[must_use]
+    pub fn of(replicas: u32) -> Self {
+        Self {
+            replicas,
+            min_isr: usize::try_from(replicas.min(2)).expect("one or two"),
+            session: Duration::from_millis(600),
+            lag_max: Duration::from_secs(1),
+            log: LogConfig::default(),
+        }
+    }
+}
+
+/// A cluster of brokers, replicating one partition.
+#[derive(Debug)]
+pub struct IsrCluster {
+    ground: Ground,
+    shape: Shape,
+    spec: PartitionSpec,
+    addresses: BTreeMap<NodeId, Address>,
+    controller: Running<Controller>,
+    brokers: BTreeMap<NodeId, Running<Node>>,
+    client: LeaderClient,
+    replicas: BTreeMap<NodeId, RemotePartition>,
+}
+
+/// A node that runs, and answers.
+#[derive(Debug)]
+struct Running<T> {
+    node: T,
+    serving: Serving,
+}
+
+impl IsrCluster {
+    /// Starts a cluster on this ground. It has a leader a little later.
+    pub async fn start(mut ground: Ground, shape: Shape) -> Self {
+        let nodes: Vec<NodeId> = (1..=shape.replicas).map(NodeId).collect();
+        let id = PartitionId::new("isr", 0).expect("a legal name");
+        let spec = PartitionSpec { id, replicas: nodes.clone(), min_isr: shape.min_isr };
+        let mut addresses = BTreeMap::new();
+        for node in nodes.iter().copied().chain([CONTROLLER]) {
+            addresses.insert(node, ground.address(node).await);
+        }
+        let controller = start_controller(&ground, &shape, &spec, addresses[&CONTROLLER]).await;
+        let world = ground.world(CLIENT);
+        let brokers: BTreeMap<NodeId, Address> = nodes.iter().map(|node| (*node, addresses[node])).collect();
+        let remote = |(node, address): (&NodeId, &Address)| {
+            (*node, RemotePartition::new(&world, *address, spec.id.clone()))
+        };
+        let mut cluster = Self {
+            client: LeaderClient::new(&world, &brokers, &spec.id, RetryConfig::default()),
+            replicas: brokers.iter().map(remote).collect(),
+            brokers: BTreeMap::new(),
+            ground,
+            shape,
+            spec,
+            addresses,
+            controller,
+        };
+        for node in nodes {
+            cluster.start_broker(node).await;
+        }
+        cluster
+    }
+
+    async fn start_broker(&mut self, node: NodeId) {
+        let world = self.ground.world(node);
+        let brokers = self.spec.replicas.iter().map(|node| (*node, self.addresses[node])).collect();
+        let controllers = BTreeMap::from([(CONTROLLER, self.addresses[&CONTROLLER])]);
+        let metadata = LeaderClient::new(&world, &controllers, &metadata_partition(), RetryConfig::default());
+        let config = Config {
+            log: self.shape.log.clone(),
+            lag_max: self.shape.lag_max,
+            heartbeat: self.shape.session / 5,
+            ..Config::new(node, brokers, controllers, self.ground.dir(node))
+        };
+        let opened = Node::open(&world, config, Arc::new(metadata)).await;
+        let opened = opened.unwrap_or_else(|error| panic!("broker {node} does not open: {error}"));
+        let serving = listen(&world, self.addresses[&node], opened.service()).await;
+        self.brokers.insert(node, Running { node: opened, serving });
+    }
+
+    /// The controller's node goes the way a broker may: to see what the brokers do meanwhile.
+    pub async fn crash_controller(&mut self) {
+        self.ground.crash(CONTROLLER).await;
+    }
+
+    /// Starts the controller again, on the metadata it had.
+    pub async fn restart_controller(&mut self) {
+        let at = self.addresses[&CONTROLLER];
+        self.controller = start_controller(&self.ground, &self.shape, &self.spec, at).await;
+    }
+
+    /// What the nodes stand on.
+    #[must_use]
+    pub fn ground(&self) -> &Ground {
+        &self.ground
+    }
+}
+
+async fn start_controller(
+    ground: &Ground,
+    shape: &Shape,
+    spec: &PartitionSpec,
+    at: Address,
+) -> Running<Controller> {
+    let world = ground.world(CONTROLLER);
+    let id = metadata_partition();
+    let dir = ground.dir(CONTROLLER).join(id.to_string());
+    let metadata = Solo::start(&world, CONTROLLER, &dir, LogConfig::default()).await;
+    let metadata = metadata.unwrap_or_else(|error| panic!("the metadata partition does not start: {error}"));
+    let config =
+        ControllerConfig { session: shape.session, ..ControllerConfig::new(CONTROLLER, vec![spec.clone()]) };
+    let local: Arc<dyn Partition> = Arc::new(metadata);
+    let controller = Controller::start(&world, config, Arc::clone(&local));
+    let controller = controller.unwrap_or_else(|error| panic!("the controller does not start: {error}"));
+    let clients = PartitionService::new();
+    clients.add(id, local);
+    let router = Router::new()
+        .with(Channel::Client, Arc::new(clients))
+        .with(Channel::Controller, Arc::new(controller.clone()));
+    Running { node: controller, serving: listen(&world, at, Arc::new(router)).await }
+}
+
+async fn listen(world: &World, at: Address, service: SharedService) -> Serving {
+    let listener = world.network.listen(at).await.unwrap_or_else(|error| panic!("{error}"));
+    serve(world, listener, service)
+}
+
+impl Cluster for IsrCluster {
+    fn replicas(&self) -> Vec<NodeId> {
+        self.spec.replicas.clone()
+    }
+
+    fn client(&self) -> Arc<dyn Partition> {
+        Arc::new(self.client.clone())
+    }
+
+    fn replica(&self, node: NodeId) -> Arc<dyn Partition> {
+        Arc::new(self.replicas[&node].clone())
+    }
+
+    fn crash(&mut self, node: NodeId) -> BoxFuture<'_, ()> {
+        self.brokers.remove(&node);
+        async move { self.ground.crash(node).await }.boxed()
+    }
+
+    fn stop(&mut self, node: NodeId) -> BoxFuture<'_, ()> {
+        async move {
+            if let Some(Running { node, serving }) = self.brokers.remove(&node) {
+                node.stop().await;
+                serving.stop().await;
+            }
+            self.ground.crash(node).await;
+        }
+        .boxed()
+    }
+
+    fn restart(&mut self, node: NodeId) -> BoxFuture<'_, ()> {
+        self.start_broker(node).boxed()
+    }
+
+    fn pause(&mut self, node: NodeId) -> BoxFuture<'_, ()> {
+        self.ground.pause(node);
+        std::future::ready(()).boxed()
+    }
+
+    fn resume(&mut self, node: NodeId) -> BoxFuture<'_, ()> {
+        self.ground.resume(node);
+        std::future::ready(()).boxed()
+    }
+
+    fn wipe(&mut self, node: NodeId) -> BoxFuture<'_, ()> {
+        self.ground.wipe(node);
+        std::future::ready(()).boxed()
+    }
+}
