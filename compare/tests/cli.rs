@@ -1,4 +1,5 @@
 //! Bad input gets one clear line on stderr and exit code 2; nothing is left behind.
+#![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use std::path::Path;
 use std::process::{Command, Output};

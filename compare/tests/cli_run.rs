@@ -1,4 +1,5 @@
 //! Whole runs of the command against clusters of the floor: what they leave, and how they end when they are cut short.
+#![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
