@@ -123,7 +123,7 @@ impl Results {
             NullKind::Twins => noise.one.in_flight == one.in_flight || noise.one.in_flight == other.in_flight,
             NullKind::Halves => noise.one == *one || noise.one == *other,
         };
-        let deviation = |noise: &Noise| (noise.ratios.get(figure).ratio - 1.0).abs();
+        let deviation = |noise: &Noise| noise.ratios.get(figure).deviation();
         self.noise.iter().filter(matters).map(deviation).fold(0.0, f64::max)
     }
 

@@ -13,8 +13,8 @@ const IN_FLIGHT: u32 = 1;
 pub fn sentence(results: &Results) -> String {
     let equal = match find(results, 3, 3) {
         Some(pair) => format!(
-            "With 3 replicas and one write in flight, waiting for all in sync {} waiting for a majority{}",
-            finding(results, pair),
+            "With 3 replicas and one write in flight, {} ({})",
+            finding(results, pair, "waiting for all in sync", "waiting for a majority"),
             figures(results, pair),
         ),
         None => "With 3 replicas the two could not be compared, since not all of their cells were measured"
@@ -22,9 +22,11 @@ pub fn sentence(results: &Results) -> String {
     };
     let equal_loss = match find(results, 2, 3) {
         Some(pair) => format!(
-            "to lose no acknowledged write with any one copy, all of 2 in sync {} a majority of 3{}",
-            finding(results, pair),
+            "to survive the loss of any one copy, {} ({}; f_a {} against {})",
+            finding(results, pair, "waiting for all of 2", "waiting for a majority of 3"),
             figures(results, pair),
+            down(results, &pair.one),
+            down(results, &pair.other),
         ),
         None => "2 in sync against a majority of 3 was not measured".to_owned(),
     };
@@ -38,27 +40,33 @@ fn find(results: &Results, in_sync: usize, majority: usize) -> Option<&Pair> {
     results.pair(is(System::Isr, in_sync), is(System::Quorum, majority))
 }
 
-/// The verb: what the first took, compared with the second.
-fn finding(results: &Results, pair: &Pair) -> String {
+/// What can be said of the time that the first took, compared with the second.
+fn finding(results: &Results, pair: &Pair, one: &str, other: &str) -> String {
     let (comparison, verdict) = results.verdict(Figure::P50, pair);
     match verdict {
-        Verdict::More => format!("took {} times as long as", ratio(comparison.ratio)),
-        Verdict::Less => format!("took only {} of the time of", percent(comparison.ratio)),
-        Verdict::NoDifference => "took a time in which no difference was detected from".to_owned(),
+        Verdict::More => format!("{one} took {} times as long as {other}", ratio(comparison.ratio)),
+        Verdict::Less => format!("{one} took only {} of the time of {other}", percent(comparison.ratio)),
+        Verdict::NoDifference => format!("no difference was detected between {one} and {other}"),
         Verdict::WithinNoise => {
-            let noise = results.noise_of(Figure::P50, &pair.one, &pair.other);
-            format!("differed by no more than one thing measured twice ({}) from", percent(noise))
+            let noise = percent(results.noise_of(Figure::P50, &pair.one, &pair.other));
+            format!("{one} and {other} differed no more than one thing measured twice ({noise})")
         }
     }
 }
 
-/// The medians, their ratio and its interval.
+/// The medians, and the interval of their ratio.
 fn figures(results: &Results, pair: &Pair) -> String {
-    let Comparison { ratio: measured, interval } = pair.ratios.p50;
+    let Comparison { interval, .. } = pair.ratios.p50;
     let (low, high) = (ratio(interval.low), ratio(interval.high));
     let medians = median(results, &pair.one).zip(median(results, &pair.other));
     let medians = medians.map_or_else(String::new, |(one, other)| format!("p50 {one} against {other} ms, "));
-    format!(" ({medians}ratio {}, 95 % interval {low} to {high})", ratio(measured))
+    format!("{medians}ratio {low} to {high} at 95 %")
+}
+
+/// How many replicas may be down while writes go on: 2 in sync and a majority of 3 differ in this.
+fn down(results: &Results, key: &CellKey) -> String {
+    let cell = results.cells.iter().find(|cell| cell.key() == *key);
+    cell.and_then(|cell| cell.f_a).map_or_else(|| "unknown".to_owned(), |count| count.to_string())
 }
 
 fn median(results: &Results, key: &CellKey) -> Option<String> {
@@ -86,9 +94,9 @@ mod tests {
     fn slower_and_faster_are_told_with_their_figures() {
         let text = sentence(&found((1.5, [1.4, 1.6]), (0.8, [0.7, 0.9])));
         let expected = "With 3 replicas and one write in flight, waiting for all in sync took 1.50 times as long as \
-                        waiting for a majority (p50 0.300 against 0.200 ms, ratio 1.50, 95 % interval 1.40 to 1.60); \
-                        to lose no acknowledged write with any one copy, all of 2 in sync took only 80% of the time of \
-                        a majority of 3 (p50 0.160 against 0.200 ms, ratio 0.80, 95 % interval 0.70 to 0.90).";
+                        waiting for a majority (p50 0.300 against 0.200 ms, ratio 1.40 to 1.60 at 95 %); to survive \
+                        the loss of any one copy, waiting for all of 2 took only 80% of the time of waiting for a \
+                        majority of 3 (p50 0.160 against 0.200 ms, ratio 0.70 to 0.90 at 95 %; f_a 0 against 1).";
         assert_eq!(text, expected);
     }
 
@@ -97,7 +105,7 @@ mod tests {
         let text = sentence(&found((0.5, [0.4, 0.6]), (1.25, [1.2, 1.3])));
         let (equal, fewer) = text.split_once(';').unwrap();
         assert!(equal.contains("took only 50% of the time of waiting for a majority"), "{equal}");
-        assert!(fewer.contains("took 1.25 times as long as a majority of 3"), "{fewer}");
+        assert!(fewer.contains("took 1.25 times as long as waiting for a majority of 3"), "{fewer}");
     }
 
     #[test]
@@ -119,7 +127,7 @@ mod tests {
             ratios: pair.ratios,
         });
         let text = sentence(&results);
-        assert!(text.contains("differed by no more than one thing measured twice (5.0%)"), "{text}");
+        assert!(text.contains("differed no more than one thing measured twice (5.0%)"), "{text}");
         assert!(text.contains("took only 80% of the time"), "{text}");
     }
 

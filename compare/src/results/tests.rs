@@ -162,7 +162,7 @@ fn noise_is_that_of_the_cells_compared() {
     let (isr, quorum) = (cell(System::Isr, 3, 1, 300.0), cell(System::Quorum, 3, 1, 250.0));
     let other = cell(System::Quorum, 3, 64, 900.0);
     let mut results = results(vec![]);
-    for (cell, ratio) in [(&isr, 1.02), (&quorum, 0.96), (&other, 1.5)] {
+    for (cell, ratio) in [(&isr, 1.02), (&quorum, 1.0 / 1.04), (&other, 1.5)] {
         let Pair { one, other, ratios } = pair(cell, cell, ratio, [0.9, 1.6]);
         results.noise.push(Noise { kind: NullKind::Halves, one, other, ratios });
     }

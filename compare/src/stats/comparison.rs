@@ -41,12 +41,18 @@ impl Comparison {
         Some(Self { ratio, interval: percentile_interval(draws.collect(), one.blocks) })
     }
 
+    /// By which share the larger of the two exceeds the smaller: the same whichever stands above the line.
+    #[must_use]
+    pub fn deviation(&self) -> f64 {
+        self.ratio.max(1.0 / self.ratio) - 1.0
+    }
+
     /// What it shows, where the same thing measured twice differed by the share `noise` (0.02 is 2 %).
     #[must_use]
     pub fn verdict(&self, noise: f64) -> Verdict {
         if self.interval.contains(1.0) {
             Verdict::NoDifference
-        } else if (self.ratio - 1.0).abs() <= noise {
+        } else if self.deviation() <= noise {
             Verdict::WithinNoise
         } else if self.ratio < 1.0 {
             Verdict::Less
@@ -113,6 +119,7 @@ mod tests {
         assert_eq!(comparison.verdict(0.05), Verdict::More);
         assert_eq!(comparison.verdict(0.25), Verdict::WithinNoise);
         let reverse = Comparison::paired(Figure::P50, &one, &other).unwrap();
+        assert!((reverse.deviation() - comparison.deviation()).abs() < 1e-9);
         assert_eq!(reverse.verdict(0.05), Verdict::Less);
     }
 

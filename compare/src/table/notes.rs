@@ -80,8 +80,7 @@ fn processor(results: &Results) -> Option<String> {
 fn noise(results: &Results) -> Option<String> {
     let of = |kind: NullKind| results.noise.iter().filter(move |noise| noise.kind == kind);
     let deviations = |kind: NullKind, figure: Figure| -> Vec<f64> {
-        let mut all: Vec<f64> =
-            of(kind).map(|noise: &Noise| (noise.ratios.get(figure).ratio - 1.0).abs()).collect();
+        let mut all: Vec<f64> = of(kind).map(|noise: &Noise| noise.ratios.get(figure).deviation()).collect();
         all.sort_by(f64::total_cmp);
         all
     };
@@ -132,10 +131,10 @@ fn machine(results: &Results) -> String {
     };
     let crowded = results.cells.iter().map(|cell: &Cell| cell.replicas).max().unwrap_or(0) > machine.cores;
     let shared = if crowded {
-        " All replicas share its cores and its disk: with more of them than cores, contention is measured too, and \
-         times do not travel to other machines."
+        " All replicas and the client share its cores and its disk: with more of them than cores, contention is \
+         measured too, and times do not travel to other machines."
     } else {
-        " All replicas share its disk; times do not travel to other machines."
+        " All replicas and the client share it; times do not travel to other machines."
     };
     format!(
         "{}, {} cores, {}, {}, a sync takes {:.0} us (p99 {:.0}).{shared}{busy}",
@@ -160,7 +159,7 @@ mod tests {
     fn the_noise_floor_is_told_by_its_middle_and_its_end() {
         let mut results = results(vec![]);
         let (one, other) = (cell(System::FloorAll, 1, 1, 9.0), cell(System::FloorMajority, 1, 1, 9.0));
-        for ratio in [1.01, 0.98, 1.04] {
+        for ratio in [1.01, 1.0 / 1.02, 1.04] {
             let pair = pair(&one, &other, ratio, [0.9, 1.1]);
             results.noise.push(Noise {
                 kind: NullKind::Twins,
