@@ -39,6 +39,7 @@ pub mod epochs;
 mod error;
 mod event;
 mod front;
+mod order;
 pub mod producers;
 mod reader;
 mod recovery;

@@ -7,20 +7,18 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use tokio::sync::oneshot;
-
 use super::beside::{self, CleanShutdown, RecoveryPoint};
 use super::config::Durability;
 use super::disk::{Disk, DiskFile, OpenMode};
 use super::epochs::EpochHistory;
 use super::event::{LogEvent, LogEvents};
+use super::order::{AppendJob, Cut, Order, Recall};
 use super::producers::Producers;
 use super::scan::Scan;
 use super::segment::segment_path;
 use super::state::{LogState, SegmentsAre, StateFile};
 use super::writer::{Pace, Totals};
-use crate::ids::{ByteSize, Generation, Offset, ProducerId};
+use crate::ids::{ByteSize, Generation, Offset};
 use crate::meta::Checkpoints;
 
 /// Space is set aside in steps: the first one, and the largest. Writing into zeros that are already on disk spares
@@ -37,58 +35,6 @@ const LOOK_UP_CHUNK: ByteSize = ByteSize::mib(1);
 
 /// The extension of a segment that waits to be unlinked.
 pub(crate) const DELETED: &str = "deleted";
-
-/// A batch to be written at the end of the active segment.
-#[derive(Debug)]
-pub(crate) struct AppendJob {
-    pub(crate) bytes: Bytes,
-    /// The offset after it.
-    pub(crate) to: Offset,
-    pub(crate) generation: Generation,
-}
-
-/// What is done with all before it written and synced.
-#[derive(Debug)]
-pub(crate) enum Order {
-    /// Seals the active segment; another begins here.
-    Roll(Offset),
-    /// Stores the state with its new generation, then cuts.
-    Truncate(Cut),
-    /// Stores the state with its new start, then removes these segments, oldest first.
-    Trim { state: LogState, gone: Vec<Offset> },
-    /// Empties the log; it begins again at the state's start.
-    Restart { state: LogState, gone: Vec<Offset> },
-    /// The epochs changed. Nothing waits for this, and it waits for nothing.
-    Epochs(Arc<EpochHistory>),
-    /// Flushes all, leaves the clean-shutdown marker.
-    Close(oneshot::Sender<Result<(), String>>),
-}
-
-/// Where a truncation cuts.
-#[derive(Debug)]
-pub(crate) struct Cut {
-    pub(crate) state: LogState,
-    /// The new log end.
-    pub(crate) to: Offset,
-    /// The segment that becomes the active one, and its new length.
-    pub(crate) base: Offset,
-    pub(crate) length: ByteSize,
-    /// Segments behind it, newest first.
-    pub(crate) gone: Vec<Offset>,
-    /// Whose batches must be looked up in what is left.
-    pub(crate) recall: Option<Recall>,
-}
-
-/// Producers whose last batches are not known any more.
-#[derive(Debug)]
-pub(crate) struct Recall {
-    /// Ascending.
-    pub(crate) producers: Vec<ProducerId>,
-    /// The segments that are left, newest first.
-    pub(crate) segments: Vec<Offset>,
-    /// Sent before the truncation is reported.
-    pub(crate) found: oneshot::Sender<Producers>,
-}
 
 /// The segment that is appended to.
 #[derive(Debug)]

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::back::{AppendJob, Cut, Order, Recall};
 use super::cache::CachedBatch;
 use super::config::LogConfig;
 use super::epochs::EpochHistory;
 use super::error::LogError;
 use super::event::{LogEvent, LogEvents};
+use super::order::{AppendJob, Cut, Order, Recall};
 use super::producers::Producers;
 use super::reader::LogReader;
 use super::recovery::{self, Opening};

@@ -14,7 +14,8 @@ use std::sync::{Arc, mpsc};
 use futures_util::FutureExt;
 use tokio::sync::{mpsc as tasks_mpsc, oneshot};
 
-use super::back::{AppendJob, Back, Order};
+use super::back::Back;
+use super::order::{AppendJob, Order};
 use crate::clock::Clock;
 use crate::ids::ByteSize;
 use crate::world::Tasks;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Job, LogKey, Pace, Totals};
-use crate::log::back::{Back, Order};
+use crate::log::back::Back;
+use crate::log::order::Order;
 
 /// The logs of one writer, and how it goes about them.
 #[derive(Debug)]

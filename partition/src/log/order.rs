@@ -1,0 +1,63 @@
+//! What a log's front asks of its back: appends, and orders that are carried out between them.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use super::epochs::EpochHistory;
+use super::producers::Producers;
+use super::state::LogState;
+use crate::ids::{ByteSize, Generation, Offset, ProducerId};
+
+/// A batch to be written at the end of the active segment.
+#[derive(Debug)]
+pub(crate) struct AppendJob {
+    pub(crate) bytes: Bytes,
+    /// The offset after it.
+    pub(crate) to: Offset,
+    pub(crate) generation: Generation,
+}
+
+/// What is done with all before it written and synced.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Seals the active segment; another begins here.
+    Roll(Offset),
+    /// Stores the state with its new generation, then cuts.
+    Truncate(Cut),
+    /// Stores the state with its new start, then removes these segments, oldest first.
+    Trim { state: LogState, gone: Vec<Offset> },
+    /// Empties the log; it begins again at the state's start.
+    Restart { state: LogState, gone: Vec<Offset> },
+    /// The epochs changed. Nothing waits for this, and it waits for nothing.
+    Epochs(Arc<EpochHistory>),
+    /// Flushes all, leaves the clean-shutdown marker.
+    Close(oneshot::Sender<Result<(), String>>),
+}
+
+/// Where a truncation cuts.
+#[derive(Debug)]
+pub(crate) struct Cut {
+    pub(crate) state: LogState,
+    /// The new log end.
+    pub(crate) to: Offset,
+    /// The segment that becomes the active one, and its new length.
+    pub(crate) base: Offset,
+    pub(crate) length: ByteSize,
+    /// Segments behind it, newest first.
+    pub(crate) gone: Vec<Offset>,
+    /// Whose batches must be looked up in what is left.
+    pub(crate) recall: Option<Recall>,
+}
+
+/// Producers whose last batches are not known any more.
+#[derive(Debug)]
+pub(crate) struct Recall {
+    /// Ascending.
+    pub(crate) producers: Vec<ProducerId>,
+    /// The segments that are left, newest first.
+    pub(crate) segments: Vec<Offset>,
+    /// Sent before the truncation is reported.
+    pub(crate) found: oneshot::Sender<Producers>,
+}
