@@ -56,6 +56,7 @@ impl Leader {
             trimmed_to: Offset::ZERO,
         };
         leader.advance(step);
+        leader.note_trims(step);
         leader
     }
 
