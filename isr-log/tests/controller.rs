@@ -12,7 +12,7 @@ use std::time::Duration;
 use isr_log::controller::broker::{AlterError, BrokerEvent};
 use isr_log::controller::command::Disk;
 use isr_log::controller::rejection::Rejection;
-use partition::ids::{Epoch, NodeId};
+use partition::ids::{Epoch, NodeId, Offset};
 use partition::simulation::{self, Simulation};
 
 use scene::{A, B, C, FIRST, SECOND, SESSION, Scene};
@@ -186,6 +186,30 @@ fn a_fenced_broker_is_alive_again_as_soon_as_it_is_heard_and_rejoins_in_the_same
             assert_eq!(error, AlterError::Refused(Rejection::Ineligible(B)));
         }
         a.until(|state| state.in_sync.len() == 2).await;
+    });
+}
+
+#[test]
+fn h15_whoever_cannot_read_the_records_from_the_first_on_decides_nothing() {
+    simulation::run(13, |simulation| async move {
+        let scene = Scene::new(&simulation, &[A, B]).await;
+        let brokers = scene.brokers().await;
+        scene.metadata.loses_all_below(Offset(3));
+        let elsewhere = NodeId(50);
+        let (_link, mut events) = scene.links(NodeId(9), elsewhere, Disk::Fresh);
+        let told = events.recv().await;
+        assert!(matches!(&told, Some(BrokerEvent::Failed(why)) if why.contains("trimmed")), "{told:?}");
+        assert!(events.recv().await.is_none(), "nothing follows");
+        // Nor does a controller take office on half the records.
+        simulation.crash(SECOND).await;
+        scene.starts_controller(SECOND).await;
+        simulation.crash(FIRST).await;
+        scene.metadata.moves_to(SECOND);
+        let a = &brokers[&A];
+        let outcome = a.link.alter_in_sync(a.proposal(&[A])).await;
+        assert!(matches!(outcome, Err(AlterError::NotProposed(_) | AlterError::Unknown(_))), "{outcome:?}");
+        scene.passes(SESSION * 2).await;
+        assert!(a.has_heard_all());
     });
 }
 

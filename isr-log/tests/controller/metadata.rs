@@ -30,6 +30,7 @@ struct Shared {
 #[derive(Default)]
 struct State {
     batches: BTreeMap<Offset, Batch>,
+    start: Offset,
     end: Offset,
     leader: Option<NodeId>,
     epoch: Epoch,
@@ -57,6 +58,11 @@ impl Metadata {
     pub(crate) fn moves_to(&self, leader: NodeId) {
         let mut state = self.0.state();
         (state.leader, state.epoch) = (Some(leader), state.epoch.next());
+    }
+
+    /// All below it is gone, as it must never be (H-15).
+    pub(crate) fn loses_all_below(&self, start: Offset) {
+        self.0.state().start = start;
     }
 
     /// The next batch is appended, but whoever appends it is not told so.
@@ -105,6 +111,10 @@ impl Partition for Seat {
     }
 
     fn read(&self, read: Read) -> BoxFuture<'static, Result<Fetched, ReadError>> {
+        let State { start, end, .. } = *self.shared.state();
+        if read.from < start {
+            return future::ready(Err(ReadError::OutOfRange { asked: read.from, start, end })).boxed();
+        }
         let seat = self.clone();
         async move {
             let clock = seat.shared.clock.clone();
