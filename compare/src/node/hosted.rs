@@ -4,14 +4,16 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use partition::clock::Clock;
 use partition::ids::{ByteSize, NodeId};
 use partition::log::LogError;
 use partition::meta::MetaError;
 use partition::transport::rpc::{Serving, serve};
 use partition::transport::tcp::TcpTransport;
-use partition::transport::{Address, Listener};
+use partition::transport::{Address, Listener, Transport};
 use partition::world::{Random, World};
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +24,12 @@ use super::port;
 use super::real::node_world;
 use super::role::Role;
 use crate::floor::FloorError;
+
+/// How long an earlier life of the node in this process may hold its checkpoint store: its writer thread closes the
+/// log by and by, and only then is the store's lock free.
+const RELEASE_LIMIT: Duration = Duration::from_secs(2);
+/// How often the lock is tried.
+const RELEASE_POLL: Duration = Duration::from_millis(10);
 
 /// Why a node does not run.
 #[derive(Debug, thiserror::Error)]
@@ -96,7 +104,7 @@ impl Bound {
         let listener = port::listen(&network, listen).await.map_err(NodeError::Listen)?;
         let directory = |source| NodeError::Directory { path: dir.display().to_string(), source };
         std::fs::create_dir_all(dir).map_err(directory)?;
-        let world = node_world(dir, random, Arc::new(network))?;
+        let world = world_of(dir, &random, Arc::new(network)).await?;
         Ok(Self { place: Place { node, role, dir: dir.to_owned(), world }, sent, listener })
     }
 
@@ -119,6 +127,18 @@ impl Bound {
     }
 }
 
+/// The node's world, once its earlier life has let go of the files.
+async fn world_of(dir: &Path, random: &Random, network: Arc<dyn Transport>) -> Result<World, MetaError> {
+    let clock = Clock::real();
+    let deadline = clock.now().after(RELEASE_LIMIT);
+    loop {
+        match node_world(dir, random.clone(), Arc::clone(&network)) {
+            Err(_) if clock.now() < deadline => clock.sleep(RELEASE_POLL).await,
+            opened => return opened,
+        }
+    }
+}
+
 /// A node that answers.
 pub struct HostedNode {
     world: World,
@@ -130,7 +150,14 @@ pub struct HostedNode {
 impl HostedNode {
     /// Resolves when it cannot go on, and with why.
     pub fn failure(&self) -> BoxFuture<'static, String> {
-        self.part.failure(&self.world)
+        let (failure, panics) = (self.part.failure(&self.world), self.world.tasks.panics().clone());
+        Box::pin(async move {
+            tokio::select! {
+                biased;
+                why = failure => why,
+                () = panics.wait() => "a task of this node panicked".to_owned(),
+            }
+        })
     }
 
     /// What it has done.
@@ -145,11 +172,28 @@ impl HostedNode {
         self.part.stop().await;
         self.serving.stop().await;
         self.world.tasks.crash();
+        self.world.tasks.ended().await;
     }
 
-    /// Ends it where it stands.
-    pub fn crash(self) {
+    /// Ends it where it stands. Its port and files are free when this returns.
+    pub async fn crash(self) {
         self.world.tasks.crash();
+        self.world.tasks.ended().await;
+    }
+
+    /// Ends it where it stands, but by and by.
+    pub fn abandon(self) {
+        self.world.tasks.crash();
+    }
+
+    /// Holds its tasks where they stand.
+    pub fn pause(&self) {
+        self.world.tasks.pause();
+    }
+
+    /// Lets them go on.
+    pub fn resume(&self) {
+        self.world.tasks.resume();
     }
 }
 

@@ -103,8 +103,7 @@ impl Cluster for Running {
     }
 
     fn resume(&mut self, node: NodeId) -> BoxFuture<'_, ()> {
-        let resumed = self.replica_host(node).resume();
-        self.note(resumed);
+        self.replica_host(node).resume();
         async {}.boxed()
     }
 

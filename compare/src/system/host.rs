@@ -88,7 +88,7 @@ impl Host {
     pub(super) async fn crash(&mut self) {
         match self {
             Self::Process(host) => host.crash().await,
-            Self::Task(host) => host.crash(),
+            Self::Task(host) => host.crash().await,
         }
     }
 
@@ -104,15 +104,18 @@ impl Host {
     pub(super) async fn pause(&mut self) -> Result<(), LaunchError> {
         match self {
             Self::Process(host) => host.pause().await,
-            Self::Task(host) => host.cannot_pause(),
+            Self::Task(host) => {
+                host.pause();
+                Ok(())
+            }
         }
     }
 
     /// Lets it go on.
-    pub(super) fn resume(&mut self) -> Result<(), LaunchError> {
+    pub(super) fn resume(&mut self) {
         match self {
             Self::Process(host) => host.resume(),
-            Self::Task(host) => host.cannot_pause(),
+            Self::Task(host) => host.resume(),
         }
     }
 }

@@ -1,14 +1,14 @@
 //! A node as tasks of this process, on real sockets and files.
 
 use partition::transport::Address;
-use partition::world::Random;
+use partition::world::{Random, Tasks};
+use tokio::sync::oneshot;
 
 use super::casualty::Casualties;
 use super::error::LaunchError;
 use super::host::Identity;
 use super::usage::Consumed;
 use crate::node::{Bound, HostedNode, NodeError, Plan};
-use partition::world::Tasks;
 
 /// A node in this process.
 #[derive(Debug)]
@@ -24,7 +24,15 @@ pub(super) struct TaskHost {
 enum Phase {
     Down,
     Bound(Box<Bound>),
-    Up(Box<HostedNode>),
+    Up(Life),
+}
+
+/// One life of a node.
+#[derive(Debug)]
+struct Life {
+    node: Box<HostedNode>,
+    /// Dropped when it is told to end, so that its end is no casualty.
+    _lives: oneshot::Sender<()>,
 }
 
 impl TaskHost {
@@ -50,19 +58,30 @@ impl TaskHost {
             panic!("{} was told a plan before it had a port", self.identity.name);
         };
         let node = bound.start(plan).await.map_err(|error| self.error(&error))?;
-        let (failure, casualties, name) =
-            (node.failure(), self.casualties.clone(), self.identity.name.clone());
+        let (failure, casualties) = (node.failure(), self.casualties.clone());
+        let (lives, mut doomed) = oneshot::channel::<()>();
+        let name = self.identity.name.clone();
         self.tasks.spawn(async move {
-            let last_words = failure.await;
-            casualties.report(LaunchError::ChildDied { node: name, last_words });
+            tokio::select! {
+                biased;
+                _ = &mut doomed => {}
+                last_words = failure => casualties.report(LaunchError::ChildDied { node: name, last_words }),
+            }
         });
-        self.phase = Phase::Up(Box::new(node));
+        self.phase = Phase::Up(Life { node: Box::new(node), _lives: lives });
         Ok(())
     }
 
+    fn end(&mut self) -> Option<Box<HostedNode>> {
+        match std::mem::replace(&mut self.phase, Phase::Down) {
+            Phase::Up(Life { node, .. }) => Some(node),
+            Phase::Down | Phase::Bound(_) => None,
+        }
+    }
+
     pub(super) fn usage(&self) -> Consumed {
-        let Phase::Up(node) = &self.phase else { return Consumed::default() };
-        let totals = node.totals();
+        let Phase::Up(life) = &self.phase else { return Consumed::default() };
+        let totals = life.node.totals();
         Consumed {
             cpu: None,
             resident: None,
@@ -72,29 +91,36 @@ impl TaskHost {
         }
     }
 
-    pub(super) fn crash(&mut self) {
-        if let Phase::Up(node) = std::mem::replace(&mut self.phase, Phase::Down) {
-            node.crash();
+    pub(super) async fn crash(&mut self) {
+        if let Some(node) = self.end() {
+            node.crash().await;
         }
     }
 
     pub(super) async fn stop(&mut self) -> Result<(), LaunchError> {
-        if let Phase::Up(node) = std::mem::replace(&mut self.phase, Phase::Down) {
+        if let Some(node) = self.end() {
             node.stop().await;
         }
         Ok(())
     }
 
-    pub(super) fn cannot_pause(&self) -> Result<(), LaunchError> {
-        Err(LaunchError::BadInput(format!(
-            "{} is no process of its own: it cannot be paused",
-            self.identity.name
-        )))
+    pub(super) fn pause(&self) {
+        if let Phase::Up(life) = &self.phase {
+            life.node.pause();
+        }
+    }
+
+    pub(super) fn resume(&self) {
+        if let Phase::Up(life) = &self.phase {
+            life.node.resume();
+        }
     }
 }
 
 impl Drop for TaskHost {
     fn drop(&mut self) {
-        self.crash();
+        if let Some(node) = self.end() {
+            node.abandon();
+        }
     }
 }

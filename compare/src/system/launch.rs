@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use partition::ids::{NodeId, PartitionId};
-use partition::partition::{Partition, Role as PartitionRole, Status};
+use partition::partition::{Partition, Role as PartitionRole};
 use partition::transport::Address;
-use partition::world::{Tasks, World};
+use partition::world::Tasks;
 
 use super::casualty::Casualties;
 use super::client_world;
@@ -25,6 +25,8 @@ use crate::node::{Plan, Role};
 const CONTROLLERS: u32 = 3;
 /// How long a started cluster may take until it takes writes: some elections, on a busy machine.
 const READY_LIMIT: Duration = Duration::from_secs(30);
+/// How long it may take to prove that it leads, before it is asked again.
+const PROOF_LIMIT: Duration = Duration::from_secs(2);
 /// How often it is asked.
 const READY_POLL: Duration = Duration::from_millis(10);
 /// The partition that all measurements use.
@@ -125,7 +127,7 @@ async fn wait_until_ready(running: &Running) -> Result<(), LaunchError> {
     let world = &running.world;
     let client = running.connect(world);
     let ready = async {
-        while !is_ready(running, &*client, world).await {
+        while !is_ready(running, &*client).await {
             world.clock.sleep(READY_POLL).await;
         }
     };
@@ -140,13 +142,13 @@ async fn wait_until_ready(running: &Running) -> Result<(), LaunchError> {
     }
 }
 
-async fn is_ready(running: &Running, client: &dyn Partition, world: &World) -> bool {
-    let Ok(Ok(status)) = world.clock.timeout(READY_LIMIT, client.status()).await else { return false };
-    let leads = status.role == PartitionRole::Leader;
-    // A leader proves that it leads by a linearizable read.
-    leads && has_all_members(running.shape, &status) && client.tail(READY_LIMIT).await.is_ok()
-}
-
-fn has_all_members(shape: Shape, status: &Status) -> bool {
-    status.members.len() == shape.replicas.get()
+async fn is_ready(running: &Running, client: &dyn Partition) -> bool {
+    // A leader proves that it leads by a linearizable read; its status alone may be an old leader's, or a hint to one.
+    if client.tail(PROOF_LIMIT).await.is_err() {
+        return false;
+    }
+    let status = client.status().await;
+    status.is_ok_and(|status| {
+        status.role == PartitionRole::Leader && status.members.len() == running.shape.replicas.get()
+    })
 }

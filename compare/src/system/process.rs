@@ -179,11 +179,10 @@ impl ProcessHost {
         waited.map_err(|_| LaunchError::TooSlow { what: what(), limit: PAUSE_LIMIT })
     }
 
-    pub(super) fn resume(&mut self) -> Result<(), LaunchError> {
+    pub(super) fn resume(&self) {
         if let Some(life) = &self.life {
             life.signal(Signal::CONT);
         }
-        Ok(())
     }
 
     async fn tell(&mut self, line: &str) -> Result<(), LaunchError> {

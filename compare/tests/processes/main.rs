@@ -4,5 +4,6 @@
 
 mod floor;
 mod hosted;
+mod kept;
 mod leader_loss;
 mod node;
