@@ -27,6 +27,9 @@
 //! | `clean-shutdown` | which run was closed in order, and where it ended | at close; its removal before the first append |
 //! | checkpoint store | recovery point, with the generation | not: may be stale |
 //!
+//! Whoever keeps a position of this log elsewhere keeps the generation with it, discards another one's (H-04), and after
+//! an opening takes no position beyond the log end for true (H-07).
+//!
 //! Left out so far: `.index` and `.timeindex` files and producer snapshots, so that an opening need not read all; retention by
 //! time and size; an inspector.
 

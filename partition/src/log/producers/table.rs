@@ -111,7 +111,7 @@ impl Producers {
         }
     }
 
-    /// Takes back all that was noted at or beyond `end`. See [`Producers::forgotten`] for whom that is not enough.
+    /// Takes back all that was noted at or beyond `end`. A deep cut may leave some to be looked up.
     pub fn truncate(&mut self, end: Offset) {
         while self.recent.back().is_some_and(|(base, _)| *base >= end) {
             self.recent.pop_back();
