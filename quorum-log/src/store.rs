@@ -147,3 +147,5 @@ pub(crate) fn checkpoint(world: &World, config: &Config, replica: &Replica) {
 
 #[cfg(test)]
 mod suite;
+#[cfg(test)]
+mod tests;

@@ -49,7 +49,7 @@ impl LogStore {
 }
 
 /// Waits until all below `end` is stored.
-async fn await_stored(replica: &Replica, end: Offset) -> io::Result<()> {
+pub(super) async fn await_stored(replica: &Replica, end: Offset) -> io::Result<()> {
     loop {
         let mut stored = std::pin::pin!(replica.stored.notified());
         stored.as_mut().enable();

@@ -1,5 +1,6 @@
 //! What the tests here ask of a partition.
 #![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
+#![allow(dead_code, reason = "each test file uses some of it")]
 
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ pub(crate) async fn append(partition: &dyn Partition, value: &str, acks: Acks) -
 
 /// All records there are to be seen.
 pub(crate) async fn values(partition: &dyn Partition, isolation: Isolation) -> Vec<String> {
-    let mut from = Offset::ZERO;
+    let mut from = partition.status().await.unwrap().log_start;
     let mut all = Vec::new();
     loop {
         let read = Read { from, max_bytes: ByteSize::mib(1), isolation, wait: Duration::ZERO };
@@ -39,11 +40,17 @@ pub(crate) async fn values(partition: &dyn Partition, isolation: Isolation) -> V
 
 /// Returns when this replica knows all below `until` to be committed.
 pub(crate) async fn follow(replica: &dyn Partition, until: Offset) {
-    let mut seen = Offset::ZERO;
+    let mut seen = replica.status().await.unwrap().high_watermark;
     while seen < until {
         let (isolation, max_bytes) = (Isolation::Committed, ByteSize::kib(1));
         let fetched = replica.read(Read { from: seen, max_bytes, isolation, wait: PATIENCE }).await.unwrap();
         assert!(fetched.high_watermark > seen, "nothing new within the patience of this test");
         seen = fetched.high_watermark;
     }
+}
+
+/// A read of what is committed, without waiting for more.
+pub(crate) fn at_most_committed(from: Offset) -> Read {
+    let (isolation, max_bytes) = (Isolation::Committed, ByteSize::mib(1));
+    Read { from, max_bytes, isolation, wait: Duration::ZERO }
 }

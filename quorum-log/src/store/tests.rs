@@ -1,0 +1,149 @@
+//! What the store must not lose, and must not believe, through a loss of power.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use openraft::storage::{IOFlushed, RaftLogStorage, RaftStateMachine};
+use openraft::{RaftLogReader, StorageHelper};
+use partition::ids::{ByteSize, Epoch, NodeId, Offset, Ordinal, PartitionId};
+use partition::log::{LogConfig, LogEvent};
+use partition::record::{Batch, BatchBuilder};
+use partition::simulation;
+use partition::transport::Address;
+use partition::world::World;
+use tokio::sync::mpsc;
+
+use super::log::await_stored;
+use super::{Store, checkpoint, open};
+use crate::config::{Config, Timing};
+use crate::raft::{Entry, Payload, Vote, VoteRecord, log_id, raft_node};
+
+const NODE: NodeId = NodeId(1);
+
+fn config() -> Config {
+    Config {
+        node: NODE,
+        voters: BTreeMap::from([(NODE, Address::simulated(NODE))]),
+        partition: PartitionId::new("store", 0).unwrap(),
+        dir: PathBuf::from("/store"),
+        log: LogConfig::default(),
+        timing: Timing::default(),
+    }
+}
+
+/// Opens the store; the events of the log's writer wait for [`observe_all`].
+async fn opened(world: &World) -> (Store, mpsc::UnboundedReceiver<LogEvent>) {
+    let (events, reported) = mpsc::unbounded_channel();
+    let (trims, _) = mpsc::unbounded_channel();
+    (open(world, &config(), events, trims).await.unwrap(), reported)
+}
+
+fn placed(base: u64) -> Batch {
+    BatchBuilder::of_values(0, &[Bytes::from(format!("record {base}"))]).placed(Offset(base), Epoch(1))
+}
+
+fn entry(at: u64, base: u64) -> Entry {
+    Entry { log_id: log_id(Epoch(1), Ordinal(at)), payload: Payload::Placed(placed(base)) }
+}
+
+#[test]
+fn a_vote_is_durable_before_anybody_hears_of_it() {
+    simulation::run(1, async |simulation| {
+        let vote = Vote::from(VoteRecord { epoch: Epoch(4), node: 2, elected: false });
+        let (mut store, _events) = opened(&simulation.world(NODE)).await;
+        store.log.save_vote(&vote).await.unwrap();
+        drop(store);
+        simulation.crash(NODE).await;
+        let (mut store, _events) = opened(&simulation.world(NODE)).await;
+        assert_eq!(store.log.read_vote().await.unwrap(), Some(vote));
+    });
+}
+
+#[test]
+fn a_vote_is_not_reported_saved_while_earlier_entries_are_not() {
+    simulation::run(1, async |simulation| {
+        let vote = Vote::from(VoteRecord { epoch: Epoch(4), node: 2, elected: false });
+        let world = simulation.world(NODE);
+        let (mut store, mut events) = opened(&world).await;
+        store.log.append([entry(0, 0)], IOFlushed::noop()).await.unwrap();
+        let replica = Arc::clone(&store.replica);
+        // The event that tells of the sync has not been taken: openraft must not hear of the vote either.
+        let patience = std::time::Duration::from_secs(1);
+        assert!(world.clock.timeout(patience, store.log.save_vote(&vote)).await.is_err());
+        replica.observe(events.recv().await.unwrap());
+        store.log.save_vote(&vote).await.unwrap();
+    });
+}
+
+#[test]
+fn h07_nothing_is_applied_or_committed_beyond_the_recovered_log() {
+    simulation::run(1, async |simulation| {
+        let world = simulation.world(NODE);
+        let (mut store, mut events) = opened(&world).await;
+        store.log.append([entry(0, 0)], IOFlushed::noop()).await.unwrap();
+        store.replica.observe(events.recv().await.unwrap());
+        await_stored(&store.replica, Offset(1)).await.unwrap();
+        // The others have synced these, so they are committed, and applied here; this disk has not.
+        store.log.append([entry(1, 1), entry(2, 2)], IOFlushed::noop()).await.unwrap();
+        let last = log_id(Epoch(1), Ordinal(2));
+        store.log.save_committed(Some(last)).await.unwrap();
+        store.replica.applied(last, Offset::ZERO);
+        checkpoint(&world, &config(), &store.replica);
+        drop(store);
+        simulation.crash(NODE).await;
+
+        let (mut store, _events) = opened(&simulation.world(NODE)).await;
+        let state = store.log.get_log_state().await.unwrap();
+        assert_eq!(state.last_log_id, Some(log_id(Epoch(1), Ordinal(0))), "the power cut took the rest");
+        assert!(store.machine.applied_state().await.unwrap().0 <= state.last_log_id);
+        assert!(store.log.read_committed().await.unwrap() <= state.last_log_id);
+        let mut helper = StorageHelper::new(&mut store.log, &mut store.machine).with_id(raft_node(NODE));
+        helper.get_initial_state().await.expect("openraft starts on what is left");
+        let next = store.log.append([entry(1, 1)], IOFlushed::noop()).await;
+        next.expect("and goes on without a hole");
+    });
+}
+
+#[test]
+fn a_checkpoint_that_the_log_bears_out_is_where_a_restart_begins() {
+    simulation::run(1, async |simulation| {
+        let world = simulation.world(NODE);
+        let (mut store, mut events) = opened(&world).await;
+        store.log.append([entry(0, 0), entry(1, 1)], IOFlushed::noop()).await.unwrap();
+        while store.replica.extent().unwrap().stored < Offset(2) {
+            store.replica.observe(events.recv().await.unwrap());
+        }
+        let first = log_id(Epoch(1), Ordinal(0));
+        store.log.save_committed(Some(first)).await.unwrap();
+        store.replica.applied(first, Offset::ZERO);
+        checkpoint(&world, &config(), &store.replica);
+        drop(store);
+        simulation.crash(NODE).await;
+        let (mut store, _events) = opened(&simulation.world(NODE)).await;
+        assert_eq!(store.machine.applied_state().await.unwrap().0, Some(first));
+        assert_eq!(store.replica.extent().unwrap().high, Offset(1));
+    });
+}
+
+#[test]
+#[should_panic(expected = "disagree about the log end")]
+fn h08_a_batch_whose_base_offset_is_not_the_log_end_stops_the_replica() {
+    simulation::run(1, async |simulation| {
+        let (mut store, _events) = opened(&simulation.world(NODE)).await;
+        store.log.append([entry(0, 0)], IOFlushed::noop()).await.unwrap();
+        let _ = store.log.append([entry(1, 5)], IOFlushed::noop()).await;
+    });
+}
+
+#[test]
+fn what_waits_for_the_disk_is_counted_until_it_is_stored() {
+    simulation::run(1, async |simulation| {
+        let (mut store, mut events) = opened(&simulation.world(NODE)).await;
+        store.log.append([entry(0, 0)], IOFlushed::noop()).await.unwrap();
+        assert!(store.replica.is_congested(ByteSize::ZERO));
+        store.replica.observe(events.recv().await.unwrap());
+        assert!(!store.replica.is_congested(ByteSize::ZERO));
+    });
+}
