@@ -195,14 +195,47 @@ fn nodes(list: &str) -> Result<Vec<NodeId>, Box<dyn Error>> {
     Ok(list.split('-').filter(|node| !node.is_empty()).map(str::parse).collect::<Result<_, _>>()?)
 }
 
-#[test]
-fn each_situation_goes_as_written() {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts");
-    let mut scripts: Vec<_> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
-    scripts.sort();
-    assert!(scripts.len() >= 10, "the scripts are missing");
-    for script in scripts {
-        goldenscript::run(&mut Script::default(), &script)
-            .unwrap_or_else(|error| panic!("{}: {error}", script.display()));
-    }
+fn scripts() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts")
+}
+
+macro_rules! situations {
+    ($($name:ident)*) => {
+        $(#[test] fn $name() {
+            let path = scripts().join(stringify!($name));
+            goldenscript::run(&mut Script::default(), path).unwrap_or_else(|error| panic!("{error}"));
+        })*
+
+        /// Whoever adds a script adds it here too.
+        #[test]
+        fn no_script_is_left_out() {
+            let named = [$(stringify!($name)),*];
+            for script in std::fs::read_dir(scripts()).expect("the scripts") {
+                let name = script.expect("an entry").file_name().into_string().expect("plain names");
+                assert!(named.contains(&name.as_str()), "not run: {name}");
+            }
+        }
+    };
+}
+
+situations! {
+    elect_from_the_in_sync_set
+    fetch_ahead_while_syncing
+    grow_on_catch_up
+    h01_a_leader_does_not_resume
+    h02_a_wiped_replica
+    h12_report_when_a_sync_ends
+    h14_a_proposal_of_unknown_outcome
+    h16_proof_of_leadership
+    replicate_with_parked_fetches
+    s01_truncate_by_epoch
+    s03_three_epochs_at_one_offset
+    s04_fetch_of_another_epoch
+    s05_a_zombie_leader
+    s06_stale_high_watermark
+    s07_growth_whose_answer_is_late
+    s08_a_fetch_of_a_former_life
+    shrink_by_time_lag
+    too_few_in_sync
+    trim_everywhere
 }
