@@ -110,7 +110,8 @@ impl QuorumCluster {
             voters,
             running: BTreeMap::new(),
         };
-        for node in cluster.replicas() {
+        // The lowest calls the first election, and so comes last.
+        for node in cluster.replicas().into_iter().rev() {
             cluster.run(node).await;
         }
         cluster

@@ -28,9 +28,9 @@
 //! So with 2f + 1 voters any f may fail, and the slowest f delay nobody. Nothing has to be decided about who is slow,
 //! and no one outside is asked.
 //!
-//! Where to read: [`replica`] says what openraft decides and where it calls us; [`watermark`] turns its entries into
-//! offsets; [`door`] is what clients meet; [`store`] is what openraft meets; [`network`] is what the other voters meet;
-//! [`runtime`] makes it repeatable.
+//! Where to read: `replica.rs` says what openraft decides and where it calls us; `watermark.rs` turns its entries into
+//! offsets; `door.rs` is what clients meet, `store.rs` what openraft meets, `network.rs` what the other voters meet;
+//! `runtime.rs` makes it repeatable.
 //!
 //! Left out: changing the voters (they are configured, for good), learners, leases for reads (each linearizable read
 //! asks a majority), and telling a wiped voter from a new one: a voter must not come back under its id with an empty

@@ -1,7 +1,9 @@
 //! A running replica: opened, served, stopped.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{self, BoxFuture};
@@ -57,7 +59,9 @@ pub struct Node {
 /// Events of the log's writer that are taken at once: so many syncs never end in one turn.
 const EVENTS_AT_ONCE: usize = 64;
 /// How often it is noted how much was applied; what a restart does not find noted, it learns from the leader.
-const CHECKPOINT_INTERVAL: std::time::Duration = std::time::Duration::from_secs(1);
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
+/// How often a new cluster's first voter asks: processes that are started together listen within so many milliseconds.
+const FIRST_ELECTION_INTERVAL: Duration = Duration::from_millis(20);
 
 impl Node {
     /// Opens this node's files (or makes them) and takes part in elections from now on. Whoever calls this serves
@@ -85,7 +89,11 @@ impl Node {
         let raft = raft.map_err(|error| OpenError::Raft(error.to_string()))?;
         world.tasks.spawn(follow_trims(raft.clone(), trimmed));
         world.tasks.spawn(watch_end(raft.clone(), Arc::clone(&replica)));
-        scoped(&world, initialize(&config, &raft)).await?;
+        let life = scoped(&world, initialize(&config, &raft)).await?;
+        if life == Life::New && config.voters.keys().next() == Some(&config.node) {
+            let (raft, replica) = (raft.clone(), Arc::clone(&replica));
+            world.tasks.spawn(call_first_election(world.clone(), config.clone(), raft, replica));
+        }
 
         let voters = config.voters.keys().copied().collect();
         let partition = Arc::new(QuorumPartition::new(Arc::clone(&replica), raft.clone(), voters));
@@ -122,20 +130,33 @@ impl Node {
     }
 }
 
+/// Whether a log had its first entry before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    New,
+    Continued,
+}
+
 /// Every voter writes the same first entry, so that any majority can elect a leader; a log that has one is left alone.
-async fn initialize(config: &Config, raft: &Raft) -> Result<(), OpenError> {
-    let voters: std::collections::BTreeMap<u64, ()> =
-        config.voters.keys().map(|node| (raft_node(*node), ())).collect();
+async fn initialize(config: &Config, raft: &Raft) -> Result<Life, OpenError> {
+    let voters: BTreeMap<u64, ()> = config.voters.keys().map(|node| (raft_node(*node), ())).collect();
     match raft.initialize(voters).await {
-        Ok(()) => {}
-        Err(RaftError::APIError(InitializeError::NotAllowed(_))) => return Ok(()),
-        Err(error) => return Err(OpenError::Raft(error.to_string())),
+        Ok(()) => Ok(Life::New),
+        Err(RaftError::APIError(InitializeError::NotAllowed(_))) => Ok(Life::Continued),
+        Err(error) => Err(OpenError::Raft(error.to_string())),
     }
-    // On a new cluster nobody needs to be missed first.
-    if config.voters.keys().next() == Some(&config.node) {
-        raft.trigger().elect(true).await.map_err(|error| OpenError::Raft(error.to_string()))?;
+}
+
+/// On a new cluster nobody needs to be missed first: the lowest voter asks for votes as soon as others can hear it.
+/// It only asks whether it would be elected, until it would; so asking too early costs nothing.
+async fn call_first_election(world: World, config: Config, raft: Raft, replica: Arc<Replica>) {
+    let give_up = world.clock.now().after(config.timing.election_max);
+    while world.clock.now() < give_up && replica.vote().is_none() {
+        if raft.trigger().elect(true).await.is_err() {
+            return;
+        }
+        world.clock.sleep(FIRST_ELECTION_INTERVAL).await;
     }
-    Ok(())
 }
 
 /// Takes what the log's writer reports, until the log is closed.

@@ -54,6 +54,7 @@ impl QuorumPartition {
 
     /// Asks again until no earlier batch of the same producer is on its way into the log.
     async fn enter_later(self, mut append: Append) -> Outcome {
+        let acks = append.acks;
         let deadline = self.replica.clock.now().after(append.timeout);
         loop {
             let mut arrived = std::pin::pin!(self.replica.arrived.notified());
@@ -62,7 +63,7 @@ impl QuorumPartition {
             let timeout = append.timeout;
             append = match self.replica.enter(append) {
                 Entered::AskAgain(append) => append,
-                entered => return self.entered(entered, Acks::Committed, timeout).await,
+                entered => return self.entered(entered, acks, timeout).await,
             };
             if self.replica.clock.timeout(timeout, arrived).await.is_err() {
                 // It was not even proposed.
@@ -217,6 +218,9 @@ impl Partition for QuorumPartition {
         }
         if to > end {
             return future::ready(Err(ReadError::OutOfRange { asked: to, start, end })).boxed();
+        }
+        if to <= start {
+            return future::ready(Ok(start)).boxed();
         }
         let raft = self.raft.clone();
         let deadline = self.replica.clock.now().after(timeout);

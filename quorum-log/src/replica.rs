@@ -33,7 +33,7 @@ use tokio::sync::{Notify, oneshot};
 pub(crate) use ticket::Ticket;
 
 use crate::door::{Door, Entrance, Leadership};
-use crate::raft::{Entry, LogId, Payload, Proposal, Types, Vote, VoteRecord, epoch_of, node_of};
+use crate::raft::{Entry, LogId, Proposal, Types, Vote, VoteRecord, epoch_of, node_of};
 use crate::watermark::Watermark;
 use state::{Arrivals, State};
 use ticket::Claim;
@@ -156,24 +156,14 @@ impl Replica {
         entries: impl IntoIterator<Item = Entry>,
         flushed: IOFlushed<Types>,
     ) -> io::Result<()> {
-        let mut state = self.lock();
+        let mut entries = entries.into_iter();
         let mut arrivals = Arrivals::default();
-        let mut placed = Vec::new();
-        for Entry { log_id, payload } in entries {
-            let next = state.watermark.next().plus(placed.len());
-            assert_eq!(log_id.index, next.0, "raft's index counts the batches of this log");
-            match payload {
-                Payload::Placed(batch) => placed.push(batch),
-                own => {
-                    state.append_placed(&mut placed)?;
-                    let epoch = epoch_of(log_id.leader_id.term);
-                    state.append_own(own, epoch, self.clock.wall_ms(), &mut arrivals)?;
-                }
-            }
-        }
-        state.append_placed(&mut placed)?;
-        state.note_flush(flushed)?;
-        drop(state);
+        // Tickets are dropped, if at all, when the lock has been given back: a dropped ticket takes it.
+        let taken = {
+            let mut state = self.lock();
+            let taken = state.append(&mut entries, self.clock.wall_ms(), &mut arrivals);
+            taken.and_then(|()| state.note_flush(flushed))
+        };
         for (to, outcome) in arrivals.decided {
             let _ = to.send(outcome);
         }
@@ -181,7 +171,7 @@ impl Replica {
         if arrivals.last_of_a_producer {
             self.arrived.notify_waiters();
         }
-        Ok(())
+        taken
     }
 
     /// Whether the writer is so far behind that an append had better wait for [`Replica::stored`].

@@ -9,7 +9,7 @@ use ask::{PATIENCE, append, batch, follow, values};
 use partition::cluster::Cluster;
 use partition::error::{AppendError, ReadError};
 use partition::ids::{NodeId, Offset, ProducerEpoch, ProducerId, Sequence};
-use partition::partition::{Acks, Append, Isolation, Partition};
+use partition::partition::{Acks, Append, Isolation};
 use partition::record::{Batch, BatchBuilder, ProducerStamp};
 use partition::simulation;
 use quorum_log::cluster::{Plan, QuorumCluster};

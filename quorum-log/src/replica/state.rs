@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use super::Entered;
 use super::ticket::{Outcome, Reply, Ticket};
 use crate::door::Door;
-use crate::raft::{Control, LogId, Payload, Proposal, Types, Vote};
+use crate::raft::{Control, Entry, LogId, Payload, Proposal, Types, Vote, epoch_of};
 use crate::watermark::{Waiting, Watermark};
 
 /// What the lock guards.
@@ -54,6 +54,8 @@ pub(super) struct Arrivals {
     pub(super) decided: Vec<(oneshot::Sender<Outcome>, Outcome)>,
     /// Whether a producer's last proposal has arrived.
     pub(super) last_of_a_producer: bool,
+    /// What was in hand when the log failed.
+    left: Option<Payload>,
 }
 
 impl State {
@@ -79,8 +81,33 @@ impl State {
         self.log.as_mut().ok_or_else(|| io::Error::other("the replica has stopped"))
     }
 
+    /// Takes entries into the log, in order.
+    pub(super) fn append(
+        &mut self,
+        entries: &mut impl Iterator<Item = Entry>,
+        now_ms: i64,
+        arrivals: &mut Arrivals,
+    ) -> io::Result<()> {
+        let mut placed = Vec::new();
+        for Entry { log_id, payload } in entries {
+            let next = self.watermark.next().plus(placed.len());
+            assert_eq!(log_id.index, next.0, "raft's index counts the batches of this log");
+            match payload {
+                Payload::Placed(batch) => placed.push(batch),
+                own => {
+                    if let Err(error) = self.append_placed(&mut placed) {
+                        arrivals.left = Some(own);
+                        return Err(error);
+                    }
+                    self.append_own(own, epoch_of(log_id.leader_id.term), now_ms, arrivals)?;
+                }
+            }
+        }
+        self.append_placed(&mut placed)
+    }
+
     /// As follower: these batches say where they lie, and the log insists on it (H-08).
-    pub(super) fn append_placed(&mut self, placed: &mut Vec<Batch>) -> io::Result<()> {
+    fn append_placed(&mut self, placed: &mut Vec<Batch>) -> io::Result<()> {
         if placed.is_empty() {
             return Ok(());
         }
@@ -96,7 +123,7 @@ impl State {
     }
 
     /// As leader: places an entry of this epoch.
-    pub(super) fn append_own(
+    fn append_own(
         &mut self,
         payload: Payload,
         epoch: Epoch,
