@@ -100,6 +100,8 @@ pub struct Noise {
 /// What a cluster takes that serves nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct IdleCluster {
+    /// Clusters of one group were up together.
+    pub group: usize,
     /// What it runs.
     pub system: System,
     /// On how many replicas.

@@ -13,7 +13,8 @@ const IN_FLIGHT: u32 = 1;
 pub fn sentence(results: &Results) -> String {
     let equal = match find(results, 3, 3) {
         Some(pair) => format!(
-            "With 3 replicas and one write in flight, {} ({})",
+            "On this machine, whose {} cores all replicas share, with 3 replicas and one write in flight, {} ({})",
+            results.machine.cores,
             finding(results, pair, "waiting for all in sync", "waiting for a majority"),
             figures(results, pair),
         ),
@@ -93,7 +94,8 @@ mod tests {
     #[test]
     fn slower_and_faster_are_told_with_their_figures() {
         let text = sentence(&found((1.5, [1.4, 1.6]), (0.8, [0.7, 0.9])));
-        let expected = "With 3 replicas and one write in flight, waiting for all in sync took 1.50 times as long as \
+        let expected = "On this machine, whose 2 cores all replicas share, with 3 replicas and one write in flight, \
+                        waiting for all in sync took 1.50 times as long as \
                         waiting for a majority (p50 0.300 against 0.200 ms, ratio 1.40 to 1.60 at 95 %); to survive \
                         the loss of any one copy, waiting for all of 2 took only 80% of the time of waiting for a \
                         majority of 3 (p50 0.160 against 0.200 ms, ratio 0.70 to 0.90 at 95 %; f_a 0 against 1).";

@@ -55,8 +55,14 @@ impl Results {
             noise: Vec::new(),
             idle: Vec::new(),
         };
-        for group in &measured.groups {
+        for (number, group) in measured.groups.iter().enumerate() {
             results.add(plan, group);
+            results.idle.extend(group.idle.iter().map(|idle| IdleCluster {
+                group: number,
+                system: idle.shape.system,
+                replicas: idle.shape.replicas.get(),
+                cpu: idle.cpu,
+            }));
         }
         results
     }
@@ -92,11 +98,6 @@ impl Results {
                 }
             }
         }
-        self.idle.extend(group.idle.iter().map(|idle| IdleCluster {
-            system: idle.shape.system,
-            replicas: idle.shape.replicas.get(),
-            cpu: idle.cpu,
-        }));
     }
 }
 
@@ -131,11 +132,14 @@ fn are_twins(one: &CellKey, other: &CellKey) -> bool {
         && one.replicas / 2 + 1 == one.replicas
 }
 
-/// The question itself, at equal and at unequal numbers of replicas, and the same question without protocols.
+/// The question itself, at equal and at unequal numbers of replicas, and the same question without protocols: there
+/// at equal replicas, and where 2f+1 of a majority stand against f+1 of all.
 fn are_compared(one: &CellKey, other: &CellKey) -> bool {
     match (one.system, other.system) {
         (System::Isr, System::Quorum) => true,
-        (System::FloorAll, System::FloorMajority) => one.replicas == other.replicas,
+        (System::FloorAll, System::FloorMajority) => {
+            one.replicas == other.replicas || other.replicas == 2 * one.replicas - 1
+        }
         _ => false,
     }
 }

@@ -22,7 +22,7 @@ pub fn milliseconds(us: f64) -> String {
 /// A ratio, to a hundredth below ten.
 #[must_use]
 pub fn ratio(value: f64) -> String {
-    if value < 0.995 { format!("{value:.2}") } else { digits(value) }
+    if value < 1.0 { format!("{value:.2}") } else { digits(value) }
 }
 
 /// A ratio and its interval; `=` behind it when the interval spans 1: no difference detected.
@@ -64,6 +64,7 @@ mod tests {
         assert_eq!([312.4, 1_314.0, 12_345.0, 123_456.0].map(milliseconds), ["0.312", "1.31", "12.3", "123"]);
         assert_eq!([999.6, 9_996.0].map(milliseconds), ["1.00", "10.0"]);
         assert_eq!([0.0, 999.0, 1_000.0, 1_234_567.0].map(thousands), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!([0.0512, 0.997, 1.004, 12.34].map(ratio), ["0.05", "1.00", "1.00", "12.3"]);
         assert_eq!([0.004, 0.0996, 0.5].map(percent), ["0.4%", "10%", "50%"]);
     }
 

@@ -1,5 +1,7 @@
 //! What a reader must know to read the table right: what the numbers are, and what they are not.
 
+use std::collections::BTreeMap;
+
 use super::format::{percent, with_interval};
 use crate::results::{Cell, CellKey, Noise, NullKind, Results};
 use crate::stats::Figure;
@@ -43,13 +45,14 @@ fn method(results: &Results) -> String {
 /// What the rule costs without the implementations: floor against floor.
 fn policy_alone(results: &Results) -> Option<String> {
     let mut parts = Vec::new();
-    for pair in &results.comparisons {
-        if pair.one.system != System::FloorAll || pair.one.replicas < 3 {
-            continue;
-        }
+    for pair in results.comparisons.iter().filter(|pair| pair.one.system == System::FloorAll) {
         let CellKey { replicas, in_flight, .. } = pair.one;
+        let against = match pair.other.replicas {
+            same if same == replicas => String::new(),
+            other => format!(" against {other}"),
+        };
         parts.push(format!(
-            "n = {replicas}, {in_flight} in flight: p50 {}, p99 {}",
+            "n = {replicas}{against}, {in_flight} in flight: p50 {}, p99 {}",
             with_interval(&pair.ratios.p50),
             with_interval(&pair.ratios.p99),
         ));
@@ -107,15 +110,18 @@ fn noise(results: &Results) -> Option<String> {
 fn idle(results: &Results) -> Option<String> {
     let most = results.idle.iter().filter_map(|idle| idle.cpu.map(|cpu| (cpu, idle)));
     let (cpu, idle) = most.max_by(|one, other| one.0.total_cmp(&other.0))?;
-    let total: f64 = results.idle.iter().filter_map(|idle| idle.cpu).sum();
+    let mut together = BTreeMap::<usize, f64>::new();
+    for idle in &results.idle {
+        *together.entry(idle.group).or_default() += idle.cpu.unwrap_or(0.0);
+    }
+    let together = together.into_values().fold(0.0, f64::max);
     Some(format!(
-        "Clusters stay up while another is measured: idle, {} at n = {} takes {} of a core, the most of any; all {} \
-         clusters of the run together {}.",
+        "Clusters stay up while another is measured: idle, {} at n = {} takes {} of a core, the most of any; \
+         those that are up together take at most {}.",
         idle.system,
         idle.replicas,
         percent(cpu),
-        results.idle.len(),
-        percent(total),
+        percent(together),
     ))
 }
 
@@ -132,7 +138,9 @@ fn machine(results: &Results) -> String {
     let crowded = results.cells.iter().map(|cell: &Cell| cell.replicas).max().unwrap_or(0) > machine.cores;
     let shared = if crowded {
         " All replicas and the client share its cores and its disk: with more of them than cores, contention is \
-         measured too, and times do not travel to other machines."
+         measured too, and times do not travel to other machines. Where each replica has a machine of its own, all \
+         in sync wait for the slowest follower and a majority for the quicker ones: expect the gap to widen with \
+         the scatter of their answers."
     } else {
         " All replicas and the client share it; times do not travel to other machines."
     };
