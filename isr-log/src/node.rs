@@ -26,7 +26,7 @@ use crate::metadata::{Incarnation, PartitionState};
 use crate::network::{Network, ReplicaService};
 use crate::partition::{CLIENT_CALLS_MAX, NamedReplica, PEER_CALLS_MAX, PeerCall, ReplicaHandle};
 use crate::replica::Replica;
-use crate::runtime::{ReplicaTask, TaskState};
+use crate::runtime::{ReplicaFailed, ReplicaTask, TaskState};
 use crate::store::{Life, open_log};
 
 /// Why a broker could not be opened.
@@ -90,6 +90,7 @@ impl Node {
             life,
             clients: Arc::clone(&clients),
             partitions: Arc::clone(&partitions),
+            failures: mpsc::channel(1),
         };
         world.tasks.spawn(broker.run(decisions, stops));
         Ok(Self { clients, partitions, stop })
@@ -108,6 +109,12 @@ impl Node {
     pub fn partition(&self, partition: &PartitionId) -> Arc<dyn Partition> {
         let (partition, partitions) = (partition.clone(), Arc::clone(&self.partitions));
         Arc::new(NamedReplica { partition, partitions })
+    }
+
+    /// Returns when the broker has ended, be it that it was stopped, that its disk failed, or that another process took
+    /// its place. It answers nothing any more then.
+    pub async fn ended(&self) {
+        self.stop.closed().await;
     }
 
     /// Stops in order: closes all logs, then writes that this life has ended so.
@@ -129,9 +136,12 @@ struct Broker {
     network: Network,
     clients: Arc<PartitionService>,
     partitions: Arc<Registry>,
+    /// Where replicas say that they have failed. One is enough to end the broker.
+    failures: (mpsc::Sender<ReplicaFailed>, mpsc::Receiver<ReplicaFailed>),
 }
 
-/// Why a broker ends before it is stopped.
+/// Why a broker ends before it is stopped. It then shows no sign of life any more, so that the controllers elect others:
+/// a broker that lives and does not serve what it leads would be worse than a dead one.
 #[derive(Debug, thiserror::Error)]
 enum Ended {
     #[error("another process has registered as this broker")]
@@ -140,6 +150,10 @@ enum Ended {
     Metadata(String),
     #[error(transparent)]
     Meta(#[from] MetaError),
+    #[error("the log of {0} cannot be opened: {1}")]
+    Log(PartitionId, LogError),
+    #[error("{0}")]
+    Replica(ReplicaFailed),
 }
 
 impl Broker {
@@ -150,16 +164,18 @@ impl Broker {
     ) {
         let mut incarnation = None;
         let stopped = loop {
-            tokio::select! {
+            let outcome = tokio::select! {
                 biased;
                 stop = stops.recv() => break stop,
+                Some(failed) = self.failures.1.recv() => Err(Ended::Replica(failed)),
                 event = decisions.recv() => {
                     let Some(event) = event else { break None };
-                    if let Err(ended) = self.decided(event, &mut incarnation).await {
-                        tracing::error!(node = %self.config.node, %ended, "the broker ends");
-                        break None;
-                    }
+                    self.decided(event, &mut incarnation).await
                 }
+            };
+            if let Err(ended) = outcome {
+                tracing::error!(node = %self.config.node, %ended, "the broker ends");
+                break None;
             }
         };
         let in_order = stopped.is_some();
@@ -186,8 +202,7 @@ impl Broker {
             }
             BrokerEvent::Partition(state) => {
                 let life = incarnation.expect("a broker is registered before it is told of partitions");
-                self.partition(state, life).await;
-                Ok(())
+                self.partition(state, life).await
             }
             BrokerEvent::Replaced => Err(Ended::Replaced),
             BrokerEvent::Failed(what) => Err(Ended::Metadata(what)),
@@ -195,20 +210,15 @@ impl Broker {
     }
 
     /// Hands a decision to the replica it is about; opens the replica when it is the first.
-    async fn partition(&mut self, state: Arc<PartitionState>, life: Incarnation) {
+    async fn partition(&mut self, state: Arc<PartitionState>, life: Incarnation) -> Result<(), Ended> {
         let id = state.spec.id.clone();
         let replica = match self.partitions.get(&id) {
             Some(replica) => replica,
-            None => match self.open(&id, life).await {
-                Ok(replica) => replica,
-                Err(error) => {
-                    tracing::error!(partition = %id, %error, "the log could not be opened; this replica stays away");
-                    return;
-                }
-            },
+            None => self.open(&id, life).await.map_err(|error| Ended::Log(id, error))?,
         };
         // A replica that has failed takes no more decisions.
         let _ = replica.peers.send(PeerCall::Decided(state)).await;
+        Ok(())
     }
 
     async fn open(&mut self, id: &PartitionId, life: Incarnation) -> Result<ReplicaHandle, LogError> {
@@ -234,6 +244,7 @@ impl Broker {
             clients: client_calls,
             peers: peer_calls,
             own: peers.clone(),
+            failures: self.failures.0.clone(),
             state: TaskState::default(),
         };
         self.world.tasks.spawn(task.run());

@@ -55,7 +55,17 @@ pub(crate) struct ReplicaTask {
     pub(crate) peers: mpsc::Receiver<PeerCall>,
     /// For answers of others, which come back as calls.
     pub(crate) own: mpsc::Sender<PeerCall>,
+    /// Where to say that the disk has failed.
+    pub(crate) failures: mpsc::Sender<ReplicaFailed>,
     pub(crate) state: TaskState,
+}
+
+/// A replica has stopped since its log cannot be trusted any more.
+#[derive(Debug, thiserror::Error)]
+#[error("the replica of {partition} has failed: {why}")]
+pub(crate) struct ReplicaFailed {
+    partition: PartitionId,
+    why: String,
 }
 
 /// What the task has in hand.
@@ -292,7 +302,8 @@ impl ReplicaTask {
                 let _ = stopped.send(());
             }
             Some(Ending::Failed(_)) | None => {
-                tracing::error!(partition = %self.partition, %why, "the replica has stopped");
+                // One report is enough: the broker ends by it.
+                let _ = self.failures.try_send(ReplicaFailed { partition: self.partition, why });
             }
         }
     }

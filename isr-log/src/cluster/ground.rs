@@ -33,6 +33,17 @@ impl Ground {
         Self::Real(dir.to_owned(), Worlds::default())
     }
 
+    /// Gives a node this world for its first life: a disk that fails, a clock that is wrong.
+    ///
+    /// # Panics
+    /// In virtual time, where the simulation makes the worlds.
+    pub fn place(&self, node: NodeId, world: World) {
+        match self {
+            Self::Simulated(_) => panic!("the simulation makes the worlds"),
+            Self::Real(_, worlds) => drop(worlds.0.lock().expect("no holder panics").insert(node, world)),
+        }
+    }
+
     /// The world of a node as it is now. Called inside a runtime.
     pub(super) fn world(&self, node: NodeId) -> World {
         match self {
