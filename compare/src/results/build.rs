@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2Serializer};
+use partition::partition::Acks;
 
 use super::cell::{Cell, CellKey, Figures, Intervals, Latency, Load, Split};
 use super::{BlockPlan, IdleCluster, Noise, NullKind, Pair, Results, SCHEMA_VERSION};
@@ -148,11 +149,11 @@ fn cell_of(plan: &Plan, measured: &MeasuredCell) -> Cell {
     let setting = &measured.setting;
     let key = key_of(setting);
     let blocks = &measured.blocks;
-    let survives = setting.shape.survives();
+    let lost_copies = setting.shape.survives().lost_copies;
     let batch = plan.payload.shape();
     let promises = !matches!(key.system, System::FloorAll | System::FloorMajority);
     // A leader that answers for itself alone may take the record with it.
-    let committed = setting.acks == partition::partition::Acks::Committed;
+    let committed = setting.acks == Acks::Committed;
     let sum = |count: fn(&Block) -> u64| blocks.iter().map(count).sum();
     let usage = &measured.usage;
     let split = |of: fn(&Consumed) -> Option<u64>, client: Option<u64>| Split {
@@ -165,8 +166,8 @@ fn cell_of(plan: &Plan, measured: &MeasuredCell) -> Cell {
         replicas: key.replicas,
         min_isr: key.min_isr,
         k: None,
-        f_d: promises.then_some(if committed { survives.lost_copies } else { 0 }),
-        f_a: promises.then_some(survives.dead_replicas),
+        f_d: promises.then_some(if committed { lost_copies } else { 0 }),
+        f_a: promises.then_some(dead_replicas(setting)),
         acks: key.acks,
         durability: key.durability,
         load: Load::Closed { in_flight: key.in_flight },
@@ -201,6 +202,16 @@ fn cell_of(plan: &Plan, measured: &MeasuredCell) -> Cell {
         written_bytes: split(|used| Some(used.written.0), None),
         sent_bytes: split(|used| Some(used.sent.0), None),
         syncs: split(|used| Some(used.syncs), None),
+    }
+}
+
+/// How many replicas may be down while writes go on. Of isr, min-ISR binds only those who ask for all in sync (C10):
+/// the others are answered as long as one member lives to lead.
+fn dead_replicas(setting: &Setting) -> usize {
+    let shape = setting.shape;
+    match (shape.system, setting.acks) {
+        (System::Isr, Acks::Nobody | Acks::Leader) => shape.replicas.get() - 1,
+        _ => shape.survives().dead_replicas,
     }
 }
 

@@ -113,6 +113,22 @@ fn a_run_that_ended_early_keeps_what_it_has_and_says_why() {
 }
 
 #[test]
+fn an_answer_of_the_leader_alone_survives_no_lost_copy() {
+    let mut plan = headline::plan(Extent::Quick);
+    for cell in plan.groups.iter_mut().flat_map(|group| &mut group.cells) {
+        cell.acks = Acks::Leader;
+    }
+    let results = results(&plan, &measured(&plan, system_us));
+    let survives = |system| {
+        let cell = find(&results, system, 3);
+        (cell.f_d, cell.f_a)
+    };
+    assert_eq!(survives(System::Isr), (Some(0), Some(2)));
+    assert_eq!(survives(System::Quorum), (Some(0), Some(1)));
+    assert_eq!(survives(System::FloorAll), (None, None));
+}
+
+#[test]
 fn the_histogram_holds_every_operation() {
     let plan = headline::plan(Extent::Quick);
     let results = results(&plan, &measured(&plan, system_us));
