@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn the_exchange_finds_where_the_logs_part() {
-        let cases: [(&str, &Runs, &Runs, &[u64]); 8] = [
+        let cases: [(&str, &Runs, &Runs, &[u64]); 9] = [
             ("S-01: a follower with less keeps all", &[(0, 2)], &[(0, 1)], &[]),
             ("S-01: what only the old leader had is cut", &[(0, 2), (1, 1)], &[(0, 3)], &[2]),
             ("S-02: same length, other epoch", &[(0, 1), (1, 1)], &[(0, 2)], &[1]),
@@ -103,6 +103,7 @@ mod tests {
                 &[(1, 5), (4, 1)],
                 &[5, 1],
             ),
+            ("the leader names an epoch that is unknown here", &[(1, 1), (3, 9)], &[(1, 1), (4, 3)], &[1]),
             ("a newer epoch on top", &[(1, 2), (2, 2)], &[(1, 2), (2, 2), (5, 1)], &[4]),
             ("equal logs", &[(1, 2), (2, 2)], &[(1, 2), (2, 2)], &[]),
         ];
