@@ -122,10 +122,10 @@ impl Applied {
             return Ok(floor);
         };
         let current = checkpoint.generation == log.generation();
-        if !current || checkpoint.next <= floor.next || checkpoint.next > log.ordinals().end {
+        if !current || checkpoint.next <= floor.next {
             return Ok(floor);
         }
-        // The checkpoint lies within the log; that it names an end of this very log is checked against the log.
+        // What it says of its last entry must be so in this very log.
         let last = Ordinal(checkpoint.next.0 - 1);
         let read = log.reader().read_ordinals(last..checkpoint.next, ByteSize::ZERO).await?;
         let agrees = read.first().is_some_and(|batch| {
