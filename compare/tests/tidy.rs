@@ -113,7 +113,7 @@ fn each_replaceable_package_is_named_behind_one_door() {
     assert_none("openraft is named outside quorum-log", &openraft);
     let bincode = |source: &Source| source.path != "partition/src/transport/codec.rs" && not_tidy(source);
     assert_none("bincode is named outside its codec", &mentions(&sources, bincode, &["bincode::"]));
-    let sled = |source: &Source| source.path != "partition/src/meta/checkpoints.rs" && not_tidy(source);
+    let sled = |source: &Source| source.path != "partition/src/meta/sled_checkpoints.rs" && not_tidy(source);
     assert_none("sled is named outside the checkpoint store", &mentions(&sources, sled, &["sled::"]));
 }
 
