@@ -1,3 +1,5 @@
+//! Which directories are taken, which are refused, and that nothing of another is removed.
+
 use partition::log::Durability;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The worked example keeps what every partition promises, on sockets and twice in virtual time.
+
 use std::time::Duration;
 
 use super::*;

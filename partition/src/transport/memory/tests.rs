@@ -1,3 +1,5 @@
+//! The network in memory keeps order, cuts and heals, and repeats itself byte for byte.
+
 use std::time::Duration;
 
 use bytes::Bytes;

@@ -1,3 +1,5 @@
+//! Calls are answered, lost or never sent, and the caller hears which.
+
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
