@@ -56,7 +56,7 @@ impl Plan {
     /// Checks what one node can check.
     ///
     /// # Errors
-    /// [`PlanError`], in one line for the user.
+    /// Why not, in one line for the user.
     pub fn check(&self, node: NodeId, role: super::Role) -> Result<(), PlanError> {
         use super::Role;
         let (what, among) = match role {
