@@ -62,7 +62,8 @@ pub enum ConfigError {
 
 /// The most entries in one message; bytes bound it as well.
 pub(crate) const ENTRIES_PER_MESSAGE: u64 = 4096;
-/// The most client calls that openraft joins into one append: few enough that the first does not wait for the last.
+/// The most client calls that openraft joins into one append: few enough that the first does not wait for the last. With
+/// 64, 256 and 4096, and up to 512 calls in flight, three voters on two cores showed no difference beyond the noise.
 const CALLS_PER_APPEND: u64 = 256;
 
 impl Config {
