@@ -33,8 +33,9 @@
 //! `runtime.rs` makes it repeatable.
 //!
 //! Left out: changing the voters (they are configured, for good), learners, leases for reads (each linearizable read
-//! asks a majority), and telling a wiped voter from a new one: a voter must not come back under its id with an empty
-//! disk, for it has promised things that it does not remember.
+//! asks a majority), deleting what was trimmed on a leader while a voter is down (openraft keeps what it may yet have to
+//! send), and telling a wiped voter from a new one: a voter must not come back under its id with an empty disk, for it has
+//! promised things that it does not remember.
 
 pub mod cluster;
 pub mod config;
