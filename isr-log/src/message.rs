@@ -19,6 +19,18 @@ pub enum ReplicaRequest {
     Confirm(Confirm),
 }
 
+/// Counts what one follower has fetched of one leader's epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct FetchNumber(pub u64);
+
+impl FetchNumber {
+    /// The one after this.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
 /// What a follower has. It stands in each fetch, and goes alone when a sync ends while a fetch is parked (H-12).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
@@ -28,6 +40,9 @@ pub struct Report {
     pub incarnation: Incarnation,
     /// In the epoch of which leader; another leader does not count it (S-04).
     pub epoch: Epoch,
+    /// The fetch that it stands in, or that was sent last before it. One of an earlier fetch, which an old connection
+    /// brings late, may speak of records that were cut since.
+    pub fetch: FetchNumber,
     /// All below it is on its disk, to its promise of durability.
     pub durable_to: Offset,
     /// Its first offset, so that a trim is known to have arrived.

@@ -6,13 +6,15 @@ use partition::log::epochs::EpochEnd;
 
 use super::truncation::cut;
 use super::{Command, Event, FETCH_RETRY, Step};
-use crate::message::{Fetch, FetchRefusal, FetchReply, News, Report};
+use crate::message::{Fetch, FetchNumber, FetchRefusal, FetchReply, News, Report};
 
 /// A follower in one epoch.
 #[derive(Debug)]
 pub(super) struct Follower {
     leader: NodeId,
     epoch: Epoch,
+    /// The fetch that was sent last.
+    sent: FetchNumber,
     phase: Phase,
 }
 
@@ -30,7 +32,8 @@ enum Phase {
 impl Follower {
     /// Starts to follow. The first fetch compares the logs, in each epoch anew (KAFKA-7164).
     pub(super) fn begin(step: &mut Step<'_>, leader: NodeId, epoch: Epoch) -> Self {
-        let mut follower = Self { leader, epoch, phase: Phase::Pausing(step.now) };
+        let mut follower =
+            Self { leader, epoch, sent: FetchNumber::default(), phase: Phase::Pausing(step.now) };
         let (end, latest) = (step.log.end, step.log.epochs.latest());
         follower.fetch(step, end, latest);
         follower
@@ -129,7 +132,8 @@ impl Follower {
     }
 
     fn fetch(&mut self, step: &mut Step<'_>, from: Offset, last_epoch: Option<Epoch>) {
-        let mut report = step.report(self.epoch);
+        self.sent = self.sent.next();
+        let mut report = step.report(self.epoch, self.sent);
         report.durable_to = report.durable_to.min(from);
         let fetch = Fetch {
             report,
@@ -144,7 +148,7 @@ impl Follower {
 
     /// The parked fetch cannot say what the disk has done since, so a report supersedes it (H-12).
     fn report(&mut self, step: &mut Step<'_>, told: Report) {
-        let report = step.report(self.epoch);
+        let report = step.report(self.epoch, self.sent);
         if report != told {
             self.phase = Phase::Fetching(report);
             step.put(Command::SendReport(self.leader, report));

@@ -32,7 +32,7 @@ use partition::ids::{ByteSize, Epoch, NodeId, Offset};
 use partition::log::EpochHistory;
 use partition::partition::{Acks, Role as RoleName};
 
-use crate::message::{Confirm, ConfirmReply, Fetch, FetchRefusal, FetchReply, News, Report};
+use crate::message::{Confirm, ConfirmReply, Fetch, FetchNumber, FetchRefusal, FetchReply, News, Report};
 use crate::metadata::{Incarnation, PartitionState};
 
 use follower::Follower;
@@ -206,11 +206,12 @@ impl Step<'_> {
         News { high_watermark: *self.high_watermark, log_start: self.log.start }
     }
 
-    fn report(&self, epoch: Epoch) -> Report {
+    fn report(&self, epoch: Epoch, fetch: FetchNumber) -> Report {
         Report {
             node: self.node,
             incarnation: self.life,
             epoch,
+            fetch,
             durable_to: self.log.durable,
             log_start: self.log.start,
         }

@@ -6,7 +6,7 @@ use partition::clock::Moment;
 use partition::ids::{ByteSize, Offset};
 
 use super::FetchId;
-use crate::message::{Fetch, News, Report};
+use crate::message::{Fetch, FetchNumber, News, Report};
 use crate::metadata::Incarnation;
 
 /// One follower, as its leader sees it in this epoch.
@@ -33,6 +33,8 @@ pub(super) struct Progress {
 pub(super) struct Heard {
     /// The life that said it.
     pub(super) incarnation: Incarnation,
+    /// The fetch that was heard last.
+    pub(super) fetch: FetchNumber,
     /// All below it is on its disk, and is the same as here.
     pub(super) durable: Offset,
     /// Its log start.
@@ -82,9 +84,10 @@ impl Progress {
         self.hear(now, &fetch.report, durable, leader_end);
     }
 
-    /// A report between fetches. It counts only for the life whose fetch was found to continue this log.
+    /// A report between fetches. It counts only beside the fetch that was found to continue this log.
     pub(super) fn hear_report(&mut self, now: Moment, report: &Report, leader_end: Offset) {
-        let known = self.heard.is_some_and(|heard| heard.incarnation == report.incarnation);
+        let beside = |heard: Heard| (heard.incarnation, heard.fetch) == (report.incarnation, report.fetch);
+        let known = self.heard.is_some_and(beside);
         if known && report.durable_to <= leader_end {
             self.hear(now, report, report.durable_to, leader_end);
         }
@@ -100,8 +103,8 @@ impl Progress {
         if self.heard.is_some_and(|heard| heard.incarnation != report.incarnation) {
             *self = Self { parked: self.parked, ..Self::new(None) };
         }
-        let (incarnation, log_start) = (report.incarnation, report.log_start);
-        self.heard = Some(Heard { incarnation, durable, log_start });
+        let Report { incarnation, fetch, log_start, .. } = *report;
+        self.heard = Some(Heard { incarnation, fetch, durable, log_start });
         if durable >= leader_end {
             self.caught_up_at = Some(now);
             self.mark = Some((now, leader_end));
@@ -158,6 +161,7 @@ mod tests {
             node: NodeId(2),
             incarnation: Incarnation(Offset(life)),
             epoch: Epoch(1),
+            fetch: FetchNumber(1),
             durable_to: Offset(durable_to),
             log_start: Offset(0),
         }
@@ -217,6 +221,20 @@ mod tests {
         progress.hear_report(Moment(3), &report(5, 6), Offset(5));
         assert_eq!(progress.heard().map(|heard| heard.durable), Some(Offset(3)));
         progress.hear_report(Moment(4), &report(5, 7), Offset(5));
+        assert_eq!(progress.heard().map(|heard| heard.durable), Some(Offset(5)));
+    }
+
+    #[test]
+    fn a_report_of_an_earlier_fetch_does_not_count() {
+        let mut progress = Progress::new(None);
+        // After a cut the second fetch brings less; what an old connection still carries speaks of the log before.
+        let mut second = fetch(3, 7);
+        second.report.fetch = FetchNumber(2);
+        progress.hear_fetch(Moment(1), &second, Offset(5));
+        progress.hear_report(Moment(2), &report(5, 7), Offset(5));
+        assert_eq!(progress.heard().map(|heard| heard.durable), Some(Offset(3)));
+        let beside = Report { fetch: FetchNumber(2), ..report(5, 7) };
+        progress.hear_report(Moment(3), &beside, Offset(5));
         assert_eq!(progress.heard().map(|heard| heard.durable), Some(Offset(5)));
     }
 }

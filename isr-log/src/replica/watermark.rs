@@ -52,7 +52,7 @@ mod tests {
     use partition::log::EpochHistory;
 
     use super::*;
-    use crate::message::{Fetch, Report};
+    use crate::message::{Fetch, FetchNumber, Report};
     use crate::metadata::{Incarnation, PartitionSpec, PartitionState, Version};
 
     const LAG_MAX: Duration = Duration::from_nanos(10);
@@ -83,6 +83,7 @@ mod tests {
                     node,
                     incarnation: Incarnation(Offset(life)),
                     epoch: Epoch(1),
+                    fetch: FetchNumber(1),
                     durable_to: Offset(durable),
                     log_start: Offset(0),
                 };
