@@ -42,9 +42,11 @@ async fn finds_and_appends(running: &Running, number: u64) {
 #[tokio::test]
 async fn a_later_run_finds_what_an_earlier_one_wrote_whoever_hosts_it() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    // Without quorum: one start in four over a kept directory elects nobody for 30 s. That is a defect, not a rule.
-    for system in System::ALL.into_iter().filter(|system| *system != System::Quorum) {
-        for (number, hosting) in [(0, Hosting::Processes), (1, Hosting::InProcess), (2, Hosting::Processes)] {
+    let runs = [(0, Hosting::Processes), (1, Hosting::InProcess), (2, Hosting::Processes)];
+    for system in System::ALL {
+        // Quorum runs once: one start in four over a kept directory elects nobody for 30 s. A defect, not a rule.
+        let count = if system == System::Quorum { 1 } else { runs.len() };
+        for (number, hosting) in runs.into_iter().take(count) {
             let data = DataDir::open(dir.path()).unwrap();
             let running = start(system, hosting, &data).await;
             finds_and_appends(&running, number).await;
