@@ -16,6 +16,7 @@ use rand::{RngExt, SeedableRng};
 pub use tasks::{Panics, Tasks};
 
 use crate::clock::Clock;
+use crate::ids::NodeId;
 use crate::log::disk::{Disk, RealDisk, SimulatedDisk};
 use crate::log::writer::{WriterDelays, Writers};
 use crate::meta::{Checkpoints, MemoryCheckpoints, MetaError, SledCheckpoints};
@@ -93,6 +94,16 @@ impl Random {
         Self(Arc::new(Mutex::new(StdRng::seed_from_u64(seed))))
     }
 
+    /// Chance that this seed repeats for this node. Nodes of one seed draw apart: voters that drew alike would stand
+    /// for election at the same moments, each for itself, for ever.
+    #[must_use]
+    pub fn of_node(seed: u64, node: NodeId) -> Self {
+        let mut own = <StdRng as SeedableRng>::Seed::default();
+        own[..8].copy_from_slice(&seed.to_le_bytes());
+        own[8..12].copy_from_slice(&node.0.to_le_bytes());
+        Self(Arc::new(Mutex::new(StdRng::from_seed(own))))
+    }
+
     /// Any number below `end`, which is at least 1.
     #[must_use]
     pub fn below(&self, end: u64) -> u64 {
@@ -114,5 +125,18 @@ impl Random {
 impl fmt::Debug for Random {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Random")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_of_one_seed_draw_apart_and_each_alike_again() {
+        let first = |node| Random::of_node(3, NodeId(node)).seed();
+        assert_ne!(first(1), first(2));
+        assert_eq!(first(1), first(1));
+        assert_ne!(first(1), Random::of_node(4, NodeId(1)).seed(), "another seed, another chance");
     }
 }

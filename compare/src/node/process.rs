@@ -102,7 +102,7 @@ async fn live_until_told(args: &NodeArgs) -> Result<Ending, Ending> {
         true => None,
         false => Some(DataDir::open(&args.data_dir).map_err(|error| Ending::BadInput(error.to_string()))?),
     };
-    let random = args.seed.map_or_else(Random::real, |seed| Random::seeded(seed ^ u64::from(args.node_id.0)));
+    let random = args.seed.map_or_else(Random::real, |seed| Random::of_node(seed, args.node_id));
     let bound = Bound::bind(args.node_id, args.role, Address(args.listen), &args.data_dir, random).await?;
     say(&format!("listening {}", bound.address()))?;
     let plan = match told.plan(args, bound.address()).await? {

@@ -46,7 +46,7 @@ impl TaskHost {
 
     pub(super) async fn bind(&mut self, at: Address) -> Result<Address, LaunchError> {
         let Identity { role, node, dir, seed, .. } = &self.identity;
-        let bound = Bound::bind(*node, *role, at, dir, Random::seeded(*seed)).await;
+        let bound = Bound::bind(*node, *role, at, dir, Random::of_node(*seed, *node)).await;
         let bound = bound.map_err(|error| self.error(&error))?;
         let address = bound.address();
         self.phase = Phase::Bound(Box::new(bound));

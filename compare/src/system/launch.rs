@@ -99,7 +99,7 @@ fn identities(shape: Shape, dir: &Path, seed: u64) -> Vec<Identity> {
     let controllers = if shape.system == System::Isr { CONTROLLERS } else { 0 };
     let identity = |role: Role, letter: char, node: u32| {
         let own: PathBuf = dir.join(format!("{letter}{node}"));
-        // Nodes draw apart from each other, and alike in each run with the same seed.
+        // Controllers draw apart from replicas of the same number, and all alike in each run with the same seed.
         let seed = seed.wrapping_mul(1_000_003) ^ (u64::from(u32::from(letter)) << 32);
         Identity { role, node: NodeId(node), name: format!("{shape}/{letter}{node}"), dir: own, seed }
     };
