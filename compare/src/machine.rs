@@ -1,23 +1,17 @@
 //! What a run was measured on: figures do not travel between machines, so they say where they come from.
 
-use std::fs::{self, File};
-use std::io::{self, Seek, SeekFrom, Write};
+mod sync_times;
+
+use std::fs;
+use std::io;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use partition::clock::Clock;
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
-use crate::workload::closed_loop::histogram;
-
-/// How often a sync is timed; enough for a 99th percentile, about a tenth of a second on a fast disk.
-const SYNCS: u32 = 300;
-/// What is written before each sync: one small batch.
-const SYNC_BYTES: usize = 1024;
-/// A slow disk is not timed for longer than this.
-const SYNC_TIME_MAX: Duration = Duration::from_secs(3);
+pub use sync_times::{SyncTimes, Together};
 
 /// A machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,15 +30,9 @@ pub struct Machine {
     pub load_before: f64,
     /// How long fdatasync took after a write of 1 KiB into a file that already had its length.
     pub sync_us: SyncTimes,
-}
-
-/// How long a sync took, in microseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SyncTimes {
-    /// Median.
-    pub p50: f64,
-    /// 99th percentile.
-    pub p99: f64,
+    /// How long a write of 1 KiB and its fdatasync took when several did that at once, each to a file of its own:
+    /// what replicas that share this disk wait for at least, with no protocol and no network.
+    pub sync_together_us: Vec<Together>,
 }
 
 impl Machine {
@@ -69,7 +57,8 @@ impl Machine {
                 .next()
                 .and_then(|load| load.parse().ok())
                 .unwrap_or(0.0),
-            sync_us: time_syncs(&dir.join("sync-times"))?,
+            sync_us: sync_times::alone(dir)?,
+            sync_together_us: sync_times::together(dir)?,
         })
     }
 
@@ -138,30 +127,6 @@ fn mount_of(dir: &Path, mounts: &str) -> String {
     found.map_or_else(|| "unknown".to_owned(), |(_, name)| name)
 }
 
-/// Times syncs as a log does them: into a file that has its length already.
-fn time_syncs(path: &Path) -> io::Result<SyncTimes> {
-    let clock = Clock::real();
-    let mut file = File::create(path)?;
-    file.write_all(&vec![0; SYNC_BYTES * SYNCS as usize])?;
-    file.sync_all()?;
-    file.seek(SeekFrom::Start(0))?;
-    let mut times = histogram();
-    let begun = clock.now();
-    for round in 0..SYNCS {
-        file.write_all(&[u8::try_from(round % 251).expect("below 256"); SYNC_BYTES])?;
-        let before = clock.now();
-        file.sync_data()?;
-        let took = clock.now().since(before);
-        times.saturating_record(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
-        if clock.now().since(begun) > SYNC_TIME_MAX {
-            break;
-        }
-    }
-    fs::remove_file(path)?;
-    let us = |quantile| times.value_at_quantile(quantile) as f64 / 1e3;
-    Ok(SyncTimes { p50: us(0.5), p99: us(0.99) })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,6 +147,7 @@ mod tests {
         assert!(
             machine.cores >= 1 && machine.sync_us.p50 > 0.0 && machine.sync_us.p99 >= machine.sync_us.p50
         );
+        assert!(machine.sync_together_us.iter().all(|together| together.times.p50 > 0.0));
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
         assert!(Machine::observe(Path::new("/no/such/directory")).is_err());
     }

@@ -4,7 +4,7 @@ use partition::log::Durability;
 use partition::partition::Acks;
 
 use super::*;
-use crate::machine::SyncTimes;
+use crate::machine::{SyncTimes, Together};
 use crate::stats::Interval;
 
 /// A cell with these figures, each with an interval of ten per cent.
@@ -82,6 +82,7 @@ pub(crate) fn results(cells: Vec<Cell>) -> Results {
             disk: "ext4 on /dev/vda".to_owned(),
             load_before: 0.25,
             sync_us: SyncTimes { p50: 120.0, p99: 310.5 },
+            sync_together_us: vec![Together { writers: 3, times: SyncTimes { p50: 250.0, p99: 900.0 } }],
         },
         commit: "unknown".to_owned(),
         started: "2026-01-01T00:00:00Z".to_owned(),

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::format::{percent, with_interval};
+use partition::log::Durability;
+
+use super::format::{percent, thousands, with_interval};
 use crate::results::{Cell, CellKey, Noise, NullKind, Results};
 use crate::stats::Figure;
 use crate::system::System;
@@ -145,8 +147,36 @@ fn machine(results: &Results) -> String {
         " All replicas and the client share it; times do not travel to other machines."
     };
     format!(
-        "{}, {} cores, {}, {}, a sync takes {:.0} us (p99 {:.0}).{shared}{busy}",
-        machine.cpu, machine.cores, machine.kernel, machine.disk, machine.sync_us.p50, machine.sync_us.p99,
+        "{}, {} cores, {}, {}, a sync takes {:.0} us (p99 {:.0}).{}{shared}{busy}",
+        machine.cpu,
+        machine.cores,
+        machine.kernel,
+        machine.disk,
+        machine.sync_us.p50,
+        machine.sync_us.p99,
+        disk_bound(results),
+    )
+}
+
+/// What the disk alone allows replicas that share it, one record at a time.
+fn disk_bound(results: &Results) -> String {
+    let synced = results.cells.iter().filter(|cell| cell.durability == Durability::Synced);
+    let largest = synced.map(|cell| cell.replicas).max().unwrap_or(0);
+    let together = &results.machine.sync_together_us;
+    let Some(bound) = together.iter().rev().find(|together| together.writers <= largest) else {
+        return String::new();
+    };
+    let bounds = together.iter().filter(|together| together.writers <= bound.writers);
+    let each: Vec<String> = bounds
+        .map(|bound| {
+            let rate = thousands(1e6 / bound.times.p50);
+            format!("{} at once {:.0} us, so {rate}/s", bound.writers, bound.times.p50)
+        })
+        .collect();
+    format!(
+        " Bare writers that write 1 KiB and sync, with no network between, take: {}: more than that no replicas \
+         that share this disk can acknowledge one at a time.",
+        each.join("; ")
     )
 }
 
@@ -161,6 +191,14 @@ mod tests {
         let processor = text.iter().find(|line| line.starts_with("CPU")).unwrap();
         // 0.5 s and 0.01 s for 10,000 records.
         assert!(processor.contains("isr 50.0 + 1.0 of its controllers (n = 3)"), "{processor}");
+    }
+
+    #[test]
+    fn what_the_disk_alone_allows_is_said_for_the_replicas_that_were_measured() {
+        let three = notes(&results(vec![cell(System::Isr, 3, 1, 900.0)])).join("\n");
+        assert!(three.contains("3 at once 250 us, so 4,000/s"), "{three}");
+        let one = notes(&results(vec![cell(System::Isr, 1, 1, 900.0)])).join("\n");
+        assert!(!one.contains("Bare writers"), "a single replica shares with nobody: {one}");
     }
 
     #[test]
