@@ -4,15 +4,16 @@
 
 mod latency;
 mod points;
+mod printed;
 mod report;
 
 use std::ffi::OsString;
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 
 use crate::headline::{self, Extent};
 
@@ -52,6 +53,13 @@ enum Command {
     /// Measures systems x replicas x settings under load
     Latency(Box<latency::LatencyArgs>),
     Node(Box<crate::node::NodeArgs>),
+    /// Prints the completions of a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Prints the man page
+    Man,
 }
 
 /// Runs the command line, and returns what the process should end with.
@@ -72,6 +80,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
                 kind: report::Kind::Headline(extent),
             })
         }
+        Ok(Cli { command: Some(Command::Completions { shell }), .. }) => printed::completions(shell),
+        Ok(Cli { command: Some(Command::Man), .. }) => printed::man(),
         Ok(Cli { command: Some(Command::Node(args)), .. }) => crate::node::run(&args),
         Ok(Cli { command: Some(Command::Latency(args)), .. }) => match args.plan() {
             Ok(latency::Planned { plan, remarks }) => {
@@ -97,9 +107,7 @@ fn bad_input(line: &str) -> ExitCode {
 /// Help as it is; errors in one line, with what the parser proposes instead.
 fn refuse_arguments(error: &clap::Error) -> ExitCode {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        // A reader that went away (`| head`) has seen enough.
-        let _ = write!(std::io::stdout(), "{}", error.render());
-        return ExitCode::SUCCESS;
+        return printed::out(error.render().to_string().as_bytes());
     }
     let text = error.to_string();
     let told = |line: &&str| {

@@ -114,3 +114,18 @@ fn help_names_the_options_and_goes_to_stdout() {
     }
     assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
 }
+
+#[test]
+fn completions_and_the_man_page_know_every_subcommand() {
+    let directory = tempfile::tempdir().unwrap();
+    for line in ["completions bash", "completions zsh", "completions fish", "man"] {
+        let output = compare(directory.path(), line);
+        assert!(output.status.success(), "`compare {line}`");
+        let text = String::from_utf8(output.stdout).unwrap();
+        for word in ["latency", "node", "in-flight"] {
+            let escaped = word.replace('-', "\\-");
+            assert!(text.contains(word) || text.contains(&escaped), "`compare {line}` does not say {word}");
+        }
+    }
+    refused("completions latin", "invalid value 'latin'");
+}
