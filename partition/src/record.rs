@@ -6,15 +6,21 @@
 //!  12 leader epoch  i32 │                             53 base sequence   i32
 //!  16 magic          i8 │ always 2                    57 record count    i32
 //!  17 crc32c        u32 ┘ of all from byte 21         61 records ...
-//!  21 attributes    i16  0-2 compression, 5 control
+//!  21 attributes    i16  see `Attributes`
 //!  23 last delta    i32  record count - 1
 //!  27 base time     i64  ms since 1970
 //!  35 max time      i64
 //! ```
 //! All numbers are big-endian. Source: Kafka's `DefaultRecordBatch`, and its protocol guide, "Record Batch".
+//!
+//! A compressed batch is stored and relayed as it came; [`Batch::unpacked`] is for who looks into one.
+//!
+//! Left out: batches that a compaction thinned out, whose record count is less than their span of offsets.
 
+mod attributes;
 mod batches;
 mod builder;
+mod compression;
 mod reader;
 mod varint;
 
@@ -22,8 +28,10 @@ use std::fmt;
 
 use bytes::{Bytes, BytesMut};
 
+pub use attributes::{Attributes, Compression, TimestampType};
 pub use batches::Batches;
 pub use builder::{BatchBuilder, ControlKind};
+pub use compression::{UNPACKED_SIZE_MAX, UnpackError};
 pub use reader::{Header, Record, RecordError};
 
 use crate::ids::{ByteSize, Epoch, Offset, ProducerEpoch, ProducerId, RecordCount, Sequence};
@@ -49,8 +57,6 @@ const AT_SEQUENCE: usize = 53;
 const AT_COUNT: usize = 57;
 
 const MAGIC: u8 = 2;
-const CONTROL_BIT: u16 = 1 << 5;
-const COMPRESSION_BITS: u16 = 0b111;
 
 /// Why bytes are not a sound batch.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -222,18 +228,52 @@ impl Batch {
     /// Whether it holds the protocol's own records, which readers skip.
     #[must_use]
     pub fn is_control(&self) -> bool {
-        self.attributes() & CONTROL_BIT != 0
+        self.attributes().is_control()
     }
 
     /// Whether its records are compressed; they are then stored and relayed as they came.
     #[must_use]
     pub fn is_compressed(&self) -> bool {
-        self.attributes() & COMPRESSION_BITS != 0
+        self.attributes().compression() != Compression::None
     }
 
-    /// Its records, decoded one by one.
+    /// What its attributes say.
+    #[must_use]
+    pub fn attributes(&self) -> Attributes {
+        Attributes(u16::from_be_bytes(array(&self.bytes, AT_ATTRIBUTES)))
+    }
+
+    /// The checksum in its header, which was found true.
+    #[must_use]
+    pub fn checksum(&self) -> u32 {
+        u32::from_be_bytes(array(&self.bytes, AT_CRC))
+    }
+
+    /// Its records, decoded one by one; those of a compressed batch are an error.
     pub fn records(&self) -> impl Iterator<Item = Result<Record, RecordError>> + use<> {
         reader::records(self)
+    }
+
+    /// Its records, unpacked first when they are compressed: for who looks into a batch, not for who relays it.
+    ///
+    /// # Errors
+    /// [`UnpackError`] when they are not what the attributes say, or take too much room.
+    pub fn unpacked(&self) -> Result<impl Iterator<Item = Result<Record, RecordError>> + use<>, UnpackError> {
+        let packed = self.bytes.slice(HEADER_LENGTH..);
+        let body = compression::unpack(self.attributes().compression(), &packed)?;
+        Ok(reader::records_in(self, body))
+    }
+
+    /// The same batch with the leader's time on each record, as a topic with `LogAppendTime` keeps it.
+    #[must_use]
+    pub fn with_append_time(&self, now_ms: i64) -> Self {
+        let mut bytes = BytesMut::from(&self.bytes[..]);
+        let attributes = self.attributes().with_append_time();
+        bytes[AT_ATTRIBUTES..AT_ATTRIBUTES + 2].copy_from_slice(&attributes.0.to_be_bytes());
+        bytes[AT_MAX_TIME..AT_MAX_TIME + 8].copy_from_slice(&now_ms.to_be_bytes());
+        let crc = crc32c::crc32c(&bytes[AT_ATTRIBUTES..]);
+        bytes[AT_CRC..AT_CRC + 4].copy_from_slice(&crc.to_be_bytes());
+        Self { bytes: bytes.freeze() }
     }
 
     /// The same batch at a place of its own: base offset and epoch lie outside the checksum.
@@ -247,15 +287,13 @@ impl Batch {
         Self { bytes: bytes.freeze() }
     }
 
-    fn attributes(&self) -> u16 {
-        u16::from_be_bytes(array(&self.bytes, AT_ATTRIBUTES))
-    }
-
     fn base_offset_field(&self) -> i64 {
         self.i64_at(0)
     }
 
-    fn base_timestamp_ms(&self) -> i64 {
+    /// What the timestamps of its records are counted from; the delete horizon where the attributes say so.
+    #[must_use]
+    pub fn base_timestamp_ms(&self) -> i64 {
         self.i64_at(AT_BASE_TIME)
     }
 

@@ -5,8 +5,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 use super::reader::Header;
 use super::{
     AT_ATTRIBUTES, AT_BASE_TIME, AT_COUNT, AT_CRC, AT_EPOCH, AT_LAST_DELTA, AT_LENGTH, AT_MAGIC, AT_MAX_TIME,
-    AT_PRODUCER, AT_PRODUCER_EPOCH, AT_SEQUENCE, Batch, CONTROL_BIT, HEADER_LENGTH, LENGTH_OVERHEAD, MAGIC,
-    ProducerStamp, varint,
+    AT_PRODUCER, AT_PRODUCER_EPOCH, AT_SEQUENCE, Attributes, Batch, Compression, HEADER_LENGTH,
+    LENGTH_OVERHEAD, MAGIC, ProducerStamp, varint,
 };
 use crate::ids::{ByteSize, RecordCount};
 
@@ -49,7 +49,7 @@ pub struct BatchBuilder {
     count: u32,
     base_time_ms: i64,
     max_time_ms: i64,
-    attributes: u16,
+    attributes: Attributes,
     producer: Option<ProducerStamp>,
 }
 
@@ -59,13 +59,27 @@ impl BatchBuilder {
     pub fn new(now_ms: i64) -> Self {
         let mut bytes = BytesMut::with_capacity(ByteSize::kib(2).as_len());
         bytes.put_bytes(0, HEADER_LENGTH);
-        Self { bytes, count: 0, base_time_ms: now_ms, max_time_ms: now_ms, attributes: 0, producer: None }
+        Self {
+            bytes,
+            count: 0,
+            base_time_ms: now_ms,
+            max_time_ms: now_ms,
+            attributes: Attributes::default(),
+            producer: None,
+        }
     }
 
     /// Stamps the batch, so that duplicates of it can be refused.
     #[must_use]
     pub fn stamped(mut self, stamp: ProducerStamp) -> Self {
         self.producer = Some(stamp);
+        self
+    }
+
+    /// Marks the batch as part of a transaction.
+    #[must_use]
+    pub fn transactional(mut self) -> Self {
+        self.attributes = self.attributes.of_transaction();
         self
     }
 
@@ -122,7 +136,24 @@ impl BatchBuilder {
     /// # Panics
     /// Without a record: there is no empty batch.
     #[must_use]
-    pub fn build(mut self) -> Batch {
+    pub fn build(self) -> Batch {
+        self.finish()
+    }
+
+    /// The finished batch with its records in a compressed form that somebody else made: `pack` gets them as they are.
+    ///
+    /// # Panics
+    /// Without a record: there is no empty batch.
+    #[must_use]
+    pub fn build_packed(mut self, compression: Compression, pack: impl FnOnce(&[u8]) -> Vec<u8>) -> Batch {
+        let packed = pack(&self.bytes[HEADER_LENGTH..]);
+        self.bytes.truncate(HEADER_LENGTH);
+        self.bytes.put_slice(&packed);
+        self.attributes = self.attributes.with_compression(compression);
+        self.finish()
+    }
+
+    fn finish(mut self) -> Batch {
         assert!(self.count > 0, "a batch holds at least one record");
         let count = i32::try_from(self.count).expect("a batch of 2^31 records does not fit its size");
         let length = i32::try_from(self.bytes.len() - LENGTH_OVERHEAD).expect("a batch stays below 2 GiB");
@@ -136,7 +167,7 @@ impl BatchBuilder {
         self.set(AT_LENGTH, &length.to_be_bytes());
         self.set(AT_EPOCH, &0_i32.to_be_bytes());
         self.set(AT_MAGIC, &[MAGIC]);
-        self.set(AT_ATTRIBUTES, &self.attributes.to_be_bytes());
+        self.set(AT_ATTRIBUTES, &self.attributes.0.to_be_bytes());
         self.set(AT_LAST_DELTA, &(count - 1).to_be_bytes());
         self.set(AT_BASE_TIME, &self.base_time_ms.to_be_bytes());
         self.set(AT_MAX_TIME, &self.max_time_ms.to_be_bytes());
@@ -156,7 +187,7 @@ impl BatchBuilder {
         key[..2].copy_from_slice(&CONTROL_KEY_VERSION.to_be_bytes());
         key[2..].copy_from_slice(&kind.number().to_be_bytes());
         let mut builder = Self::new(now_ms);
-        builder.attributes |= CONTROL_BIT;
+        builder.attributes = builder.attributes.of_control();
         builder.push(now_ms, Some(&key), Some(value), &[]);
         builder.build()
     }

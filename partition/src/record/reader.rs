@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Batch, HEADER_LENGTH, varint};
+use super::{Batch, HEADER_LENGTH, TimestampType, varint};
 use crate::ids::Offset;
 
 /// A header of a record: a key and, perhaps, a value.
@@ -45,38 +45,48 @@ pub enum RecordError {
     },
 }
 
+/// The records of a batch that is not compressed.
 pub(super) fn records(batch: &Batch) -> impl Iterator<Item = Result<Record, RecordError>> + use<> {
+    let refused = batch.is_compressed().then_some(Err(RecordError::Compressed));
+    let readable =
+        if refused.is_some() { None } else { Some(records_in(batch, batch.bytes.slice(HEADER_LENGTH..))) };
+    refused.into_iter().chain(readable.into_iter().flatten())
+}
+
+/// The records of a batch, out of the bytes that hold them; nothing may follow the last one.
+pub(super) fn records_in(
+    batch: &Batch,
+    body: Bytes,
+) -> impl Iterator<Item = Result<Record, RecordError>> + use<> {
     let batch = batch.clone();
     let count = batch.record_count().0;
-    let mut at = HEADER_LENGTH;
+    let mut at = 0;
     let mut index = 0;
-    let mut ended = false;
     std::iter::from_fn(move || {
-        if ended || index == count {
+        if index == count {
             return None;
         }
-        if batch.is_compressed() {
-            ended = true;
-            return Some(Err(RecordError::Compressed));
-        }
-        let record = take_record(&batch, &mut at);
-        ended = record.is_none();
+        let record = take_record(&batch, &body, index, &mut at);
+        let whole = index + 1 < count || at == body.len();
         let malformed = RecordError::Malformed { base: batch.base_offset(), index };
-        index += 1;
-        Some(record.ok_or(malformed))
+        index = if record.is_some() { index + 1 } else { count };
+        Some(record.filter(|_| whole).ok_or(malformed))
     })
 }
 
-fn take_record(batch: &Batch, at: &mut usize) -> Option<Record> {
-    let mut cursor = Cursor { bytes: &batch.bytes, at: *at };
+fn take_record(batch: &Batch, body: &Bytes, index: u32, at: &mut usize) -> Option<Record> {
+    let mut cursor = Cursor { bytes: body, at: *at };
     let length = cursor.length()?;
     let end = cursor.at.checked_add(length)?;
-    if end > batch.bytes.len() {
+    if end > body.len() {
         return None;
     }
     cursor.at += 1; // attributes, unused
     let time_delta = cursor.varint()?;
-    let offset_delta = u64::try_from(cursor.varint()?).ok()?;
+    let offset_delta = cursor.varint()?;
+    if offset_delta != i64::from(index) {
+        return None;
+    }
     let key = cursor.nullable()?;
     let value = cursor.nullable()?;
     let mut headers = Vec::new();
@@ -88,8 +98,12 @@ fn take_record(batch: &Batch, at: &mut usize) -> Option<Record> {
         return None;
     }
     *at = end;
-    let offset = Offset(batch.base_offset().0.checked_add(offset_delta)?);
-    let time_ms = batch.base_timestamp_ms().checked_add(time_delta)?;
+    let offset = Offset(batch.base_offset().0.checked_add(u64::from(index))?);
+    let created_ms = batch.base_timestamp_ms().checked_add(time_delta)?;
+    let time_ms = match batch.attributes().timestamp_type() {
+        TimestampType::Create => created_ms,
+        TimestampType::Append => batch.max_timestamp_ms(),
+    };
     Some(Record { offset, time_ms, key, value, headers })
 }
 

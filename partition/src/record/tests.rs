@@ -4,6 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod golden;
+
 fn stamp() -> ProducerStamp {
     ProducerStamp { id: ProducerId(7), epoch: ProducerEpoch(3), sequence: Sequence(41) }
 }
@@ -53,6 +55,26 @@ fn a_flip_of_any_bit_under_the_checksum_is_detected() {
         let mut bytes = BytesMut::from(&sound.bytes()[..]);
         bytes[bit / 8] ^= 1 << (bit % 8);
         assert!(Batch::parse(&bytes.freeze()).is_err(), "bit {bit} flipped unseen");
+    }
+}
+
+#[test]
+fn records_that_do_not_count_up_or_do_not_fill_the_batch_are_malformed() {
+    let mut builder = BatchBuilder::new(0);
+    builder.push_value(b"a").push_value(b"b");
+    let sound = builder.build();
+    // The second record's offset delta lies three bytes into its nine; then a byte too many at the end.
+    let edits: [fn(&mut Vec<u8>); 2] = [|bytes| bytes[61 + 8 + 3] = 4, |bytes| bytes.push(0)];
+    for edit in edits {
+        let mut bytes = sound.bytes().to_vec();
+        edit(&mut bytes);
+        let length = i32::try_from(bytes.len() - LENGTH_OVERHEAD).unwrap();
+        bytes[AT_LENGTH..AT_LENGTH + 4].copy_from_slice(&length.to_be_bytes());
+        let crc = crc32c::crc32c(&bytes[AT_ATTRIBUTES..]);
+        bytes[AT_CRC..AT_CRC + 4].copy_from_slice(&crc.to_be_bytes());
+        let batch = Batch::parse(&bytes.into()).unwrap();
+        let found: Vec<_> = batch.records().map(|record| record.is_ok()).collect();
+        assert_eq!(found, [true, false]);
     }
 }
 
