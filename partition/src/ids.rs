@@ -13,7 +13,7 @@ macro_rules! number {
         pub struct $name(pub $inner);
 
         impl $name {
-            /// The smallest one.
+            /// Where counting begins.
             pub const ZERO: Self = Self(0);
 
             /// The one after this; panics at the end of the range, which no run reaches.
@@ -84,6 +84,11 @@ number! {
 number! {
     /// Raised, and synced, before each truncation: a checkpoint of another generation is discarded (H-04).
     Generation(u64)
+}
+
+number! {
+    /// A record's time: milliseconds since 1970. Negative: it has none.
+    Timestamp(i64)
 }
 
 impl Offset {

@@ -42,6 +42,7 @@ pub mod epochs;
 mod error;
 mod event;
 mod front;
+pub mod index;
 mod order;
 pub mod producers;
 mod reader;
