@@ -10,6 +10,7 @@ use partition::transport::Address;
 
 use crate::controller::broker::BrokerConfig;
 use crate::replica::Rules;
+use crate::rules::HistoricRules;
 
 /// How a broker is set up.
 #[derive(Clone, Debug)]
@@ -34,6 +35,8 @@ pub struct Config {
     pub heartbeat: Duration,
     /// How long one request to a controller may take.
     pub request_timeout: Duration,
+    /// Rules that Kafka once had. Default: none of them.
+    pub historic: HistoricRules,
 }
 
 impl Config {
@@ -64,6 +67,7 @@ impl Config {
             fetch_bytes_max: Self::FETCH_BYTES_MAX,
             heartbeat: BrokerConfig::HEARTBEAT,
             request_timeout: BrokerConfig::REQUEST_TIMEOUT,
+            historic: HistoricRules::default(),
         }
     }
 
@@ -73,6 +77,7 @@ impl Config {
             lag_max: self.lag_max,
             fetch_wait: self.fetch_wait.min(self.lag_max / 2),
             fetch_bytes_max: self.fetch_bytes_max,
+            historic: self.historic,
         }
     }
 }

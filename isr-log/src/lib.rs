@@ -59,8 +59,10 @@ mod network;
 mod node;
 mod partition;
 pub mod replica;
+pub mod rules;
 mod runtime;
 mod store;
 
 pub use config::Config;
 pub use node::{Node, OpenError};
+pub use rules::HistoricRules;

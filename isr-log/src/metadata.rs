@@ -46,6 +46,9 @@ pub struct PartitionSpec {
     pub min_isr: usize,
 }
 
+/// Replicas, each with the life that is meant.
+pub type Members = BTreeMap<NodeId, Incarnation>;
+
 /// What the controllers have decided about a partition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartitionState {
@@ -55,8 +58,67 @@ pub struct PartitionState {
     pub leader: Option<NodeId>,
     /// Raised by each election, and when a leader is lost that nobody can follow.
     pub epoch: Epoch,
-    /// Who is in sync, each with the life in which it is.
-    pub in_sync: BTreeMap<NodeId, Incarnation>,
+    /// Who is in sync, each with the life in which it is. Empty when nobody is, and others are eligible.
+    pub in_sync: Members,
+    /// Who left the in-sync set while it was short, and so has all that is committed: while it is short, nothing more is
+    /// (KIP-966). Empty while the set is large enough.
+    pub eligible: Members,
+    /// Who led last, while nobody can lead: the last resort when nobody is in sync or eligible any more.
+    pub last_leader: Option<(NodeId, Incarnation)>,
+    /// How the leader was found.
+    pub election: Election,
+    /// Whether a leader that was elected uncleanly has yet to begin anew by itself; until then nobody joins it.
+    pub recovery: Recovery,
+    /// Whom unclean elections have passed over, each in the life in which it had all that was committed, until it is in
+    /// sync again: what such a one has to cut is lost.
+    pub passed_over: Members,
     /// Raised by each change.
     pub version: Version,
+}
+
+impl PartitionState {
+    /// A partition about which nothing was decided yet.
+    #[must_use]
+    pub fn undecided(spec: PartitionSpec) -> Self {
+        Self {
+            spec,
+            leader: None,
+            epoch: Epoch::ZERO,
+            in_sync: Members::new(),
+            eligible: Members::new(),
+            last_leader: None,
+            election: Election::InSync,
+            recovery: Recovery::Done,
+            passed_over: Members::new(),
+            version: Version::default(),
+        }
+    }
+
+    /// How many must be in sync: more than there are replicas cannot be asked (Kafka's `effectiveMinIsr`).
+    #[must_use]
+    pub fn min_isr(&self) -> usize {
+        self.spec.min_isr.min(self.spec.replicas.len())
+    }
+}
+
+/// How a leader was found, from the safest way to the last resort.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Election {
+    /// It was in sync (C14).
+    InSync,
+    /// It was eligible: it has all that is committed (KIP-966).
+    Eligible,
+    /// It led last, and its disk is the one it had; nobody else is known to have as much. Under `Synced` it lacks nothing.
+    LastLeader,
+    /// It was alive. What it lacks is lost.
+    Unclean,
+}
+
+/// Whether a leader that was elected uncleanly has begun anew (Kafka's `LeaderRecoveryState`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Recovery {
+    /// It has, or it need not.
+    Done,
+    /// It has not yet.
+    Pending,
 }

@@ -7,11 +7,11 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use partition::ids::{Epoch, NodeId, Offset, PartitionId};
+use partition::ids::{NodeId, Offset, PartitionId};
 
 use super::command::{AlterInSync, Command, ControllerEpoch, Record, Registration};
 use super::rejection::Rejection;
-use crate::metadata::{Incarnation, PartitionSpec, PartitionState, Version};
+use crate::metadata::{Incarnation, PartitionSpec, PartitionState};
 use membership::Change;
 
 /// The most replicas of a partition: each costs the leader a parked fetch, and nobody runs more (`compare` asks for less).
@@ -175,14 +175,8 @@ impl Image {
         if in_sync.len() < spec.min_isr {
             return Err(Rejection::TooFewAlive { alive: in_sync.len(), needed: spec.min_isr });
         }
-        let empty = PartitionState {
-            spec: spec.clone(),
-            leader: None,
-            epoch: Epoch::ZERO,
-            in_sync: BTreeMap::new(),
-            version: Version::default(),
-        };
-        let state = membership::settle(&empty, in_sync, &self.brokers).expect("a leader is elected");
+        let state = membership::settle(&PartitionState::undecided(spec.clone()), in_sync, &self.brokers)
+            .expect("a leader is elected");
         self.partitions.insert(spec.id.clone(), Arc::new(state));
         Ok(Applied { partitions: vec![spec.id.clone()] })
     }

@@ -1,14 +1,11 @@
 //! The in-sync set as its leader sees it: what the controllers have recorded, and the one change that is on its way.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use partition::clock::Moment;
 use partition::ids::{Epoch, NodeId};
 
-use crate::metadata::{Incarnation, PartitionState, Version};
-
-/// Members, each with the life in which it is one.
-pub type Members = BTreeMap<NodeId, Incarnation>;
+use crate::metadata::{Incarnation, Members, PartitionState, Version};
 
 /// A leader's wish, which the controllers grant or refuse.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,8 +73,7 @@ impl InSync {
         Self {
             epoch: state.epoch,
             version: state.version,
-            // As Kafka's `effectiveMinIsr`: more than there are replicas cannot be asked.
-            min: state.spec.min_isr.min(state.spec.replicas.len()),
+            min: state.min_isr(),
             members: state.in_sync.clone(),
             change: None,
         }
@@ -183,16 +179,13 @@ mod tests {
     use crate::metadata::PartitionSpec;
 
     fn set(version: u64, members: &[u32]) -> PartitionState {
+        let replicas = vec![NodeId(1), NodeId(2), NodeId(3)];
         PartitionState {
-            spec: PartitionSpec {
-                id: "t-0".parse().unwrap(),
-                replicas: vec![NodeId(1), NodeId(2), NodeId(3)],
-                min_isr: 2,
-            },
             leader: Some(NodeId(1)),
             epoch: Epoch(4),
             in_sync: members.iter().map(|node| (NodeId(*node), Incarnation(Offset(7)))).collect(),
             version: Version(version),
+            ..PartitionState::undecided(PartitionSpec { id: "t-0".parse().unwrap(), replicas, min_isr: 2 })
         }
     }
 

@@ -33,10 +33,13 @@ use partition::log::EpochHistory;
 use partition::partition::{Acks, Role as RoleName};
 
 use crate::message::{Confirm, ConfirmReply, Fetch, FetchNumber, FetchRefusal, FetchReply, News, Report};
+pub use crate::metadata::Members;
 use crate::metadata::{Incarnation, PartitionState};
 
+use crate::rules::HistoricRules;
+
 use follower::Follower;
-pub use in_sync::{Members, Proposal, ProposalOutcome};
+pub use in_sync::{Proposal, ProposalOutcome};
 use leader::Leader;
 pub use proof::Round;
 
@@ -62,6 +65,8 @@ pub struct Rules {
     pub fetch_wait: Duration,
     /// About how much one fetch brings.
     pub fetch_bytes_max: ByteSize,
+    /// Rules that Kafka once had.
+    pub historic: HistoricRules,
 }
 
 /// After a fetch that failed or was refused, the next one waits so long: an election takes longer than this.

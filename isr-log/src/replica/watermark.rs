@@ -60,16 +60,13 @@ mod tests {
 
     fn state(members: &[u32], min_isr: usize) -> InSync {
         let life = Incarnation(Offset(7));
+        let replicas = vec![NodeId(1), NodeId(2), NodeId(3)];
         InSync::recorded(&PartitionState {
-            spec: PartitionSpec {
-                id: "t-0".parse().unwrap(),
-                replicas: vec![NodeId(1), NodeId(2), NodeId(3)],
-                min_isr,
-            },
             leader: Some(NodeId(1)),
             epoch: Epoch(1),
             in_sync: members.iter().map(|node| (NodeId(*node), life)).collect(),
             version: Version(1),
+            ..PartitionState::undecided(PartitionSpec { id: "t-0".parse().unwrap(), replicas, min_isr })
         })
     }
 

@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use isr_log::HistoricRules;
 use isr_log::message::{Confirm, ConfirmReply, Fetch, FetchReply, Report};
 use isr_log::metadata::{Incarnation, PartitionSpec, PartitionState, Version};
 use isr_log::replica::{
-    Command, Commands, Event, FetchId, LogView, Members, Proposal, ProposalOutcome, Replica, Round, Rules,
+    Command, Commands, Event, FetchId, LogView, Proposal, ProposalOutcome, Replica, Round, Rules,
 };
 use partition::clock::Moment;
 use partition::error::{Doubt, Refusal};
@@ -126,16 +127,16 @@ impl Harness {
             lag_max: Duration::from_millis(1000),
             fetch_wait: Duration::from_millis(500),
             fetch_bytes_max: ByteSize::mib(1),
+            historic: HistoricRules::default(),
         };
         let nodes: Vec<NodeId> = (1..=replicas).map(NodeId).collect();
         let spec =
             PartitionSpec { id: "orders-0".parse().expect("a partition"), replicas: nodes.clone(), min_isr };
-        let (in_sync, version) = (Members::new(), Version(0));
         let mut harness = Self {
             now: Moment(0),
             rules,
             nodes: BTreeMap::new(),
-            state: PartitionState { spec, leader: None, epoch: Epoch(0), in_sync, version },
+            state: PartitionState::undecided(spec),
             wire: VecDeque::new(),
             proposals: VecDeque::new(),
             trace: Vec::new(),

@@ -60,6 +60,5 @@ pub(super) fn settle(state: &PartitionState, in_sync: InSync, brokers: &Brokers)
         return None;
     }
     let epoch = if leader == state.leader { state.epoch } else { state.epoch.next() };
-    let (spec, version) = (state.spec.clone(), state.version.next());
-    Some(PartitionState { spec, leader, epoch, in_sync, version })
+    Some(PartitionState { leader, epoch, in_sync, version: state.version.next(), ..state.clone() })
 }

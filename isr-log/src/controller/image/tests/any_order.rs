@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::metadata::Version;
 
 /// A record that may be right or wrong in every part; numbers are small so that they often are right.
 #[derive(Clone, Debug)]
