@@ -7,6 +7,7 @@ pub mod data_dir;
 pub mod experiment;
 pub mod floor;
 pub mod headline;
+pub mod history;
 pub mod machine;
 pub mod node;
 pub mod progress;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 pub use build::Circumstances;
 pub use cell::{Cell, CellKey, Figures, Intervals, Latency, Load, Split};
 pub use file::{Destination, UnwritableResults};
+pub(crate) use names::acks as acks_by_name;
 pub use names::{acks_name, acks_named, durability_name, durability_named};
 pub use timestamp::{file_name_of, rfc3339};
 

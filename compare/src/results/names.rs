@@ -46,16 +46,16 @@ fn named<T: Copy>(table: &[(T, &'static str)], text: &str) -> Result<T, String> 
 }
 
 /// For `#[serde(with)]`.
-pub(super) mod acks {
+pub(crate) mod acks {
     use super::{Acks, acks_name, acks_named};
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-    pub(in crate::results) fn serialize<S: Serializer>(acks: &Acks, to: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(acks: &Acks, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(acks_name(*acks))
     }
 
-    pub(in crate::results) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Acks, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Acks, D::Error> {
         acks_named(&String::deserialize(from)?).map_err(D::Error::custom)
     }
 }
