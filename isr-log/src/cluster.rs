@@ -19,6 +19,7 @@ use partition::cluster::Cluster;
 use partition::ids::{NodeId, PartitionId};
 use partition::log::LogConfig;
 use partition::partition::Partition;
+use partition::probe::Probe;
 use partition::solo::Solo;
 use partition::transport::router::Router;
 use partition::transport::rpc::{Serving, serve};
@@ -32,6 +33,7 @@ use crate::controller::active::{Controller, ControllerConfig};
 use crate::controller::metadata_partition;
 use crate::metadata::PartitionSpec;
 use crate::node::Node;
+use crate::probe::ControllerProbe;
 
 /// The one controller, far enough from the brokers' numbers.
 const CONTROLLER: NodeId = NodeId(100);
@@ -145,6 +147,18 @@ impl IsrCluster {
     pub async fn restart_controller(&mut self) {
         let at = self.addresses[&CONTROLLER];
         self.controller = start_controller(&self.ground, &self.shape, &self.spec, at).await;
+    }
+
+    /// What a replica is and has in its life of now, if it runs.
+    #[must_use]
+    pub fn probe(&self, node: NodeId) -> Option<Arc<dyn Probe>> {
+        self.brokers.get(&node).map(|running| running.node.probe(&self.spec.id))
+    }
+
+    /// What the controller is and knows, in its life of now.
+    #[must_use]
+    pub fn controller_probe(&self) -> ControllerProbe {
+        self.controller.node.probe()
     }
 
     /// What the nodes stand on.

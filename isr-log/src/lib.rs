@@ -58,6 +58,7 @@ pub mod metadata;
 mod network;
 mod node;
 mod partition;
+pub mod probe;
 pub mod replica;
 pub mod rules;
 mod runtime;

@@ -15,6 +15,7 @@ use partition::ids::PartitionId;
 use partition::log::LogError;
 use partition::meta::MetaError;
 use partition::partition::Partition;
+use partition::probe::Probe;
 use partition::transport::router::Router;
 use partition::transport::{Channel, SharedService};
 use partition::world::World;
@@ -25,6 +26,7 @@ use crate::controller::broker::{BrokerConfig, BrokerEvent, BrokerLink};
 use crate::metadata::{Incarnation, PartitionState};
 use crate::network::{Network, ReplicaService};
 use crate::partition::{CLIENT_CALLS_MAX, NamedReplica, PEER_CALLS_MAX, PeerCall, ReplicaHandle};
+use crate::probe::ReplicaWindow;
 use crate::replica::Replica;
 use crate::runtime::{ReplicaFailed, ReplicaTask, TaskState};
 use crate::store::{Life, open_log};
@@ -39,7 +41,10 @@ pub enum OpenError {
 
 /// The replicas of this broker that are open.
 #[derive(Debug, Default)]
-pub(crate) struct Registry(Mutex<BTreeMap<PartitionId, ReplicaHandle>>);
+pub(crate) struct Registry {
+    open: Mutex<BTreeMap<PartitionId, ReplicaHandle>>,
+    windows: Mutex<BTreeMap<PartitionId, Arc<ReplicaWindow>>>,
+}
 
 impl Registry {
     pub(crate) fn get(&self, partition: &PartitionId) -> Option<ReplicaHandle> {
@@ -47,7 +52,13 @@ impl Registry {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<PartitionId, ReplicaHandle>> {
-        self.0.lock().expect("no holder panics")
+        self.open.lock().expect("no holder panics")
+    }
+
+    /// Where a replica is shown, be it open yet or not.
+    fn window(&self, partition: &PartitionId) -> Arc<ReplicaWindow> {
+        let mut windows = self.windows.lock().expect("no holder panics");
+        Arc::clone(windows.entry(partition.clone()).or_default())
     }
 }
 
@@ -109,6 +120,14 @@ impl Node {
     pub fn partition(&self, partition: &PartitionId) -> Arc<dyn Partition> {
         let (partition, partitions) = (partition.clone(), Arc::clone(&self.partitions));
         Arc::new(NamedReplica { partition, partitions })
+    }
+
+    /// What this broker's replica of a partition is and has, for a harness: it sees this life only.
+    #[must_use]
+    pub fn probe(&self, partition: &PartitionId) -> Arc<dyn Probe> {
+        let window = self.partitions.window(partition);
+        window.window.open();
+        window
     }
 
     /// Returns when the broker has ended, be it that it was stopped, that its disk failed, or that another process took
@@ -245,8 +264,10 @@ impl Broker {
             peers: peer_calls,
             own: peers.clone(),
             failures: self.failures.0.clone(),
+            window: self.partitions.window(id),
             state: TaskState::default(),
         };
+        task.window.opened(task.reader.clone());
         self.world.tasks.spawn(task.run());
         let handle = ReplicaHandle { partition: id.clone(), clock: self.world.clock.clone(), clients, peers };
         self.partitions.lock().insert(id.clone(), handle.clone());

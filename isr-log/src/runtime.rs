@@ -5,6 +5,7 @@ mod pending;
 mod reads;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -13,6 +14,7 @@ use partition::error::Doubt;
 use partition::ids::{ByteSize, Epoch, NodeId, Offset, PartitionId};
 use partition::log::{Log, LogEvent, LogReader};
 use partition::partition::Status;
+use partition::probe::Snapshot;
 use partition::record::Batches;
 use partition::world::World;
 use tokio::sync::mpsc;
@@ -21,6 +23,7 @@ use crate::controller::broker::BrokerLink;
 use crate::message::FetchReply;
 use crate::network::{Network, Outcome};
 use crate::partition::{Answer, ClientCall, PeerCall};
+use crate::probe::ReplicaWindow;
 use crate::replica::{Commands, Event, FetchId, LogView, Replica};
 use crate::store::Watermark;
 use pending::Pending;
@@ -57,6 +60,7 @@ pub(crate) struct ReplicaTask {
     pub(crate) own: mpsc::Sender<PeerCall>,
     /// Where to say that the disk has failed.
     pub(crate) failures: mpsc::Sender<ReplicaFailed>,
+    pub(crate) window: Arc<ReplicaWindow>,
     pub(crate) state: TaskState,
 }
 
@@ -131,6 +135,7 @@ impl ReplicaTask {
             }
             self.take_what_is_ready();
             self.settle();
+            self.window.window.show(|| self.snapshot());
             // A timer that fires too early costs less than one that is set anew for each call.
             let wanted = self.wakes_at();
             if wanted < wakes_at || wakes_at <= self.world.clock.now() {
@@ -282,12 +287,33 @@ impl ReplicaTask {
         }
     }
 
+    fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            node: self.node,
+            life: Some(self.replica.life().into()),
+            role: self.replica.role(),
+            epoch: self.replica.decided().map_or(Epoch::ZERO, |state| state.epoch),
+            vote: None,
+            generation: self.log.generation(),
+            log_start: self.log.start(),
+            first: self.log.ordinals().start,
+            high_watermark: self.replica.high_watermark(),
+            stored: self.log.stored(),
+            log_end: self.log.end(),
+            entries: None,
+            acknowledged: self.state.pending.acknowledged(),
+            epochs: self.log.epochs_now(),
+            electorate: self.replica.electorate(),
+        }
+    }
+
     /// The log has failed: nothing it says can be trusted, so the replica stops (no retry after a failed sync).
     fn fail(&mut self, what: String) {
         self.state.ending.get_or_insert(Ending::Failed(what));
     }
 
     async fn end(mut self) {
+        self.window.window.close();
         self.keep_watermark();
         let why = match &self.state.ending {
             Some(Ending::Failed(what)) => what.clone(),

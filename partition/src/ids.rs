@@ -82,6 +82,10 @@ number! {
     Sequence(u32)
 }
 number! {
+    /// CRC-32C of a record batch: over what its producer made, not over where a leader placed it.
+    Checksum(u32)
+}
+number! {
     /// Raised, and synced, before each truncation: a checkpoint of another generation is discarded (H-04).
     Generation(u64)
 }

@@ -12,6 +12,7 @@ pub mod ids;
 pub mod log;
 pub mod meta;
 pub mod partition;
+pub mod probe;
 pub mod record;
 pub mod simulation;
 pub mod solo;

@@ -17,6 +17,7 @@ use partition::cluster::Cluster;
 use partition::ids::{NodeId, PartitionId};
 use partition::log::LogConfig;
 use partition::partition::Partition;
+use partition::probe::Probe;
 use partition::simulation::Simulation;
 use partition::transport::Address;
 use partition::transport::rpc::{Serving, serve};
@@ -182,6 +183,12 @@ impl QuorumCluster {
             let panicked: Vec<NodeId> = worlds.iter().filter_map(panicked).collect();
             assert!(panicked.is_empty(), "a task panicked on {panicked:?}");
         }
+    }
+
+    /// What a replica is and has in its life of now, if it runs.
+    #[must_use]
+    pub fn probe(&self, node: NodeId) -> Option<Arc<dyn Probe>> {
+        self.running.get(&node).map(|running| running.node.probe())
     }
 
     /// A replica without a network between, if it runs.

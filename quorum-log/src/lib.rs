@@ -44,6 +44,7 @@ mod message;
 mod network;
 mod node;
 mod partition;
+mod probe;
 mod raft;
 mod replica;
 mod runtime;

@@ -12,6 +12,7 @@ use openraft::errors::{InitializeError, RaftError};
 use partition::client::service::PartitionService;
 use partition::log::{Log, LogEvent};
 use partition::partition::Partition;
+use partition::probe::Probe;
 use partition::transport::{Answer, Channel, Request, Service, SharedService};
 use partition::world::World;
 use tokio::sync::mpsc;
@@ -20,6 +21,7 @@ use crate::config::{Config, ConfigError};
 use crate::network::Network;
 use crate::network::service::ReplicaService;
 use crate::partition::QuorumPartition;
+use crate::probe::VoterProbe;
 use crate::raft::{Raft, raft_node};
 use crate::replica::Replica;
 use crate::runtime::scoped;
@@ -113,6 +115,12 @@ impl Node {
     #[must_use]
     pub fn partition(&self) -> Arc<dyn Partition> {
         Arc::clone(&self.partition) as Arc<dyn Partition>
+    }
+
+    /// What this replica is and has, for a harness: it sees this life only.
+    #[must_use]
+    pub fn probe(&self) -> Arc<dyn Probe> {
+        Arc::new(VoterProbe { replica: Arc::clone(&self.replica), raft: self.raft.clone() })
     }
 
     /// Stops in order: no more appends, then no more raft, then the log is closed.

@@ -20,6 +20,7 @@ mod state;
 mod ticket;
 
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use openraft::storage::IOFlushed;
@@ -28,11 +29,13 @@ use partition::error::{Doubt, Refusal};
 use partition::ids::{ByteSize, Epoch, NodeId, Offset, Ordinal, ProducerId};
 use partition::log::{Log, LogEvent, LogReader, Producers};
 use partition::partition::Append;
+use partition::probe::{Electorate, Entries, Snapshot};
 use tokio::sync::{Notify, oneshot};
 
 pub(crate) use ticket::Ticket;
 
 use crate::door::{Door, Entrance, Leadership};
+use crate::probe::{self, Seen};
 use crate::raft::{Entry, LogId, Proposal, Types, Vote, VoteRecord, epoch_of, node_of};
 use crate::watermark::Watermark;
 use state::{Arrivals, State};
@@ -45,6 +48,8 @@ pub(crate) struct Replica {
     pub(crate) node: NodeId,
     pub(crate) clock: Clock,
     state: Mutex<State>,
+    /// Raised each time that the state may have changed.
+    version: AtomicU64,
     reader: LogReader,
     /// The high watermark moved, or never will again.
     pub(crate) committed: Notify,
@@ -96,6 +101,7 @@ impl Replica {
             node,
             clock,
             state: Mutex::new(State::new(begin, door)),
+            version: AtomicU64::new(0),
             reader,
             committed: Notify::new(),
             appended: Notify::new(),
@@ -104,7 +110,14 @@ impl Replica {
         }
     }
 
+    /// To change something.
     fn lock(&self) -> MutexGuard<'_, State> {
+        self.version.fetch_add(1, Ordering::Relaxed);
+        self.read()
+    }
+
+    /// To look only.
+    fn read(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("an assertion failed while the state was held: this replica is over")
     }
 
@@ -176,7 +189,7 @@ impl Replica {
 
     /// Whether the writer is so far behind that an append had better wait for [`Replica::stored`].
     pub(crate) fn is_congested(&self, limit: ByteSize) -> bool {
-        let state = self.lock();
+        let state = self.read();
         state.stopped.is_none() && state.unstored > limit
     }
 
@@ -207,12 +220,12 @@ impl Replica {
 
     /// The last vote that is durable.
     pub(crate) fn vote(&self) -> Option<Vote> {
-        self.lock().vote
+        self.read().vote
     }
 
     /// What this replica is to the others.
     pub(crate) fn leadership(&self) -> Leadership {
-        self.lock().door.leadership()
+        self.read().door.leadership()
     }
 
     /// All up to this entry is committed; it ends at `end`.
@@ -227,6 +240,7 @@ impl Replica {
         }
         let high = state.watermark.high();
         let replies: Vec<_> = state.awaiting_commit.reached(high).collect();
+        state.note_acknowledged(replies.last());
         drop(state);
         replies.into_iter().for_each(ticket::Reply::placed);
         self.committed.notify_waiters();
@@ -307,22 +321,47 @@ impl Replica {
 
     /// The last entry that was applied.
     pub(crate) fn last_applied(&self) -> Option<LogId> {
-        self.lock().applied
+        self.read().applied
+    }
+
+    /// Raised each time that there may be something else to see.
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Relaxed)
+    }
+
+    /// What this replica is and has, for a harness; none once it has stopped.
+    pub(crate) fn look(&self, voters: impl FnOnce() -> Electorate) -> Option<Snapshot> {
+        let state = self.read();
+        let log = state.log.as_ref().filter(|_| state.stopped.is_none())?;
+        let entries = Entries {
+            committed: state.watermark.committed(),
+            applied: probe::after(state.applied.map(|applied| applied.index)),
+        };
+        let seen = Seen {
+            node: self.node,
+            log,
+            vote: state.vote.map(VoteRecord::from),
+            leadership: state.door.leadership(),
+            high: state.watermark.high(),
+            entries,
+            acknowledged: state.acknowledged,
+        };
+        Some(seen.with(voters))
     }
 
     /// Looks at the log.
     pub(crate) fn with_log<T>(&self, look: impl FnOnce(&Log) -> T) -> io::Result<T> {
-        Ok(look(self.lock().log()?))
+        Ok(look(self.read().log()?))
     }
 
     /// Looks at the watermark.
     pub(crate) fn with_watermark<T>(&self, look: impl FnOnce(&Watermark) -> T) -> T {
-        look(&self.lock().watermark)
+        look(&self.read().watermark)
     }
 
     /// How far the log reaches; or why the replica has stopped.
     pub(crate) fn extent(&self) -> Result<Extent, String> {
-        let mut state = self.lock();
+        let mut state = self.read();
         if let Some(reason) = &state.stopped {
             return Err(reason.clone());
         }

@@ -12,6 +12,7 @@ use futures_util::future::{self, BoxFuture};
 use partition::error::{AppendError, Doubt};
 use partition::ids::{NodeId, Offset};
 use partition::partition::{Acks, Append, Appended, Partition, Role};
+use partition::probe::Window;
 use partition::record::BatchBuilder;
 use partition::transport::{Answer, Reply, Request, Service, codec};
 use partition::world::World;
@@ -24,6 +25,7 @@ use super::message::{ControllerReply, ControllerRequest};
 use super::office::{Asker, Effect, Event, Office, OfficeConfig, Seat};
 use super::rejection::Rejection;
 use crate::metadata::PartitionSpec;
+use crate::probe::{ControllerProbe, ControllerSnapshot};
 
 /// Requests that wait for the controller's task, beside those that wait for a commit.
 const REQUESTS_MAX: usize = 1024;
@@ -61,6 +63,7 @@ impl ControllerConfig {
 pub struct Controller {
     node: NodeId,
     requests: mpsc::Sender<Asked>,
+    window: Window<ControllerSnapshot>,
 }
 
 struct Asked {
@@ -82,7 +85,10 @@ impl Controller {
         config.partitions.iter().try_for_each(image::verify)?;
         let ControllerConfig { node, partitions, session } = config;
         let (requests, inbox) = mpsc::channel(REQUESTS_MAX);
+        let window = Window::default();
         let clerk = Clerk {
+            node,
+            window: window.clone(),
             world: world.clone(),
             office: Office::new(OfficeConfig { node, partitions, session }),
             append: None,
@@ -91,7 +97,14 @@ impl Controller {
             metadata,
         };
         world.tasks.spawn(clerk.run(inbox));
-        Ok(Self { node, requests })
+        Ok(Self { node, requests, window })
+    }
+
+    /// What this controller is and knows, for a harness: it sees this life only.
+    #[must_use]
+    pub fn probe(&self) -> ControllerProbe {
+        self.window.open();
+        ControllerProbe(self.window.clone())
     }
 }
 
@@ -127,6 +140,8 @@ impl Service for Controller {
 
 /// The controller's task: turns what happens into events, and effects into deeds.
 struct Clerk {
+    node: NodeId,
+    window: Window<ControllerSnapshot>,
     world: World,
     office: Office,
     metadata: Arc<dyn Partition>,
@@ -175,6 +190,10 @@ impl Clerk {
             for effect in self.office.step(self.world.clock.now(), event) {
                 self.carry_out(effect);
             }
+            self.window.show(|| {
+                let image = Arc::new(self.office.image().clone());
+                ControllerSnapshot { node: self.node, active: self.office.active(), image }
+            });
         }
     }
 

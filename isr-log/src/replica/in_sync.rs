@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use partition::clock::Moment;
 use partition::ids::{Epoch, NodeId};
+use partition::probe::{self, InSyncSet, Life};
 
 use crate::metadata::{Incarnation, Members, PartitionState, Version};
 
@@ -109,6 +110,18 @@ impl InSync {
             Some(Change { kind: Kind::Shrinkage(_), .. }) | None => None,
         };
         self.members.iter().map(|(node, life)| (*node, *life)).chain(joiner)
+    }
+
+    /// As a harness sees it.
+    pub(super) fn look(&self) -> InSyncSet {
+        let lived = |(node, life): (NodeId, Incarnation)| (node, Life::from(life));
+        InSyncSet {
+            version: self.version.0,
+            members: self.members.iter().map(|(node, life)| lived((*node, *life))).collect(),
+            maximal: self.maximal().map(lived).collect(),
+            change: if self.is_changing() { probe::Change::Proposed } else { probe::Change::None },
+            min: self.min,
+        }
     }
 
     /// Whether a change is on its way.

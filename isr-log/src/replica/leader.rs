@@ -86,6 +86,10 @@ impl Leader {
         self.epoch
     }
 
+    pub(super) fn in_sync(&self) -> &InSync {
+        &self.in_sync
+    }
+
     pub(super) fn start(&self) -> Offset {
         self.start
     }

@@ -31,6 +31,7 @@ use partition::error::{Doubt, Refusal};
 use partition::ids::{ByteSize, Epoch, NodeId, Offset};
 use partition::log::EpochHistory;
 use partition::partition::{Acks, Role as RoleName};
+use partition::probe::Electorate;
 
 use crate::message::{Confirm, ConfirmReply, Fetch, FetchNumber, FetchRefusal, FetchReply, News, Report};
 pub use crate::metadata::Members;
@@ -354,6 +355,21 @@ impl Replica {
             Role::Follower(follower) => Some(follower.leader()),
             Role::Idle => None,
         }
+    }
+
+    /// Who counts, in its view: only a leader has one.
+    #[must_use]
+    pub fn electorate(&self) -> Electorate {
+        match &self.role {
+            Role::Leader(leader) => Electorate::InSync(leader.in_sync().look()),
+            Role::Idle | Role::Follower(_) => Electorate::Unknown,
+        }
+    }
+
+    /// Which life of its node this is.
+    #[must_use]
+    pub fn life(&self) -> Incarnation {
+        self.life
     }
 
     /// What it is.

@@ -14,6 +14,8 @@ use crate::partition::Answer;
 pub(super) struct Pending {
     stored: VecDeque<Waiting>,
     committed: VecDeque<Waiting>,
+    /// The furthest end that was acknowledged as committed.
+    acknowledged: Offset,
 }
 
 #[derive(Debug)]
@@ -65,7 +67,14 @@ impl Pending {
 
     /// All below `to` is committed.
     pub(super) fn committed(&mut self, to: Offset) {
-        acknowledge(&mut self.committed, to);
+        if let Some(end) = acknowledge(&mut self.committed, to) {
+            self.acknowledged = self.acknowledged.max(end);
+        }
+    }
+
+    /// The furthest end that was acknowledged as committed; zero when nothing was.
+    pub(super) fn acknowledged(&self) -> Offset {
+        self.acknowledged
     }
 
     /// This replica cannot say what becomes of them.
@@ -95,10 +104,14 @@ impl Pending {
     }
 }
 
-fn acknowledge(queue: &mut VecDeque<Waiting>, to: Offset) {
-    while queue.front().is_some_and(|first| first.end <= to) {
-        queue.pop_front().expect("there is a first").acknowledge();
+/// Acknowledges all that end by `to`; returns the furthest of these ends.
+fn acknowledge(queue: &mut VecDeque<Waiting>, to: Offset) -> Option<Offset> {
+    let mut furthest = None;
+    while let Some(waiting) = queue.pop_front_if(|first| first.end <= to) {
+        furthest = Some(waiting.end);
+        waiting.acknowledge();
     }
+    furthest
 }
 
 #[cfg(test)]

@@ -294,6 +294,12 @@ impl Log {
         &self.epochs
     }
 
+    /// The same, to be kept.
+    #[must_use]
+    pub fn epochs_now(&self) -> Arc<EpochHistory> {
+        Arc::clone(&self.epochs)
+    }
+
     /// What each producer sent last, up to the log end.
     #[must_use]
     pub fn producers(&self) -> &Producers {

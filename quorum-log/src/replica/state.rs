@@ -36,6 +36,8 @@ pub(super) struct State {
     pub(super) unstored: ByteSize,
     pub(super) awaiting_store: Waiting<Reply>,
     pub(super) awaiting_commit: Waiting<Reply>,
+    /// The furthest end that was acknowledged as committed.
+    pub(super) acknowledged: Offset,
     /// Bytes appended since the last flush was noted.
     appending: ByteSize,
 }
@@ -73,6 +75,7 @@ impl State {
             unstored: ByteSize::ZERO,
             awaiting_store: Waiting::default(),
             awaiting_commit: Waiting::default(),
+            acknowledged: Offset::ZERO,
             appending: ByteSize::ZERO,
         }
     }
@@ -161,7 +164,7 @@ impl State {
         if check == SequenceCheck::Next {
             let placement = self.place(batch, epoch)?;
             let end = placement.base.plus(batch.record_count());
-            self.await_outcome(claim.acks, Reply { to: claim.to, placement }, end);
+            self.await_outcome(claim.acks, Reply { to: claim.to, placement, end });
             return Ok(());
         }
         // The door let it in as the next one of its producer, and the one before it was turned away. The entry has its
@@ -170,7 +173,7 @@ impl State {
         match check {
             SequenceCheck::Next => unreachable!("handled above"),
             SequenceCheck::Duplicate { placement, end } => {
-                self.await_outcome(claim.acks, Reply { to: claim.to, placement }, end);
+                self.await_outcome(claim.acks, Reply { to: claim.to, placement, end });
             }
             SequenceCheck::Refused(refusal) => arrivals.decided.push((claim.to, Err(refusal.into()))),
         }
@@ -232,22 +235,31 @@ impl State {
             Acks::Committed => self.watermark.high() >= end,
         };
         if reached {
+            if acks == Acks::Committed {
+                self.acknowledged = self.acknowledged.max(end);
+            }
             return Entered::Decided(Ok(Appended::Placed(placement)));
         }
         let (to, outcome) = oneshot::channel();
-        self.await_outcome(acks, Reply { to, placement }, end);
+        self.await_outcome(acks, Reply { to, placement, end });
         Entered::Await(outcome)
     }
 
-    fn await_outcome(&mut self, acks: Acks, reply: Reply, end: Offset) {
+    /// Notes how far clients were told that it is committed.
+    pub(super) fn note_acknowledged(&mut self, furthest: Option<&Reply>) {
+        let end = furthest.map_or(Offset::ZERO, |reply| reply.end);
+        self.acknowledged = self.acknowledged.max(end);
+    }
+
+    fn await_outcome(&mut self, acks: Acks, reply: Reply) {
         if let Some(reason) = &self.stopped {
             return reply.doubtful(Doubt::Stopped(reason.clone()));
         }
         match acks {
             // Its client was answered when it was proposed.
             Acks::Nobody => {}
-            Acks::Leader => self.awaiting_store.insert(end, reply),
-            Acks::Committed => self.awaiting_commit.insert(end, reply),
+            Acks::Leader => self.awaiting_store.insert(reply.end, reply),
+            Acks::Committed => self.awaiting_commit.insert(reply.end, reply),
         }
     }
 }

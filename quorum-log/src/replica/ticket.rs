@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use partition::error::{AppendError, Doubt};
-use partition::ids::{ByteSize, ProducerId};
+use partition::ids::{ByteSize, Offset, ProducerId};
 use partition::partition::{Acks, Appended, Placement};
 use tokio::sync::oneshot;
 
@@ -57,6 +57,8 @@ impl Drop for Ticket {
 pub(super) struct Reply {
     pub(super) to: oneshot::Sender<Outcome>,
     pub(super) placement: Placement,
+    /// The offset after its last record.
+    pub(super) end: Offset,
 }
 
 impl Reply {
