@@ -31,7 +31,7 @@
 //! an opening takes no position beyond the log end for true (H-07).
 //!
 //! Left out so far: `.index` and `.timeindex` files and producer snapshots, so that an opening need not read all; retention by
-//! time and size; an inspector.
+//! time and size.
 
 mod back;
 mod beside;
@@ -43,6 +43,7 @@ mod error;
 mod event;
 mod front;
 pub mod index;
+pub mod inspect;
 mod order;
 pub mod producers;
 mod reader;

@@ -21,6 +21,7 @@ mod attributes;
 mod batches;
 mod builder;
 mod compression;
+mod header;
 mod reader;
 mod varint;
 
@@ -32,6 +33,7 @@ pub use attributes::{Attributes, Compression, TimestampType};
 pub use batches::Batches;
 pub use builder::{BatchBuilder, ControlKind};
 pub use compression::{UNPACKED_SIZE_MAX, UnpackError};
+pub use header::BatchHeader;
 pub use reader::{Header, Record, RecordError};
 
 use crate::ids::{ByteSize, Epoch, Offset, ProducerEpoch, ProducerId, RecordCount, Sequence};
@@ -153,25 +155,7 @@ impl Batch {
         if stored != computed {
             return Err(BatchError::Checksum { stored, computed });
         }
-        let count = self.i32_at(AT_COUNT);
-        let last_delta = self.i32_at(AT_LAST_DELTA);
-        if count < 1 {
-            return Err(BatchError::Contradiction("a batch without records"));
-        }
-        if last_delta != count - 1 {
-            return Err(BatchError::Contradiction("last offset delta and record count disagree"));
-        }
-        if self.base_offset_field() < 0 || self.i32_at(AT_EPOCH) < 0 {
-            return Err(BatchError::Contradiction("a negative base offset or epoch"));
-        }
-        let producer = self.i64_at(AT_PRODUCER);
-        let stamped = producer >= 0;
-        let sequence = self.i32_at(AT_SEQUENCE);
-        let epoch = i16::from_be_bytes(array(&self.bytes, AT_PRODUCER_EPOCH));
-        if stamped && (sequence < 0 || epoch < 0) && !self.is_control() {
-            return Err(BatchError::Contradiction("a producer id without epoch or sequence"));
-        }
-        Ok(())
+        header::check(&self.bytes)
     }
 
     /// The whole batch, as on disk and on the wire.
@@ -235,6 +219,12 @@ impl Batch {
     #[must_use]
     pub fn is_compressed(&self) -> bool {
         self.attributes().compression() != Compression::None
+    }
+
+    /// All that its header says.
+    #[must_use]
+    pub fn header(&self) -> BatchHeader {
+        BatchHeader::peek(&self.bytes).expect("it was checked when this value was made")
     }
 
     /// What its attributes say.

@@ -8,12 +8,14 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::disk::{Disk, OpenMode};
-use super::epochs::EpochHistory;
+use super::epochs::{EpochHistory, EpochStart};
 use crate::ids::{ByteSize, Generation, Offset};
 use crate::transport::codec;
 
 /// Kafka's name for the epochs of a log. Rebuilt from the batches at each opening; written for other tools.
-const EPOCHS_FILE: &str = "leader-epoch-checkpoint";
+pub(crate) const EPOCHS_FILE: &str = "leader-epoch-checkpoint";
+/// More than this is no file of epochs: a million elections.
+const EPOCHS_FILE_MAX: ByteSize = ByteSize::mib(32);
 /// Written when a log is closed in order.
 const CLEAN_FILE: &str = "clean-shutdown";
 
@@ -24,6 +26,25 @@ pub(crate) fn write_epochs(disk: &dyn Disk, dir: &Path, epochs: &EpochHistory) -
         writeln!(text, "{} {}", entry.epoch, entry.start).expect("a string takes all");
     }
     replace(disk, dir, EPOCHS_FILE, text.as_bytes())
+}
+
+/// What the file of epochs says; `None` when it is not in that format.
+pub(crate) fn read_epochs(disk: &dyn Disk, dir: &Path) -> io::Result<Option<Vec<EpochStart>>> {
+    let file = disk.open(&dir.join(EPOCHS_FILE), OpenMode::Reading)?;
+    let mut bytes = vec![0; file.length()?.as_len().min(EPOCHS_FILE_MAX.as_len())];
+    let there = file.read_at(&mut bytes, ByteSize::ZERO)?;
+    Ok(std::str::from_utf8(&bytes[..there]).ok().and_then(parse_epochs))
+}
+
+fn parse_epochs(text: &str) -> Option<Vec<EpochStart>> {
+    let (version, rest) = text.split_once('\n')?;
+    let (count, rest) = rest.split_once('\n')?;
+    let entry = |line: &str| {
+        let (epoch, start) = line.split_once(' ')?;
+        Some(EpochStart { epoch: epoch.parse().ok()?, start: start.parse().ok()? })
+    };
+    let entries = rest.lines().map(entry).collect::<Option<Vec<_>>>()?;
+    (version == "0" && count.parse() == Ok(entries.len())).then_some(entries)
 }
 
 fn replace(disk: &dyn Disk, dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
@@ -54,18 +75,26 @@ impl CleanShutdown {
         disk.sync_dir(dir)
     }
 
-    /// Takes the marker away, durably, and returns what it said.
-    pub(crate) fn take(disk: &dyn Disk, dir: &Path) -> io::Result<Option<Self>> {
-        let path = dir.join(CLEAN_FILE);
-        let file = match disk.open(&path, OpenMode::Existing) {
+    /// What the marker says, if there is one; it stays where it is.
+    pub(crate) fn peek(disk: &dyn Disk, dir: &Path) -> io::Result<Option<Self>> {
+        let file = match disk.open(&dir.join(CLEAN_FILE), OpenMode::Reading) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             opened => opened?,
         };
         let mut bytes = [0; 64];
         let length = file.read_at(&mut bytes, ByteSize::ZERO)?;
-        disk.remove(&path)?;
-        disk.sync_dir(dir)?;
         Ok(std::str::from_utf8(&bytes[..length]).ok().and_then(Self::parse))
+    }
+
+    /// Takes the marker away, durably, and returns what it said.
+    pub(crate) fn take(disk: &dyn Disk, dir: &Path) -> io::Result<Option<Self>> {
+        let said = Self::peek(disk, dir)?;
+        match disk.remove(&dir.join(CLEAN_FILE)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            removed => removed?,
+        }
+        disk.sync_dir(dir)?;
+        Ok(said)
     }
 
     fn parse(text: &str) -> Option<Self> {

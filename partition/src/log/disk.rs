@@ -97,6 +97,8 @@ pub enum OpenMode {
     New,
     /// It is created when it does not exist.
     OrNew,
+    /// It must exist, and is only read: writing to it is an error.
+    Reading,
 }
 
 /// Where the files of one node lie.

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::config::Durability;
@@ -71,13 +72,21 @@ impl StateFile {
     /// Opens the file, or makes it, and reads what was stored last.
     pub(crate) fn open(disk: &dyn Disk, dir: &Path) -> io::Result<(Self, Option<LogState>)> {
         let (slots, bytes) = TwoSlots::open(disk, &dir.join(STATE_FILE), SLOT_SPACING)?;
-        let decoded = bytes.map(|bytes| codec::decode(&bytes)).transpose();
-        let state = decoded.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))?;
-        Ok((Self(slots), state))
+        Ok((Self(slots), decoded(bytes)?))
+    }
+
+    /// What was stored last, in a file that is left as it is; an error of kind `NotFound` when there is none.
+    pub(crate) fn peek(disk: &dyn Disk, dir: &Path) -> io::Result<Option<LogState>> {
+        decoded(TwoSlots::peek(disk, &dir.join(STATE_FILE), SLOT_SPACING)?)
     }
 
     /// Stores the state; it is durable when this returns `Ok`.
     pub(crate) fn store(&mut self, state: &LogState) -> io::Result<()> {
         self.0.store(&codec::encode(state))
     }
+}
+
+fn decoded(bytes: Option<Bytes>) -> io::Result<Option<LogState>> {
+    let decoded = bytes.map(|bytes| codec::decode(&bytes)).transpose();
+    decoded.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))
 }

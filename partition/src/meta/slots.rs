@@ -40,23 +40,15 @@ impl TwoSlots {
         disk.create_dir(dir)?;
         let file = disk.open(path, OpenMode::OrNew)?;
         disk.sync_dir(dir)?;
-        let newest = match [read(&*file, spacing, 0)?, read(&*file, spacing, 1)?] {
-            [Slot::Sound { version: a, value }, Slot::Sound { version: b, .. }] if a > b => Some((a, value)),
-            [_, Slot::Sound { version, value }] | [Slot::Sound { version, value }, _] => {
-                Some((version, value))
-            }
-            // The first store fills both slots: one that is still blank means that it never returned.
-            [Slot::Blank, _] | [_, Slot::Blank] => None,
-            [Slot::Damaged, Slot::Damaged] => {
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    "both slots are damaged, and nothing else knows what they held: replace this replica by an empty \
-                     one under a new id, or restore the file from a backup",
-                ));
-            }
-        };
+        let newest = newest(&*file, spacing)?;
         let (version, value) = newest.map_or((0, None), |(version, value)| (version, Some(value)));
         Ok((Self { file, spacing, version }, value))
+    }
+
+    /// What was stored last in a file that is not to be changed, and may be in use. `None`: nothing was.
+    pub(crate) fn peek(disk: &dyn Disk, path: &Path, spacing: ByteSize) -> io::Result<Option<Bytes>> {
+        let file = disk.open(path, OpenMode::Reading)?;
+        Ok(newest(&*file, spacing)?.map(|(_, value)| value))
     }
 
     /// Stores a value; it is durable when this returns `Ok`.
@@ -89,6 +81,23 @@ impl TwoSlots {
         self.version = version;
         Ok(())
     }
+}
+
+/// The version and the value of the newer sound slot.
+fn newest(file: &dyn DiskFile, spacing: ByteSize) -> io::Result<Option<(u64, Bytes)>> {
+    Ok(match [read(file, spacing, 0)?, read(file, spacing, 1)?] {
+        [Slot::Sound { version: a, value }, Slot::Sound { version: b, .. }] if a > b => Some((a, value)),
+        [_, Slot::Sound { version, value }] | [Slot::Sound { version, value }, _] => Some((version, value)),
+        // The first store fills both slots: one that is still blank means that it never returned.
+        [Slot::Blank, _] | [_, Slot::Blank] => None,
+        [Slot::Damaged, Slot::Damaged] => {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "both slots are damaged, and nothing else knows what they held: replace this replica by an empty \
+                 one under a new id, or restore the file from a backup",
+            ));
+        }
+    })
 }
 
 fn place(spacing: ByteSize, slot: u64) -> ByteSize {

@@ -19,9 +19,9 @@ struct RealFile(File);
 impl Disk for RealDisk {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
         let mut options = OpenOptions::new();
-        options.read(true).write(true);
+        options.read(true).write(mode != OpenMode::Reading);
         match mode {
-            OpenMode::Existing => {}
+            OpenMode::Existing | OpenMode::Reading => {}
             OpenMode::New => {
                 options.create_new(true);
             }

@@ -163,9 +163,9 @@ impl Disk for SimulatedDisk {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
         let mut state = self.state();
         let inode = match (state.names.get(path).copied(), mode) {
-            (Some(inode), OpenMode::Existing | OpenMode::OrNew) => inode,
+            (Some(inode), OpenMode::Existing | OpenMode::OrNew | OpenMode::Reading) => inode,
             (Some(_), OpenMode::New) => return Err(io::ErrorKind::AlreadyExists.into()),
-            (None, OpenMode::Existing) => return Err(not_found(path)),
+            (None, OpenMode::Existing | OpenMode::Reading) => return Err(not_found(path)),
             (None, OpenMode::New | OpenMode::OrNew) => {
                 let dir = path.parent().unwrap_or(Path::new(""));
                 if !state.dirs.contains(dir) {
@@ -178,7 +178,7 @@ impl Disk for SimulatedDisk {
                 inode
             }
         };
-        Ok(Arc::new(SimulatedFile { disk: self.clone(), boot: state.boot, inode }))
+        Ok(Arc::new(SimulatedFile { disk: self.clone(), boot: state.boot, inode, mode }))
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
@@ -238,9 +238,17 @@ struct SimulatedFile {
     disk: SimulatedDisk,
     boot: u64,
     inode: Inode,
+    mode: OpenMode,
 }
 
 impl SimulatedFile {
+    fn change(&self, change: Change) -> io::Result<()> {
+        if self.mode == OpenMode::Reading {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the file was opened for reading"));
+        }
+        self.with(|file| file.change(change))
+    }
+
     fn with<T>(&self, work: impl FnOnce(&mut Contents) -> T) -> io::Result<T> {
         let mut state = self.disk.state();
         if state.boot != self.boot {
@@ -262,7 +270,7 @@ impl DiskFile for SimulatedFile {
     }
 
     fn write_at(&self, bytes: &[u8], at: ByteSize) -> io::Result<()> {
-        self.with(|file| file.change(Change::Write { bytes: bytes.into(), at: at.as_len() }))
+        self.change(Change::Write { bytes: bytes.into(), at: at.as_len() })
     }
 
     fn sync(&self) -> io::Result<()> {
@@ -274,7 +282,7 @@ impl DiskFile for SimulatedFile {
     }
 
     fn set_length(&self, length: ByteSize) -> io::Result<()> {
-        self.with(|file| file.change(Change::Length(length.as_len())))
+        self.change(Change::Length(length.as_len()))
     }
 
     fn length(&self) -> io::Result<ByteSize> {
@@ -313,6 +321,18 @@ mod tests {
         assert_eq!(read(&disk, "kept").unwrap(), b"synced");
         assert_eq!(disk.list(dir).unwrap(), ["kept"]);
         assert!(kept.write_at(b"late", ByteSize::ZERO).is_err(), "a file outlived its node");
+    }
+
+    #[test]
+    fn a_file_that_is_only_read_takes_no_write() {
+        let disk = SimulatedDisk::default();
+        let dir = Path::new("/n1");
+        disk.create_dir(dir).unwrap();
+        assert!(disk.open(&dir.join("a"), OpenMode::Reading).is_err(), "it was made");
+        disk.open(&dir.join("a"), OpenMode::New).unwrap().write_at(b"kept", ByteSize::ZERO).unwrap();
+        let file = disk.open(&dir.join("a"), OpenMode::Reading).unwrap();
+        assert!(file.write_at(b"new", ByteSize::ZERO).is_err() && file.set_length(ByteSize::ZERO).is_err());
+        assert_eq!(read(&disk, "a").unwrap(), b"kept");
     }
 
     #[test]
