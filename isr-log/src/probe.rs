@@ -58,9 +58,16 @@ pub struct ControllerSnapshot {
 
 /// Looks at one life of a controller.
 #[derive(Clone, Debug)]
-pub struct ControllerProbe(pub(crate) Window<ControllerSnapshot>);
+pub struct ControllerProbe(Window<ControllerSnapshot>);
 
 impl ControllerProbe {
+    /// Looks at what is shown in this window.
+    #[must_use]
+    pub fn through(window: &Window<ControllerSnapshot>) -> Self {
+        window.open();
+        Self(window.clone())
+    }
+
     /// Raised when there may be something else to see.
     #[must_use]
     pub fn version(&self) -> u64 {

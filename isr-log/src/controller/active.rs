@@ -103,8 +103,7 @@ impl Controller {
     /// What this controller is and knows, for a harness: it sees this life only.
     #[must_use]
     pub fn probe(&self) -> ControllerProbe {
-        self.window.open();
-        ControllerProbe(self.window.clone())
+        ControllerProbe::through(&self.window)
     }
 }
 

@@ -1,0 +1,176 @@
+//! One node as the watch sees it, through all its lives.
+
+use std::sync::Arc;
+
+use partition::ids::{NodeId, Offset, Ordinal};
+use partition::log::Durability;
+use partition::partition::Role;
+use partition::probe::{BatchMark, Electorate, InSyncSet, Life, Probe, Snapshot, Vote};
+
+use super::mirror::Mirror;
+
+/// What a node may lose when it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Loss {
+    /// Its process only: what it has written stays.
+    Process,
+    /// Its power: what was not synced may be gone.
+    Power,
+    /// Its disk: anything may be gone.
+    Disk,
+}
+
+/// What a node that is down must still have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Keeps {
+    /// What it had stored, and its vote.
+    All,
+    /// Its vote.
+    Vote,
+    /// Nothing.
+    Nothing,
+}
+
+/// One node, through all its lives.
+#[derive(Debug)]
+pub(super) struct Sight {
+    pub(super) node: NodeId,
+    /// The probe of the life that runs, and the version that was seen last.
+    probe: Option<(Arc<dyn Probe>, Option<u64>)>,
+    /// How often it was started.
+    pub(super) starts: u32,
+    /// What was seen last in this life; none before it is open, and when it is down.
+    pub(super) now: Option<Snapshot>,
+    /// What was seen before that, in the same life.
+    pub(super) before: Option<Snapshot>,
+    /// The life that was seen last, and what it had stored: it stays when the node is down.
+    pub(super) last_life: Option<Life>,
+    pub(super) last_stored: Offset,
+    pub(super) last_vote: Option<Vote>,
+    pub(super) log: Mirror,
+    /// Below it the log was compared with what is committed.
+    pub(super) confirmed_to: Offset,
+    /// Before it entries were compared with what others have applied.
+    pub(super) applied_to: Ordinal,
+    /// The least of what it must still have when it is opened again.
+    pub(super) keeps: Keeps,
+    /// Whether its disk was damaged in this life.
+    damage: Option<Loss>,
+}
+
+impl Sight {
+    pub(super) fn of(node: NodeId) -> Self {
+        Self {
+            node,
+            probe: None,
+            starts: 0,
+            now: None,
+            before: None,
+            last_life: None,
+            last_stored: Offset::ZERO,
+            last_vote: None,
+            log: Mirror::default(),
+            confirmed_to: Offset::ZERO,
+            applied_to: Ordinal::ZERO,
+            keeps: Keeps::All,
+            damage: None,
+        }
+    }
+
+    pub(super) fn started(&mut self, probe: Arc<dyn Probe>) {
+        self.probe = Some((probe, None));
+        self.starts += 1;
+    }
+
+    /// The node is down; what is left of its log is what its disk holds.
+    pub(super) fn ended(&mut self, loss: Loss, durability: Durability) {
+        self.probe = None;
+        self.closed();
+        let keeps = match (self.damage.take().map_or(loss, |damage| damage.max(loss)), durability) {
+            (Loss::Disk, _) => Keeps::Nothing,
+            (Loss::Power, Durability::Cached) => Keeps::Vote,
+            (Loss::Power, Durability::Synced) | (Loss::Process, _) => Keeps::All,
+        };
+        self.keeps = self.keeps.max(keeps);
+        if self.keeps != Keeps::All {
+            self.log.cut(Offset::ZERO);
+            (self.last_life, self.last_stored) = (None, Offset::ZERO);
+        }
+    }
+
+    /// It serves nothing any more.
+    pub(super) fn closed(&mut self) {
+        (self.now, self.before) = (None, None);
+        self.log.cut(self.last_stored);
+    }
+
+    /// It is open: a life begins, with this log.
+    pub(super) fn opened(&mut self, now: Snapshot, marks: Vec<BatchMark>) {
+        self.log.reread(now.log_start, now.first, marks);
+        (self.confirmed_to, self.applied_to) = (now.log_start, Ordinal::ZERO);
+        if self.keeps == Keeps::Nothing {
+            self.last_vote = None;
+        }
+        self.keeps = Keeps::All;
+        self.turned(now);
+    }
+
+    /// It has turned from what it was into this.
+    pub(super) fn turned(&mut self, now: Snapshot) {
+        (self.last_life, self.last_stored) = (now.life, now.stored);
+        self.last_vote = now.vote.or(self.last_vote);
+        self.before = self.now.replace(now);
+    }
+
+    /// A fault of the disk: what this life has stored may be gone when it ends.
+    pub(super) fn damaged(&mut self) {
+        self.damage = Some(Loss::Disk);
+    }
+
+    /// Looks again next time, whatever the version.
+    pub(super) fn look_again(&mut self) {
+        if let Some((_, seen)) = &mut self.probe {
+            *seen = None;
+        }
+    }
+
+    /// The probe, if there may be something else to see than last time.
+    pub(super) fn changed(&mut self) -> Option<Arc<dyn Probe>> {
+        let (probe, seen) = self.probe.as_mut()?;
+        let version = probe.version();
+        if *seen == Some(version) {
+            return None;
+        }
+        *seen = Some(version);
+        Some(Arc::clone(probe))
+    }
+
+    /// What it takes for committed, as far as is known.
+    pub(super) fn high(&self) -> Offset {
+        self.now.as_ref().map_or(Offset::ZERO, |now| now.high_watermark)
+    }
+
+    /// All below it is on its disk (under `Cached`: in its files), and is what was committed.
+    pub(super) fn holds_to(&self) -> Offset {
+        self.log.agreed_to().min(self.last_stored)
+    }
+
+    /// What it is while it leads.
+    pub(super) fn leads(&self) -> Option<&Snapshot> {
+        self.now.as_ref().filter(|now| now.role == Role::Leader)
+    }
+
+    /// A leader and the in-sync set that it sees.
+    pub(super) fn leads_in_sync(&self) -> Option<(&Snapshot, &InSyncSet)> {
+        let now = self.leads()?;
+        match &now.electorate {
+            Electorate::InSync(set) => Some((now, set)),
+            Electorate::Unknown | Electorate::Voters(_) => None,
+        }
+    }
+
+    /// Whether what is known of it is of that life, and was not lost since.
+    pub(super) fn lives_as(&self, life: Life) -> bool {
+        self.last_life == Some(life)
+    }
+}
