@@ -13,12 +13,17 @@
 //! - [`sessions`], [`office`]: what an active controller decides, and how one becomes active.
 //! - [`active`]: a controller at work. [`broker`]: a broker's end of it. [`message`]: what passes between the two.
 //!
-//! Left out so far: eligible leader replicas and unclean election (so the last member of an in-sync set is the only one
-//! that may lead), controlled shutdown (a broker that stops in order is fenced after a session, as one that crashed), return
-//! of the leadership to the first replica, new replicas for a partition that exists, and snapshots of the image (so the
-//! metadata partition is never trimmed, H-15).
+//! - [`admin`]: what an operator asks for.
+//!
+//! The log is kept short: now and then a snapshot of the image is appended, and what lies before it is given up (H-15).
+//! Whoever leads next is found in this order: the in-sync set; who is *eligible*, since it left the set while that was
+//! short and nothing more was committed (KIP-966); whoever led last; and only where [`crate::rules`] allow it, anybody.
+//!
+//! Left out so far: new replicas for a partition that exists, and a comparison of the logs of those who come back when
+//! nobody is in sync or eligible any more (KIP-966's second part).
 
 pub mod active;
+pub mod admin;
 pub mod broker;
 pub mod command;
 mod follow;

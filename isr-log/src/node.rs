@@ -11,6 +11,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use partition::client::service::PartitionService;
+use partition::clock::Moment;
 use partition::ids::PartitionId;
 use partition::log::LogError;
 use partition::meta::MetaError;
@@ -136,7 +137,7 @@ impl Node {
         self.stop.closed().await;
     }
 
-    /// Stops in order: closes all logs, then writes that this life has ended so.
+    /// Stops in order: hands over what it leads, closes all logs, then writes that this life has ended so.
     pub async fn stop(&self) {
         let (stopped, done) = oneshot::channel();
         if self.stop.send(stopped).await.is_ok() {
@@ -175,6 +176,20 @@ enum Ended {
     Replica(ReplicaFailed),
 }
 
+/// A stop in order that is under way.
+struct Leaving {
+    /// When it stops without being let go.
+    until: Moment,
+    /// Who waits for it.
+    stopped: oneshot::Sender<()>,
+}
+
+/// Whether the controllers have let this broker go.
+enum Gone {
+    Yes,
+    NotYet,
+}
+
 impl Broker {
     async fn run(
         mut self,
@@ -182,19 +197,46 @@ impl Broker {
         mut stops: mpsc::Receiver<oneshot::Sender<()>>,
     ) {
         let mut incarnation = None;
+        let mut leaving: Option<Leaving> = None;
         let stopped = loop {
+            let clock = self.world.clock.clone();
+            let until = leaving.as_ref().map(|leaving| leaving.until);
             let outcome = tokio::select! {
                 biased;
-                stop = stops.recv() => break stop,
+                stop = stops.recv(), if leaving.is_none() => match (stop, incarnation) {
+                    // What it leads is handed over first, and nobody waits for it any more: no session has to end for that.
+                    (Some(stopped), Some(life)) => {
+                        self.link.leave(life);
+                        let until = self.world.clock.now().after(self.config.request_timeout);
+                        leaving = Some(Leaving { until, stopped });
+                        Ok(Gone::NotYet)
+                    }
+                    (stop, _) => break stop,
+                },
                 Some(failed) = self.failures.1.recv() => Err(Ended::Replica(failed)),
                 event = decisions.recv() => {
                     let Some(event) = event else { break None };
                     self.decided(event, &mut incarnation).await
                 }
+                // Without a controller there is nobody to hand over to. It stops all the same, and is fenced later.
+                () = async move {
+                    match until {
+                        Some(until) => clock.sleep_until(until).await,
+                        None => std::future::pending().await,
+                    }
+                } => Ok(Gone::Yes),
             };
-            if let Err(ended) = outcome {
-                tracing::error!(node = %self.config.node, %ended, "the broker ends");
-                break None;
+            match outcome {
+                Ok(Gone::NotYet) => {}
+                Ok(Gone::Yes) => {
+                    if let Some(leaving) = leaving {
+                        break Some(leaving.stopped);
+                    }
+                }
+                Err(ended) => {
+                    tracing::error!(node = %self.config.node, %ended, "the broker ends");
+                    break None;
+                }
             }
         };
         let in_order = stopped.is_some();
@@ -211,18 +253,20 @@ impl Broker {
         &mut self,
         event: BrokerEvent,
         incarnation: &mut Option<Incarnation>,
-    ) -> Result<(), Ended> {
+    ) -> Result<Gone, Ended> {
         match event {
             BrokerEvent::Registered(life) => {
                 // Durable before this life appends anything (H-03), and before it says that it is in sync (H-02).
                 self.life.begin(life).await?;
                 *incarnation = Some(life);
-                Ok(())
+                Ok(Gone::NotYet)
             }
             BrokerEvent::Partition(state) => {
                 let life = incarnation.expect("a broker is registered before it is told of partitions");
-                self.partition(state, life).await
+                self.partition(state, life).await?;
+                Ok(Gone::NotYet)
             }
+            BrokerEvent::Left => Ok(Gone::Yes),
             BrokerEvent::Replaced => Err(Ended::Replaced),
             BrokerEvent::Failed(what) => Err(Ended::Metadata(what)),
         }

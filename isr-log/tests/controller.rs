@@ -115,7 +115,7 @@ fn h02_a_wiped_broker_does_not_pass_for_the_old_one() {
         let again = scene.joined(link, events).await;
         scene.passes(SESSION * 2).await;
         assert!(again.has_heard_all(), "nobody leads, for nobody has the data");
-        assert_eq!((again.state.leader, again.state.in_sync[&A]), (None, a.life));
+        assert_eq!((again.state.leader, again.state.last_leader), (None, Some((A, a.life))));
     });
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{self, BoxFuture};
-use partition::error::{AppendError, Doubt};
+use partition::error::{AppendError, Doubt, ReadError};
 use partition::ids::{NodeId, Offset};
 use partition::partition::{Acks, Append, Appended, Partition, Role};
 use partition::probe::Window;
@@ -22,10 +22,12 @@ use super::command::Record;
 use super::follow::{Followed, follow};
 use super::image;
 use super::message::{ControllerReply, ControllerRequest};
+pub use super::office::Preference;
 use super::office::{Asker, Effect, Event, Office, OfficeConfig, Seat};
 use super::rejection::Rejection;
 use crate::metadata::PartitionSpec;
 use crate::probe::{ControllerProbe, ControllerSnapshot};
+use crate::rules::HistoricRules;
 
 /// Requests that wait for the controller's task, beside those that wait for a commit.
 const REQUESTS_MAX: usize = 1024;
@@ -44,6 +46,12 @@ pub struct ControllerConfig {
     pub partitions: Vec<PartitionSpec>,
     /// How long a broker may be silent before it is fenced.
     pub session: Duration,
+    /// Rules that Kafka once had: the same as the brokers'.
+    pub historic: HistoricRules,
+    /// When preferred leaders lead again. Default: on command.
+    pub preference: Preference,
+    /// A snapshot after so many offsets of the metadata log.
+    pub snapshot_every: u64,
 }
 
 impl ControllerConfig {
@@ -51,10 +59,21 @@ impl ControllerConfig {
     /// collector; 3 s still outlasts a stalled disk, and a dead leader costs a third of the time.
     pub const SESSION: Duration = Duration::from_secs(3);
 
-    /// A controller with the default session.
+    /// Bounds the log to some 100 KB beside a snapshot, and how long reading it takes to some milliseconds. Kafka counts bytes
+    /// instead: 20 MiB (`metadata.log.max.record.bytes.between.snapshots`).
+    pub const SNAPSHOT_EVERY: u64 = 1000;
+
+    /// A controller with the default session and rules.
     #[must_use]
     pub fn new(node: NodeId, partitions: Vec<PartitionSpec>) -> Self {
-        Self { node, partitions, session: Self::SESSION }
+        Self {
+            node,
+            partitions,
+            session: Self::SESSION,
+            historic: HistoricRules::default(),
+            preference: Preference::OnCommand,
+            snapshot_every: Self::SNAPSHOT_EVERY,
+        }
     }
 }
 
@@ -83,15 +102,17 @@ impl Controller {
         metadata: Arc<dyn Partition>,
     ) -> Result<Self, Rejection> {
         config.partitions.iter().try_for_each(image::verify)?;
-        let ControllerConfig { node, partitions, session } = config;
+        let ControllerConfig { node, partitions, session, historic, preference, snapshot_every } = config;
+        let config = OfficeConfig { node, partitions, session, historic, preference, snapshot_every };
         let (requests, inbox) = mpsc::channel(REQUESTS_MAX);
         let window = Window::default();
         let clerk = Clerk {
             node,
             window: window.clone(),
             world: world.clone(),
-            office: Office::new(OfficeConfig { node, partitions, session }),
+            office: Office::new(config),
             append: None,
+            trim: None,
             askers: BTreeMap::new(),
             asked: 0,
             metadata,
@@ -145,6 +166,7 @@ struct Clerk {
     office: Office,
     metadata: Arc<dyn Partition>,
     append: Option<BoxFuture<'static, Result<Offset, AppendError>>>,
+    trim: Option<BoxFuture<'static, Result<Offset, ReadError>>>,
     askers: BTreeMap<Asker, oneshot::Sender<ControllerReply>>,
     asked: u64,
 }
@@ -174,6 +196,10 @@ impl Clerk {
                 appended = poll(&mut self.append) => {
                     self.append = None;
                     Event::Appended(appended)
+                }
+                trimmed = poll(&mut self.trim) => {
+                    self.trim = None;
+                    Event::Trimmed(trimmed)
                 }
                 seat = seats.recv() => match seat {
                     Some(seat) => Event::Seat(seat),
@@ -206,6 +232,7 @@ impl Clerk {
     fn carry_out(&mut self, effect: Effect) {
         match effect {
             Effect::Append(records) => self.append = Some(self.submit(&records)),
+            Effect::Trim(to) => self.trim = Some(self.metadata.trim(to, APPEND_TIMEOUT)),
             Effect::Answer(asker, reply) => {
                 let answer = self.askers.remove(&asker).expect("each is answered once");
                 // One who has gone away does not hear it.
@@ -228,11 +255,9 @@ impl Clerk {
     }
 }
 
-async fn poll(
-    append: &mut Option<BoxFuture<'static, Result<Offset, AppendError>>>,
-) -> Result<Offset, AppendError> {
-    match append {
-        Some(append) => append.await,
+async fn poll<T>(under_way: &mut Option<BoxFuture<'static, T>>) -> T {
+    match under_way {
+        Some(under_way) => under_way.await,
         None => pending().await,
     }
 }

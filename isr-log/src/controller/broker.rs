@@ -24,7 +24,8 @@ use super::message::{ControllerReply, ControllerRequest};
 use super::rejection::Rejection;
 use crate::metadata::{Incarnation, PartitionState};
 use delivery::Delivery;
-use directory::{Directory, Unanswered};
+pub(super) use directory::Directory;
+use directory::Unanswered;
 use duty::{Desk, Duty, Progress};
 
 /// Events that wait for the replica runtime; beyond it the link stops reading, and goes on when there is room.
@@ -68,6 +69,9 @@ pub enum BrokerEvent {
     Registered(Incarnation),
     /// A partition of this broker, as it is now. On registration all of them, then each that changes.
     Partition(Arc<PartitionState>),
+    /// This life has been let go, as it asked to be: it leads nothing and is in sync nowhere, which the states before this
+    /// event say too. It may stop.
+    Left,
     /// Another process has registered as this broker: stop for good. Nothing follows.
     Replaced,
     /// A metadata record cannot be read: this program is older than the controllers'. Nothing follows.
@@ -93,6 +97,7 @@ pub enum AlterError {
 /// A broker's link to the controllers. Cheap to clone; its tasks end with the node.
 #[derive(Clone, Debug)]
 pub struct BrokerLink {
+    node: NodeId,
     tasks: Tasks,
     directory: Arc<Directory>,
     request_timeout: Duration,
@@ -110,7 +115,7 @@ impl BrokerLink {
         let progress = Arc::new(Progress::default());
         let (events, receiver) = mpsc::channel(EVENTS_MAX);
         let (orders, inbox) = mpsc::channel(1);
-        let request_timeout = config.request_timeout;
+        let (node, request_timeout) = (config.node, config.request_timeout);
         let desk = Desk {
             delivery: Delivery::new(config.node),
             directory: Arc::clone(&directory),
@@ -121,7 +126,19 @@ impl BrokerLink {
         let duty =
             Duty { clock: world.clock.clone(), config, directory: Arc::clone(&directory), progress, orders };
         world.tasks.spawn(duty.run());
-        (Self { tasks: world.tasks.clone(), directory, request_timeout }, receiver)
+        (Self { node, tasks: world.tasks.clone(), directory, request_timeout }, receiver)
+    }
+
+    /// Asks to be let go: everything it leads passes to others, and no set waits for it any more (KIP-841). What came of it
+    /// comes as [`BrokerEvent::Left`]; not when no controller is in office.
+    pub fn leave(&self, incarnation: Incarnation) {
+        let (directory, timeout, node) = (Arc::clone(&self.directory), self.request_timeout, self.node);
+        self.tasks.spawn(async move {
+            let leave = ControllerRequest::Leave { node, incarnation };
+            if let Err(error) = directory.ask(&leave, timeout).await {
+                tracing::warn!(%node, ?error, "nobody lets this broker go; it will be fenced");
+            }
+        });
     }
 
     /// Proposes an in-sync set now. `Ok` when it counts; the new state comes as an event, perhaps a little later.
@@ -138,9 +155,9 @@ impl BrokerLink {
     }
 }
 
-fn altered(reply: Result<ControllerReply, Unanswered>) -> Result<(), AlterError> {
+pub(super) fn altered(reply: Result<ControllerReply, Unanswered>) -> Result<(), AlterError> {
     match reply {
-        Ok(ControllerReply::Altered) => Ok(()),
+        Ok(ControllerReply::Done) => Ok(()),
         Ok(ControllerReply::Refused(rejection)) => Err(AlterError::Refused(rejection)),
         Ok(other) => Err(AlterError::Unknown(format!("the controller answered {other:?}"))),
         Err(Unanswered::NotTaken(why)) => Err(AlterError::NotProposed(why)),

@@ -1,6 +1,5 @@
 //! What a metadata record says: a command, and the controller epoch in which it was given.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use bytes::Bytes;
@@ -8,7 +7,9 @@ use partition::ids::{Epoch, NodeId, PartitionId};
 use partition::transport::codec::{self, DecodeError};
 use serde::{Deserialize, Serialize};
 
-use crate::metadata::{Incarnation, PartitionSpec, Version};
+use super::image::Snapshot;
+use crate::metadata::{Incarnation, Members, PartitionSpec, Version};
+use crate::rules::HistoricRules;
 
 /// One controller's time in office, claimed by a record. Not a leader epoch: it fences controllers, not leaders.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -81,6 +82,19 @@ pub enum Command {
     },
     /// A leader found followers too slow, or caught up again.
     AlterInSync(AlterInSync),
+    /// A broker is going to stop: it hands over what it leads, and leaves every in-sync set (KIP-841).
+    Leave {
+        /// Which one.
+        broker: NodeId,
+        /// In which life.
+        incarnation: Incarnation,
+    },
+    /// Makes the first of the assigned replicas lead again, if it is in sync.
+    ElectPreferred(PartitionId),
+    /// From here on these rules hold.
+    SetRules(HistoricRules),
+    /// All that the records before this one have decided. Counts only right behind the last of them (H-15).
+    Snapshot(Box<Snapshot>),
 }
 
 /// A broker process that begins a life.
@@ -128,5 +142,5 @@ pub struct AlterInSync {
     /// The version it is based on.
     pub version: Version,
     /// The set it proposes, each with the life in which it caught up (S-08).
-    pub in_sync: BTreeMap<NodeId, Incarnation>,
+    pub in_sync: Members,
 }

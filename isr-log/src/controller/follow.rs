@@ -6,10 +6,11 @@ use std::time::Duration;
 use partition::error::ReadError;
 use partition::ids::{ByteSize, Offset};
 use partition::partition::{Isolation, Partition, Read};
+use partition::record::Batch;
 use partition::world::World;
 use tokio::sync::mpsc;
 
-use super::command::Record;
+use super::command::{Command, Record};
 
 /// Reads that wait to be applied.
 const READS_MAX: usize = 16;
@@ -29,23 +30,29 @@ pub(super) enum Followed {
     Failed(String),
 }
 
-/// Reads from the first record on, as long as the receiver is kept.
+/// Reads from the first record on, or, when that was trimmed, from the snapshot with which the log begins; as long as the
+/// receiver is kept.
 pub(super) fn follow(world: &World, metadata: Arc<dyn Partition>) -> mpsc::Receiver<Followed> {
     let (out, records) = mpsc::channel(READS_MAX);
     let clock = world.clock.clone();
     world.tasks.spawn(async move {
-        let mut next = Offset::ZERO;
+        let mut place = Place { next: Offset::ZERO, base: Base::Known };
         loop {
-            let read =
-                Read { from: next, max_bytes: READ_BYTES, isolation: Isolation::Committed, wait: READ_WAIT };
+            let read = Read {
+                from: place.next,
+                max_bytes: READ_BYTES,
+                isolation: Isolation::Committed,
+                wait: READ_WAIT,
+            };
             let followed = match metadata.read(read).await {
                 Ok(fetched) if fetched.batches.is_empty() => continue,
                 Ok(fetched) => match fetched.batches.verified() {
                     Ok(batches) => {
-                        let after = batches.last().map_or(next, partition::record::Batch::next_offset);
-                        let values = fetched.batches.values_from(next);
-                        next = after;
-                        values.and_then(decoded).map_or_else(Followed::Failed, Followed::Records)
+                        let after = batches.last().map_or(place.next, Batch::next_offset);
+                        let values = fetched.batches.values_from(place.next);
+                        place.next = after;
+                        let records = values.and_then(decoded).and_then(|records| place.begin(records));
+                        records.map_or_else(Followed::Failed, Followed::Records)
                     }
                     Err(error) => {
                         tracing::warn!(%error, "a damaged read of the metadata partition; reading again");
@@ -53,8 +60,9 @@ pub(super) fn follow(world: &World, metadata: Arc<dyn Partition>) -> mpsc::Recei
                         continue;
                     }
                 },
-                Err(ReadError::OutOfRange { start, .. }) if next < start => {
-                    Followed::Failed(format!("metadata records {next} to {start} were trimmed (H-15)"))
+                Err(ReadError::OutOfRange { start, .. }) if place.next < start => {
+                    place = Place { next: start, base: Base::Trimmed };
+                    continue;
                 }
                 Err(error) => {
                     tracing::debug!(%error, "cannot read the metadata partition now");
@@ -69,6 +77,40 @@ pub(super) fn follow(world: &World, metadata: Arc<dyn Partition>) -> mpsc::Recei
         }
     });
     records
+}
+
+/// Where a reader is.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    next: Offset,
+    base: Base,
+}
+
+/// What a reader knows of the records before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Base {
+    /// All of them.
+    Known,
+    /// Not all: the next one has to be a snapshot of them.
+    Trimmed,
+}
+
+impl Place {
+    /// After a gap only a snapshot that counts may come: without it nobody knows what the records mean (H-15).
+    fn begin(&mut self, records: Vec<(Offset, Record)>) -> Result<Vec<(Offset, Record)>, String> {
+        let Some((at, first)) = records.first().filter(|_| self.base == Base::Trimmed) else {
+            return Ok(records);
+        };
+        match &first.command {
+            Command::Snapshot(snapshot) if snapshot.counts_at(*at) => {
+                self.base = Base::Known;
+                Ok(records)
+            }
+            _ => Err(format!(
+                "metadata records below {at} were trimmed, and {at} is no snapshot of them (H-15)"
+            )),
+        }
+    }
 }
 
 fn decoded(values: Vec<(Offset, bytes::Bytes)>) -> Result<Vec<(Offset, Record)>, String> {

@@ -1,6 +1,7 @@
 //! The image: what the metadata records say when they are applied in order, the same wherever that is done.
 
 mod membership;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 
@@ -9,32 +10,39 @@ use std::sync::Arc;
 
 use partition::ids::{NodeId, Offset, PartitionId};
 
-use super::command::{AlterInSync, Command, ControllerEpoch, Record, Registration};
+use super::command::{AlterInSync, Command, ControllerEpoch, Disk, Record, Registration};
 use super::rejection::Rejection;
-use crate::metadata::{Incarnation, PartitionSpec, PartitionState};
-use membership::Change;
+use crate::metadata::{Incarnation, Members, PartitionSpec, PartitionState, Recovery};
+use crate::rules::HistoricRules;
+use membership::{Change, End, Rebirth, Sets};
+use serde::{Deserialize, Serialize};
+pub use snapshot::Snapshot;
 
 /// The most replicas of a partition: each costs the leader a parked fetch, and nobody runs more (`compare` asks for less).
 pub const REPLICAS_MAX: usize = 32;
 /// The most brokers: bounds what strangers who register can make a controller remember.
 pub const BROKERS_MAX: usize = 1024;
+/// The most partitions: a snapshot of them all, some 100 to 700 bytes each, has to fit one batch.
+pub const PARTITIONS_MAX: usize = 1024;
 
 /// All that the records have decided so far.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
     applied_to: Offset,
+    snapshot_at: Option<Offset>,
     epoch: ControllerEpoch,
     controller: Option<NodeId>,
+    rules: HistoricRules,
     brokers: Brokers,
     partitions: BTreeMap<PartitionId, Arc<PartitionState>>,
 }
 
 /// The brokers that have ever registered.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Brokers(BTreeMap<NodeId, Broker>);
 
 /// One broker, in its present life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Broker {
     /// The life.
     pub incarnation: Incarnation,
@@ -45,10 +53,12 @@ pub struct Broker {
 }
 
 /// Whether a broker counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Standing {
     /// It may lead and be in sync.
     Alive,
+    /// It is going to stop, and may do neither any more.
+    Leaving,
     /// It may not, until it has been heard from and has read the record that says so.
     Fenced {
         /// Where that record lies.
@@ -102,6 +112,18 @@ impl Image {
         self.epoch
     }
 
+    /// Where the newest snapshot lies that counts: nothing below it is needed any more.
+    #[must_use]
+    pub fn snapshot_at(&self) -> Option<Offset> {
+        self.snapshot_at
+    }
+
+    /// The rules that hold.
+    #[must_use]
+    pub fn rules(&self) -> HistoricRules {
+        self.rules
+    }
+
     /// The controller in office.
     #[must_use]
     pub fn controller(&self) -> Option<NodeId> {
@@ -134,18 +156,25 @@ impl Image {
     /// When applied out of order.
     pub fn apply(&mut self, at: Offset, record: &Record) -> Result<Applied, Rejection> {
         assert!(at >= self.applied_to, "record {at} applied after {}", self.applied_to);
-        self.applied_to = at.next();
-        if let Command::Claim { node } = record.command {
-            return self.claim(node, record.epoch);
-        }
-        self.in_office(record.epoch)?;
+        let before = std::mem::replace(&mut self.applied_to, at.next());
         match &record.command {
-            Command::Claim { .. } => unreachable!("handled above"),
+            Command::Claim { node } => return self.claim(*node, record.epoch),
+            Command::Snapshot(snapshot) => return self.rest_on(at, before, snapshot),
+            _ => self.in_office(record.epoch)?,
+        }
+        match &record.command {
+            Command::Claim { .. } | Command::Snapshot(_) => unreachable!("handled above"),
             Command::CreatePartition(spec) => self.create(spec),
             Command::Register(registration) => self.register(Incarnation(at), registration),
             Command::Fence { broker, incarnation } => self.fence(at, *broker, *incarnation),
             Command::Unfence { broker, incarnation } => self.unfence(*broker, *incarnation),
             Command::AlterInSync(change) => self.alter(change),
+            Command::Leave { broker, incarnation } => self.leave(*broker, *incarnation),
+            Command::ElectPreferred(partition) => self.elect_preferred(partition),
+            Command::SetRules(rules) => {
+                self.rules = *rules;
+                Ok(Applied::default())
+            }
         }
     }
 
@@ -170,13 +199,16 @@ impl Image {
             return Err(Rejection::Exists(spec.id.clone()));
         }
         verify(spec)?;
+        if self.partitions.len() >= PARTITIONS_MAX {
+            return Err(Rejection::TooManyPartitions { limit: PARTITIONS_MAX });
+        }
         let alive = |node: &NodeId| Some((*node, self.brokers.alive(*node)?));
-        let in_sync: BTreeMap<_, _> = spec.replicas.iter().filter_map(alive).collect();
+        let in_sync: Members = spec.replicas.iter().filter_map(alive).collect();
         if in_sync.len() < spec.min_isr {
             return Err(Rejection::TooFewAlive { alive: in_sync.len(), needed: spec.min_isr });
         }
-        let state = membership::settle(&PartitionState::undecided(spec.clone()), in_sync, &self.brokers)
-            .expect("a leader is elected");
+        let (new, sets) = (PartitionState::undecided(spec.clone()), Sets::of_new(in_sync));
+        let state = membership::settle(&new, sets, &self.brokers, self.rules).expect("a leader is elected");
         self.partitions.insert(spec.id.clone(), Arc::new(state));
         Ok(Applied { partitions: vec![spec.id.clone()] })
     }
@@ -190,13 +222,12 @@ impl Image {
         if former.is_none() && self.brokers.0.len() >= BROKERS_MAX {
             return Err(Rejection::TooManyBrokers { limit: BROKERS_MAX });
         }
-        let disk_since = match (former, wish.disk.life()) {
-            (Some(former), Some(kept)) if former.disk_holds(kept) => former.disk_since,
-            _ => life,
-        };
+        let kept = former.zip(wish.disk.life()).filter(|(former, kept)| former.disk_holds(*kept));
+        let disk_since = kept.map_or(life, |(former, _)| former.disk_since);
+        let ended = if matches!(wish.disk, Disk::Clean(_)) { End::Clean } else { End::Unclean };
         let standing = Standing::Fenced { since: life.0 };
         self.brokers.0.insert(wish.node, Broker { incarnation: life, disk_since, standing });
-        Ok(self.settle_all(wish.node, Change::Reborn { life, disk_since }))
+        Ok(self.settle_all(wish.node, Change::Reborn(Rebirth { life, disk_since, former: ended })))
     }
 
     fn fence(&mut self, at: Offset, node: NodeId, life: Incarnation) -> Result<Applied, Rejection> {
@@ -205,14 +236,23 @@ impl Image {
             return Err(Rejection::NothingToDo(node));
         }
         broker.standing = Standing::Fenced { since: at };
-        Ok(self.settle_all(node, Change::Fenced))
+        Ok(self.settle_all(node, Change::Gone))
+    }
+
+    fn leave(&mut self, node: NodeId, life: Incarnation) -> Result<Applied, Rejection> {
+        let broker = self.living(node, life)?;
+        if broker.standing != Standing::Alive {
+            return Err(Rejection::NothingToDo(node));
+        }
+        broker.standing = Standing::Leaving;
+        Ok(self.settle_all(node, Change::Gone))
     }
 
     fn unfence(&mut self, node: NodeId, life: Incarnation) -> Result<Applied, Rejection> {
         let broker = self.living(node, life)?;
-        if broker.standing == Standing::Alive {
+        let Standing::Fenced { .. } = broker.standing else {
             return Err(Rejection::NothingToDo(node));
-        }
+        };
         broker.standing = Standing::Alive;
         Ok(self.settle_all(node, Change::Unfenced))
     }
@@ -235,11 +275,36 @@ impl Image {
         if let Some((node, _)) = change.in_sync.iter().find(|(node, life)| !eligible(**node, **life)) {
             return Err(Rejection::Ineligible(*node));
         }
+        let alone = change.in_sync.len() == 1;
+        if state.recovery == Recovery::Pending && !alone {
+            return Err(Rejection::Recovering);
+        }
         // Its leader is in sync and alive, so it stays. The version rises even when the set is the one on record: that is how a
         // leader makes sure that no lost copy of an earlier proposal can count any more (H-14).
-        let (in_sync, version) = (change.in_sync.clone(), state.version.next());
-        *state = Arc::new(PartitionState { in_sync, version, ..PartitionState::clone(state) });
+        let sets = Sets::altered(state, change.in_sync.clone(), self.rules);
+        let mut altered = PartitionState::clone(state);
+        altered.passed_over.retain(|node, _| !change.in_sync.contains_key(node));
+        altered.recovery = Recovery::Done;
+        altered.version = state.version.next();
+        sets.put_into(&mut altered);
+        *state = Arc::new(altered);
         Ok(Applied { partitions: vec![change.partition.clone()] })
+    }
+
+    /// The first of the assigned replicas leads again: it is in sync, so nothing is lost by it.
+    fn elect_preferred(&mut self, id: &PartitionId) -> Result<Applied, Rejection> {
+        let missing = || Rejection::NoSuchPartition(id.clone());
+        let state = self.partitions.get_mut(id).ok_or_else(missing)?;
+        let preferred = *state.spec.replicas.first().expect("a partition has replicas");
+        if state.leader == Some(preferred) {
+            return Err(Rejection::NothingToDo(preferred));
+        }
+        let lives = |life: &Incarnation| self.brokers.is_alive_as(preferred, *life);
+        if !state.in_sync.get(&preferred).is_some_and(lives) || state.recovery == Recovery::Pending {
+            return Err(Rejection::MayNotLead(preferred));
+        }
+        *state = Arc::new(membership::elected(state, preferred));
+        Ok(Applied { partitions: vec![id.clone()] })
     }
 
     fn living(&mut self, broker: NodeId, incarnation: Incarnation) -> Result<&mut Broker, Rejection> {
@@ -251,8 +316,8 @@ impl Image {
     fn settle_all(&mut self, node: NodeId, change: Change) -> Applied {
         let mut applied = Applied::default();
         for (id, state) in &mut self.partitions {
-            let in_sync = membership::after(&state.in_sync, node, change);
-            if let Some(settled) = membership::settle(state, in_sync, &self.brokers) {
+            let sets = Sets::after(state, node, change, self.rules);
+            if let Some(settled) = membership::settle(state, sets, &self.brokers, self.rules) {
                 *state = Arc::new(settled);
                 applied.partitions.push(id.clone());
             }

@@ -1,6 +1,6 @@
 //! What brokers and controllers say to each other, on [`Channel::Controller`](partition::transport::Channel::Controller).
 
-use partition::ids::{NodeId, Offset};
+use partition::ids::{NodeId, Offset, PartitionId};
 use serde::{Deserialize, Serialize};
 
 use super::command::{AlterInSync, Registration};
@@ -23,6 +23,15 @@ pub enum ControllerRequest {
     },
     /// Change an in-sync set.
     AlterInSync(AlterInSync),
+    /// Take from a broker all that it leads, and take it out of every in-sync set: it is going to stop.
+    Leave {
+        /// The broker.
+        node: NodeId,
+        /// Its life.
+        incarnation: Incarnation,
+    },
+    /// Let the first of the assigned replicas lead again.
+    ElectPreferred(PartitionId),
 }
 
 /// The controller's answer: given when the record that it stands for is committed and applied.
@@ -39,8 +48,8 @@ pub enum ControllerReply {
     Registered(Incarnation),
     /// The heartbeat was heard.
     Heard(Heard),
-    /// The in-sync set is changed.
-    Altered,
+    /// The in-sync set is changed, the broker may stop, the preferred replica leads.
+    Done,
     /// The request does not count, and never will.
     Refused(Rejection),
     /// It may have been carried out, or may yet be (H-14).
@@ -57,6 +66,8 @@ pub enum Heard {
         /// The offset after the record that fenced it.
         until_applied: Offset,
     },
+    /// It is going to stop, and neither leads nor is in sync any more.
+    Leaving,
     /// Another life of this broker is registered: this one is over.
     Replaced,
 }

@@ -11,24 +11,28 @@
 //! doubt the office is left and claimed again: once that claim has been read back, whatever the former epoch left behind
 //! has either been read before it, or does not count (H-14).
 
+mod answers;
 mod flight;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use partition::clock::Moment;
-use partition::error::{AppendError, Refusal};
+use partition::error::{AppendError, ReadError, Refusal};
 use partition::ids::{NodeId, Offset};
 
 use super::command::{AlterInSync, Command, ControllerEpoch, Record};
-use super::image::{Image, Standing};
+use super::image::{Image, Snapshot};
 use super::message::{ControllerReply, ControllerRequest, Heard};
 use super::rejection::Rejection;
 use super::sessions::Sessions;
-use crate::metadata::{Incarnation, PartitionSpec};
+use crate::metadata::PartitionSpec;
+use crate::rules::HistoricRules;
 use flight::{Flight, Landing};
+use upkeep::Trimming;
 
 /// Commands that wait for the batch before them; a broker has two or three under way, so this many brokers' worth.
 pub const WAITING_MAX: usize = 4096;
@@ -61,6 +65,8 @@ pub enum Event {
     Appended(Result<Offset, AppendError>),
     /// A broker asks.
     Asked(Asker, ControllerRequest),
+    /// The trim ended, with where the log starts now.
+    Trimmed(Result<Offset, ReadError>),
     /// It is time to look at the clock.
     Look,
 }
@@ -72,6 +78,8 @@ pub enum Effect {
     Append(Vec<Record>),
     /// Answer whoever asked.
     Answer(Asker, ControllerReply),
+    /// Give up the records below, and report by [`Event::Trimmed`].
+    Trim(Offset),
 }
 
 /// What a controller decides by.
@@ -83,6 +91,21 @@ pub struct OfficeConfig {
     pub partitions: Vec<PartitionSpec>,
     /// How long a broker may be silent.
     pub session: Duration,
+    /// The rules that are to hold.
+    pub historic: HistoricRules,
+    /// When the first of the assigned replicas leads again, once it is in sync.
+    pub preference: Preference,
+    /// A snapshot is taken after so many offsets of the log; what lies before it is then given up.
+    pub snapshot_every: u64,
+}
+
+/// When the first of the assigned replicas of a partition leads again, once it is in sync.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preference {
+    /// When somebody asks for it: leadership then moves when it suits him.
+    OnCommand,
+    /// Also whenever this time has passed (Kafka's `auto.leader.rebalance.enable`, each 300 s).
+    Each(Duration),
 }
 
 /// A controller's decisions.
@@ -94,6 +117,7 @@ pub struct Office {
     duty: Duty,
     flight: Option<Flight>,
     waiting: VecDeque<Item>,
+    trimming: Trimming,
 }
 
 #[derive(Debug)]
@@ -109,6 +133,8 @@ struct Term {
     epoch: ControllerEpoch,
     began: Moment,
     sessions: Sessions,
+    /// When preferred leaders were last looked for.
+    balanced: Moment,
 }
 
 /// A command on its way into the log, and whoever waits for it.
@@ -133,7 +159,8 @@ impl Office {
     pub fn new(config: OfficeConfig) -> Self {
         let duty = Duty::Standby { not_before: Moment::default() };
         let (image, seat) = (Image::default(), Seat::Elsewhere(None));
-        Self { config, image, seat, duty, flight: None, waiting: VecDeque::new() }
+        let trimming = Trimming::default();
+        Self { config, image, seat, duty, flight: None, waiting: VecDeque::new(), trimming }
     }
 
     /// What the records have decided, as far as they were read.
@@ -174,10 +201,11 @@ impl Office {
             Event::Read(records) => self.read(now, &records, &mut effects),
             Event::Appended(result) => self.appended(now, result, &mut effects),
             Event::Asked(asker, request) => self.asked(now, asker, request, &mut effects),
+            Event::Trimmed(result) => self.trimmed(now, result),
             Event::Look => self.look(now),
         }
         self.land(now, &mut effects);
-        self.create_missing(now);
+        self.keep_up(now, &mut effects);
         self.take_off(now, &mut effects);
         effects
     }
@@ -185,9 +213,8 @@ impl Office {
     fn read(&mut self, now: Moment, records: &[(Offset, Record)], effects: &mut Vec<Effect>) {
         for (at, record) in records {
             let outcome = self.image.apply(*at, record).map(|_| ());
-            let is_claim = matches!(record.command, Command::Claim { .. });
             let deposed = self.active().is_some_and(|epoch| epoch != self.image.epoch());
-            if is_claim && outcome.is_ok() && deposed {
+            if outcome.is_ok() && deposed {
                 // Whoever deposed us has the better replica. Should it go silent, we are there after a session.
                 self.leave(now.after(self.config.session), effects);
             }
@@ -237,9 +264,13 @@ impl Office {
         };
         for Landing { item, at, outcome } in flight.landings() {
             if let Command::Claim { .. } = item.command {
-                self.claimed(now, outcome.is_ok());
+                self.claimed(now, matches!(outcome, Some(Ok(()))));
             }
-            let fate = outcome.map_or_else(Fate::Rejected, |()| Fate::Applied(at));
+            let fate = match outcome {
+                Some(Ok(())) => Fate::Applied(at),
+                Some(Err(rejection)) => Fate::Rejected(rejection),
+                None => Fate::Unknown,
+            };
             self.answer(item, fate, effects);
         }
     }
@@ -262,7 +293,7 @@ impl Office {
         let mut sessions = Sessions::new(self.config.session, now);
         sessions.attend(self.image.brokers().all_alive(), now);
         tracing::info!(node = %self.config.node, epoch = %self.image.epoch(), "controller is active");
-        self.duty = Duty::Active(Term { epoch: self.image.epoch(), began: now, sessions });
+        self.duty = Duty::Active(Term { epoch: self.image.epoch(), began: now, sessions, balanced: now });
     }
 
     fn asked(&mut self, now: Moment, asker: Asker, request: ControllerRequest, effects: &mut Vec<Effect>) {
@@ -283,6 +314,8 @@ impl Office {
                 }
                 Command::AlterInSync(change)
             }
+            ControllerRequest::Leave { node: broker, incarnation } => Command::Leave { broker, incarnation },
+            ControllerRequest::ElectPreferred(partition) => Command::ElectPreferred(partition),
             ControllerRequest::Heartbeat { node: broker, incarnation, applied_to } => {
                 term.sessions.hear(broker, incarnation, now);
                 let reply = self.heard(broker, incarnation);
@@ -309,36 +342,6 @@ impl Office {
         (change.version < state.version).then_some(Rejection::StaleVersion { current: state.version })
     }
 
-    fn look(&mut self, now: Moment) {
-        let Duty::Active(term) = &mut self.duty else {
-            return;
-        };
-        term.sessions.attend(self.image.brokers().all_alive(), now);
-        for (broker, incarnation) in term.sessions.silent(now) {
-            tracing::info!(%broker, %incarnation, "broker is silent: fencing it");
-            self.waiting.push_back(Item { command: Command::Fence { broker, incarnation }, asker: None });
-        }
-    }
-
-    /// Creates a configured partition when all its replicas are alive; after a session, when enough of them are.
-    fn create_missing(&mut self, now: Moment) {
-        let Duty::Active(term) = &self.duty else {
-            return;
-        };
-        let waited = now.since(term.began) >= self.config.session;
-        for spec in &self.config.partitions {
-            let alive =
-                spec.replicas.iter().filter(|node| self.image.brokers().alive(**node).is_some()).count();
-            let needed = if waited { spec.min_isr } else { spec.replicas.len() };
-            let is_this = |item: &Item| item.command == Command::CreatePartition(spec.clone());
-            let under_way = self.waiting.iter().any(is_this)
-                || self.flight.as_ref().is_some_and(|f| f.items().any(is_this));
-            if alive >= needed && self.image.partition(&spec.id).is_none() && !under_way {
-                self.waiting.push_back(Item { command: Command::CreatePartition(spec.clone()), asker: None });
-            }
-        }
-    }
-
     fn may_claim(&self) -> bool {
         self.seat == Seat::Leads && self.flight.is_none()
     }
@@ -349,6 +352,11 @@ impl Office {
                 self.duty = Duty::Claiming;
                 let command = Command::Claim { node: self.config.node };
                 (self.image.epoch().next(), vec![Item { command, asker: None }])
+            }
+            Duty::Active(term) if self.flight.is_none() && self.is_snapshot_due() => {
+                let snapshot = Snapshot::of(&self.image).expect("its own claim was applied");
+                // Alone in its batch: the log is trimmed to the edge of it.
+                (term.epoch, vec![Item { command: Command::Snapshot(Box::new(snapshot)), asker: None }])
             }
             Duty::Active(term) if self.flight.is_none() && !self.waiting.is_empty() => {
                 let count = self.waiting.len().min(BATCH_RECORDS_MAX);
@@ -370,46 +378,6 @@ impl Office {
         self.duty = Duty::Standby { not_before };
         for item in std::mem::take(&mut self.waiting) {
             self.answer(item, Fate::NotAppended, effects);
-        }
-    }
-
-    fn answer(&self, item: Item, fate: Fate, effects: &mut Vec<Effect>) {
-        let Some(asker) = item.asker else {
-            return;
-        };
-        let reply = match (fate, item.command) {
-            (Fate::Unknown, _) => ControllerReply::Unknown,
-            (Fate::NotAppended, _) if self.active().is_some() => ControllerReply::Busy,
-            (Fate::NotAppended | Fate::Rejected(Rejection::StaleController { .. }), _) => self.not_active(),
-            (_, Command::Unfence { broker, incarnation }) => self.heard(broker, incarnation),
-            (Fate::Rejected(rejection), _) => ControllerReply::Refused(rejection),
-            (Fate::Applied(at), Command::Register(_)) => ControllerReply::Registered(Incarnation(at)),
-            (Fate::Applied(_), _) => ControllerReply::Altered,
-        };
-        effects.push(Effect::Answer(asker, reply));
-    }
-
-    fn not_active(&self) -> ControllerReply {
-        let hint = match self.seat {
-            // It will be in office soon.
-            Seat::Leads => Some(self.config.node),
-            Seat::Elsewhere(leader) => leader,
-        };
-        ControllerReply::NotActive { hint }
-    }
-
-    fn heard(&self, node: NodeId, incarnation: Incarnation) -> ControllerReply {
-        let broker = self.image.brokers().get(node);
-        match broker.map(|broker| (broker.incarnation, broker.standing)) {
-            Some((current, Standing::Alive)) if current == incarnation => {
-                ControllerReply::Heard(Heard::Alive)
-            }
-            Some((current, Standing::Fenced { since })) if current == incarnation => {
-                ControllerReply::Heard(Heard::Fenced { until_applied: since.next() })
-            }
-            Some((current, _)) if current > incarnation => ControllerReply::Heard(Heard::Replaced),
-            // It has read further than we: we cannot be in office any more.
-            _ => ControllerReply::NotActive { hint: None },
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Why a metadata record does not count.
 
-use partition::ids::{Epoch, NodeId, PartitionId};
+use partition::ids::{Epoch, NodeId, Offset, PartitionId};
 use serde::{Deserialize, Serialize};
 
 use super::command::ControllerEpoch;
@@ -74,7 +74,27 @@ pub enum Rejection {
     /// The proposed set lacks the leader.
     #[error("an in-sync set without its leader")]
     WithoutLeader,
-    /// A proposed member is no replica, is fenced, or lives another life (S-08).
+    /// A proposed member is no replica, is fenced or leaving, or lives another life (S-08).
     #[error("broker {0} may not be in sync")]
     Ineligible(NodeId),
+    /// Its leader was elected uncleanly, and has to propose itself alone first.
+    #[error("its leader has not begun anew yet")]
+    Recovering,
+    /// The preferred leader is not in sync, or not alive.
+    #[error("broker {0} may not lead")]
+    MayNotLead(NodeId),
+    /// A partition beyond the limit.
+    #[error("there are {limit} partitions; no more are taken")]
+    TooManyPartitions {
+        /// The limit.
+        limit: usize,
+    },
+    /// A snapshot that does not stand right behind what it is a snapshot of (H-15).
+    #[error("a snapshot as of {as_of}, at {at}")]
+    Misplaced {
+        /// The last record it takes into account.
+        as_of: Offset,
+        /// Where it lies.
+        at: Offset,
+    },
 }

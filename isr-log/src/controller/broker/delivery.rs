@@ -45,8 +45,11 @@ impl Delivery {
 
     /// Whether this life is registered here, and fenced.
     pub(super) fn is_fenced(&self) -> bool {
-        let broker = self.image.brokers().get(self.node);
-        matches!(self.life, Life::Begun(_)) && broker.is_some_and(|broker| broker.standing != Standing::Alive)
+        matches!((self.life, self.standing()), (Life::Begun(_), Some(Standing::Fenced { .. })))
+    }
+
+    fn standing(&self) -> Option<Standing> {
+        Some(self.image.brokers().get(self.node)?.standing)
     }
 
     /// A controller has registered this broker, under this name.
@@ -69,6 +72,7 @@ impl Delivery {
     pub(super) fn read(&mut self, records: &[(Offset, Record)]) -> Vec<BrokerEvent> {
         let mut events = Vec::new();
         for (at, record) in records {
+            let stood = self.standing();
             // A record that does not count changes nothing, here as everywhere.
             let changed =
                 self.image.apply(*at, record).map_or_else(|_| Vec::new(), |applied| applied.partitions);
@@ -81,6 +85,9 @@ impl Delivery {
                     events.extend(
                         states.filter(|state| self.concerns(state)).cloned().map(BrokerEvent::Partition),
                     );
+                    if stood != Some(Standing::Leaving) && self.standing() == Some(Standing::Leaving) {
+                        events.push(BrokerEvent::Left);
+                    }
                 }
             }
         }

@@ -19,7 +19,7 @@ const ASK_BACKOFF: Duration = Duration::from_millis(10);
 
 /// The controllers, and which one is believed to be active.
 #[derive(Debug)]
-pub(super) struct Directory {
+pub(in crate::controller) struct Directory {
     clock: Clock,
     controllers: BTreeMap<NodeId, Peer>,
     believed: Mutex<Option<NodeId>>,
@@ -27,7 +27,7 @@ pub(super) struct Directory {
 
 /// Why no controller gave an answer that stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Unanswered {
+pub(in crate::controller) enum Unanswered {
     /// None took the request.
     NotTaken(String),
     /// One may have.
@@ -35,7 +35,7 @@ pub(super) enum Unanswered {
 }
 
 impl Directory {
-    pub(super) fn new(world: &World, controllers: &BTreeMap<NodeId, Address>) -> Self {
+    pub(in crate::controller) fn new(world: &World, controllers: &BTreeMap<NodeId, Address>) -> Self {
         let peer = |(node, address): (&NodeId, &Address)| (*node, Peer::new(world, *address));
         Self {
             clock: world.clock.clone(),
@@ -67,7 +67,7 @@ impl Directory {
     }
 
     /// Asks the active controller; looks for it as long as nobody took the request.
-    pub(super) async fn ask(
+    pub(in crate::controller) async fn ask(
         &self,
         request: &ControllerRequest,
         timeout: Duration,

@@ -41,6 +41,7 @@ fn lines(events: &[BrokerEvent]) -> Vec<String> {
         BrokerEvent::Partition(state) => {
             format!("{} led by {:?} in {}", state.spec.id, state.leader.map(|node| node.0), state.epoch)
         }
+        BrokerEvent::Left => "left".to_owned(),
         BrokerEvent::Replaced => "replaced".to_owned(),
         BrokerEvent::Failed(error) => error.clone(),
     };

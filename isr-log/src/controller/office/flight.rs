@@ -19,7 +19,8 @@ pub(super) struct Flight {
 pub(super) struct Landing {
     pub(super) item: Item,
     pub(super) at: Offset,
-    pub(super) outcome: Result<(), Rejection>,
+    /// None when it was never read: a snapshot has taken its place.
+    pub(super) outcome: Option<Result<(), Rejection>>,
 }
 
 impl Flight {
@@ -60,8 +61,7 @@ impl Flight {
         let base = self.base.expect("it has landed");
         self.items.into_iter().zip(base.0..).map(move |(item, at)| {
             let at = Offset(at);
-            let outcome = self.outcomes.remove(&at).expect("a record is read after its append began");
-            Landing { item, at, outcome }
+            Landing { item, at, outcome: self.outcomes.remove(&at) }
         })
     }
 }

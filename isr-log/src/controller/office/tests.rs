@@ -1,5 +1,7 @@
 //! A controller's decisions, step by step.
 
+mod upkeep;
+
 use std::collections::BTreeMap;
 
 use partition::error::Doubt;
@@ -7,7 +9,7 @@ use partition::ids::{Epoch, PartitionId};
 
 use super::*;
 use crate::controller::command::{Disk, Registration};
-use crate::metadata::{PartitionState, Version};
+use crate::metadata::{Incarnation, PartitionState, Version};
 
 const ME: NodeId = NodeId(100);
 const OTHER: NodeId = NodeId(101);
@@ -31,14 +33,22 @@ struct Scene {
     now: Moment,
     answers: BTreeMap<Asker, ControllerReply>,
     appending: Option<Vec<Record>>,
+    trimming: Option<Offset>,
     asked: u64,
 }
 
 impl Scene {
     fn standby(partitions: Vec<PartitionSpec>) -> Self {
-        let office = Office::new(OfficeConfig { node: ME, partitions, session: SESSION });
+        let office = Office::new(OfficeConfig {
+            node: ME,
+            partitions,
+            session: SESSION,
+            historic: HistoricRules::default(),
+            preference: Preference::OnCommand,
+            snapshot_every: 1000,
+        });
         let (log, answers) = (Vec::new(), BTreeMap::new());
-        Self { office, log, read_to: 0, now: at(0), answers, appending: None, asked: 0 }
+        Self { office, log, read_to: 0, now: at(0), answers, appending: None, trimming: None, asked: 0 }
     }
 
     /// In office, with these brokers alive and a partition of theirs.
@@ -65,6 +75,7 @@ impl Scene {
                 Effect::Append(records) => {
                     assert!(self.appending.replace(records).is_none(), "one at a time")
                 }
+                Effect::Trim(to) => assert!(self.trimming.replace(to).is_none(), "one at a time"),
                 Effect::Answer(asker, reply) => {
                     assert!(self.answers.insert(asker, reply).is_none(), "answered twice");
                 }
@@ -181,7 +192,7 @@ fn a_broker_is_answered_when_its_record_is_committed_and_applied() {
     scene.commits();
     assert!(!scene.answers.contains_key(&asker), "committed, not yet applied");
     scene.reads();
-    assert_eq!(scene.answers[&asker], ControllerReply::Altered);
+    assert_eq!(scene.answers[&asker], ControllerReply::Done);
     assert_eq!(scene.state().in_sync.len(), 1);
 }
 
@@ -193,7 +204,7 @@ fn reading_back_may_overtake_the_answer_of_the_append() {
     scene.log.extend(scene.appending.take().unwrap());
     scene.reads();
     scene.happens(Event::Appended(Ok(base)));
-    assert_eq!(scene.answers[&asker], ControllerReply::Altered);
+    assert_eq!(scene.answers[&asker], ControllerReply::Done);
 }
 
 #[test]

@@ -20,6 +20,9 @@ enum Kind {
     Fence { node: u32, life: Life },
     Unfence { node: u32, life: Life },
     Alter { leader: u32, stale_epoch: bool, stale_version: bool, members: Vec<(u32, Life)> },
+    Leave { node: u32, life: Life },
+    Prefer,
+    Snapshot { stale: bool },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +57,9 @@ fn draw() -> impl Strategy<Value = Draw> {
         2 => (node(), life(), kept()).prop_map(|(node, replaced, disk)| Kind::Register { node, replaced, disk }),
         3 => (node(), life()).prop_map(|(node, life)| Kind::Fence { node, life }),
         4 => (node(), life()).prop_map(|(node, life)| Kind::Unfence { node, life }),
+        1 => (node(), life()).prop_map(|(node, life)| Kind::Leave { node, life }),
+        1 => Just(Kind::Prefer),
+        1 => prop::bool::weighted(0.2).prop_map(|stale| Kind::Snapshot { stale }),
         6 => (node(), prop::bool::weighted(0.1), prop::bool::weighted(0.1), prop::collection::vec(member, 0..4))
             .prop_map(|(leader, stale_epoch, stale_version, members)| {
                 Kind::Alter { leader, stale_epoch, stale_version, members }
@@ -63,7 +69,7 @@ fn draw() -> impl Strategy<Value = Draw> {
 }
 
 fn record(given: &Given, drawn: &Draw) -> Record {
-    let first = |node: u32| Incarnation(Offset(u64::from(node) * 2 - 1));
+    let first = |node: u32| Incarnation(Offset(u64::from(node) * 2));
     let life = |node: u32, life: Life| match life {
         Life::Present => given.life(NodeId(node)),
         Life::First => first(node),
@@ -89,6 +95,15 @@ fn record(given: &Given, drawn: &Draw) -> Record {
         Kind::Unfence { node, life: of } => {
             Command::Unfence { broker: NodeId(*node), incarnation: life(*node, *of) }
         }
+        Kind::Leave { node, life: of } => {
+            Command::Leave { broker: NodeId(*node), incarnation: life(*node, *of) }
+        }
+        Kind::Prefer => Command::ElectPreferred(orders()),
+        Kind::Snapshot { stale } => {
+            let earlier = Snapshot::of(&given.earlier).filter(|_| *stale);
+            let snapshot = earlier.or_else(|| Snapshot::of(&given.image));
+            Command::Snapshot(Box::new(snapshot.unwrap()))
+        }
         Kind::Alter { leader, stale_epoch, stale_version, members } => {
             let state = given.state();
             Command::AlterInSync(AlterInSync {
@@ -103,47 +118,102 @@ fn record(given: &Given, drawn: &Draw) -> Record {
     Record { epoch: ControllerEpoch(office.saturating_sub(drawn.behind)), command }
 }
 
-/// LeaderInIsr, ISR within the replicas, and what makes a leader or a member count.
+fn rules() -> impl Strategy<Value = HistoricRules> {
+    let successor = prop_oneof![3 => Just(SuccessorRule::Eligible), 1 => Just(SuccessorRule::LastMember)];
+    let unclean = prop_oneof![3 => Just(UncleanElection::Never), 1 => Just(UncleanElection::Allowed)];
+    (successor, unclean).prop_map(|(successor, unclean)| HistoricRules {
+        successor,
+        unclean,
+        ..HistoricRules::default()
+    })
+}
+
+/// LeaderInIsr, ValidControllerIsrAndElr, and what makes a leader or a member count.
 fn check_possible(image: &Image) {
     for state in image.partitions() {
-        assert!(!state.in_sync.is_empty(), "somebody has the data");
-        assert!(state.in_sync.keys().all(|node| state.spec.replicas.contains(node)), "{state:?}");
-        let counts = |node: &NodeId| image.brokers().is_alive_as(*node, state.in_sync[node]);
+        let members = || state.in_sync.iter().chain(&state.eligible);
+        assert!(members().all(|(node, _)| state.spec.replicas.contains(node)), "{state:?}");
+        assert!(!state.in_sync.keys().any(|node| state.eligible.contains_key(node)), "{state:?}");
+        assert!(state.in_sync.len() < state.min_isr() || state.eligible.is_empty(), "{state:?}");
+        let counts = |(node, life): (&NodeId, &Incarnation)| image.brokers().is_alive_as(*node, *life);
         match state.leader {
-            Some(leader) => assert!(state.in_sync.contains_key(&leader) && counts(&leader), "{state:?}"),
-            None => assert!(!state.in_sync.keys().any(counts), "somebody could lead: {state:?}"),
+            Some(leader) => {
+                assert!(state.in_sync.get(&leader).is_some_and(|life| counts((&leader, life))), "{state:?}");
+                assert_eq!(state.last_leader, None);
+            }
+            None => assert!(!members().any(counts), "somebody could lead: {state:?}"),
         }
-        assert!(state.in_sync.len() == 1 || state.in_sync.keys().all(counts), "{state:?}");
+        if image.rules().keeps_eligible() {
+            assert!(state.in_sync.iter().all(counts), "a fenced one is in sync: {state:?}");
+            let known =
+                !state.in_sync.is_empty() || !state.eligible.is_empty() || state.last_leader.is_some();
+            assert!(known, "nobody is known to have the data: {state:?}");
+        } else {
+            assert!(!state.in_sync.is_empty() && state.eligible.is_empty(), "{state:?}");
+            assert!(state.in_sync.len() == 1 || state.in_sync.iter().all(counts), "{state:?}");
+        }
     }
 }
 
 /// What one record may do to a partition.
-fn check_change(before: &PartitionState, after: &PartitionState, rejected: bool) {
+fn check_change(before: &PartitionState, after: &PartitionState, outcome: &Result<Applied, Rejection>) {
     assert!(after.version >= before.version && after.epoch >= before.epoch);
     assert_eq!(before == after, before.version == after.version, "a change has a version of its own");
     assert_eq!(before.leader == after.leader, before.epoch == after.epoch, "one leader an epoch");
-    assert!(!rejected || before == after, "what does not count changes nothing");
+    assert!(outcome.is_ok() || before == after, "what does not count changes nothing");
+}
+
+/// UncleanExclusion: who has registered without an end in order is neither in sync nor eligible in his new life.
+fn check_excluded(image: &Image, record: &Record, counts: bool) {
+    let Command::Register(Registration { node, disk, .. }) = &record.command else { return };
+    if !counts || matches!(disk, Disk::Clean(_)) || !image.rules().keeps_eligible() {
+        return;
+    }
+    for state in image.partitions() {
+        assert!(!state.in_sync.contains_key(node) && !state.eligible.contains_key(node), "{state:?}");
+    }
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
-    fn any_records_in_any_order_leave_a_possible_image(draws in prop::collection::vec(draw(), 0..120)) {
-        let mut given = Given::created(&[A, B, C]);
+    fn any_records_in_any_order_leave_a_possible_image(
+        min_isr in 1..=3_usize,
+        rules in rules(),
+        draws in prop::collection::vec(draw(), 0..120),
+    ) {
+        let mut given = Given::created_with(&[A, B, C], min_isr, rules);
         let mut twin = given.image.clone();
+        // Somebody who has read nothing, and begins with a snapshot.
+        let mut late: Option<Image> = None;
         for drawn in &draws {
             let (before, office) = (given.state().clone(), given.image.epoch());
             let record = record(&given, drawn);
             let at = given.image.applied_to();
+            given.earlier = given.image.clone();
             let outcome = given.says(record.epoch.0, record.command.clone());
-            check_change(&before, given.state(), outcome.is_err());
+            check_change(&before, given.state(), &outcome);
             check_possible(&given.image);
+            check_excluded(&given.image, &record, outcome.is_ok());
             prop_assert!(given.image.epoch() >= office);
-            let is_claim = matches!(record.command, Command::Claim { .. });
-            prop_assert!(is_claim || record.epoch == office || outcome.is_err(), "a stale controller counted");
+            let carries_its_own = matches!(record.command, Command::Claim { .. } | Command::Snapshot(_));
+            let is_stale = !carries_its_own && record.epoch != office;
+            prop_assert!(!is_stale || outcome.is_err(), "a stale controller counted");
             // MetadataLogMatching: whoever has applied the same records has the same image, and heard the same.
             let again = Record::decode(&record.encode()).unwrap();
-            prop_assert_eq!(twin.apply(at, &again), outcome);
+            prop_assert_eq!(twin.apply(at, &again), outcome.clone());
             prop_assert_eq!(&twin, &given.image);
+            match &mut late {
+                Some(late) => drop(late.apply(at, &again)),
+                None if outcome.is_ok() && matches!(record.command, Command::Snapshot(_)) => {
+                    let mut begins = Image::default();
+                    begins.apply(at, &again).unwrap();
+                    late = Some(begins);
+                }
+                None => {}
+            }
+            prop_assert!(late.as_ref().is_none_or(|late| *late == given.image));
         }
     }
 }
