@@ -201,7 +201,8 @@ impl ReplicaTask {
             }
             Some(LogEvent::Trimmed { .. }) => self.state.turn.trimmed = Happened::Yes,
             Some(LogEvent::Failed(what)) => self.fail(what),
-            None => {}
+            // Appends are refused by the log itself.
+            Some(LogEvent::Full(_) | LogEvent::Roomy) | None => {}
         }
     }
 

@@ -33,6 +33,7 @@
 //! Left out so far: `.index` and `.timeindex` files and producer snapshots, so that an opening need not read all; retention by
 //! time and size.
 
+mod aside;
 mod back;
 mod beside;
 mod cache;
@@ -51,6 +52,7 @@ mod recovery;
 mod scan;
 mod segment;
 mod segments;
+mod space;
 mod state;
 mod view;
 pub mod writer;

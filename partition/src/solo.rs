@@ -208,6 +208,7 @@ fn read_error(error: &LogError) -> ReadError {
         LogError::Damaged { at, what } => ReadError::Damaged { at: *at, what: what.clone() },
         LogError::Poisoned(_)
         | LogError::Overloaded
+        | LogError::NoSpace(_)
         | LogError::TooLarge(_)
         | LogError::Gap { .. }
         | LogError::Batch(_)

@@ -64,6 +64,14 @@ pub(crate) struct Door {
     proposed_bytes: ByteSize,
     batch_bytes_max: ByteSize,
     waiting_bytes_max: ByteSize,
+    disk: DiskHas,
+}
+
+/// What the log knows of its disk. A proposal cannot be refused any more, so it is refused here, before it is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DiskHas {
+    Room,
+    None,
 }
 
 #[derive(Debug)]
@@ -82,7 +90,13 @@ impl Door {
             proposed_bytes: ByteSize::ZERO,
             batch_bytes_max,
             waiting_bytes_max,
+            disk: DiskHas::Room,
         }
+    }
+
+    /// The log has found no room on its disk, or room again.
+    pub(crate) fn set_disk(&mut self, disk: DiskHas) {
+        self.disk = disk;
     }
 
     /// What this replica is at the moment.
@@ -115,6 +129,9 @@ impl Door {
                 Entrance::Propose { .. } => {}
                 otherwise => return otherwise,
             }
+        }
+        if self.disk == DiskHas::None {
+            return Entrance::Refused(Refusal::NoSpace);
         }
         self.note(batch);
         Entrance::Propose { epoch }
@@ -212,6 +229,20 @@ mod tests {
         let producer = first.producer().map(|stamp| stamp.id);
         assert!(!door.arrived(first.size(), producer));
         assert!(door.arrived(first.size(), producer), "the last one lets the others ask again");
+    }
+
+    #[test]
+    fn a_full_disk_refuses_what_is_new_and_answers_what_is_in_the_log() {
+        let mut door = leader();
+        let mut producers = Producers::default();
+        producers.note(&batch(0).placed(Offset(7), Epoch(3)));
+        door.set_disk(DiskHas::None);
+        let again = door.decide(&batch(0), &producers, ByteSize::ZERO);
+        assert!(matches!(again, Entrance::Duplicate { .. }), "{again:?}");
+        let new = door.decide(&batch(1), &producers, ByteSize::ZERO);
+        assert_eq!(new, Entrance::Refused(Refusal::NoSpace));
+        door.set_disk(DiskHas::Room);
+        assert_eq!(door.decide(&batch(1), &producers, ByteSize::ZERO), Entrance::Propose { epoch: Epoch(3) });
     }
 
     #[test]

@@ -34,7 +34,7 @@ use tokio::sync::{Notify, oneshot};
 
 pub(crate) use ticket::Ticket;
 
-use crate::door::{Door, Entrance, Leadership};
+use crate::door::{DiskHas, Door, Entrance, Leadership};
 use crate::probe::{self, Seen};
 use crate::raft::{Entry, LogId, Proposal, Types, Vote, VoteRecord, epoch_of, node_of};
 use crate::watermark::Watermark;
@@ -266,6 +266,9 @@ impl Replica {
                 replies.into_iter().for_each(ticket::Reply::placed);
                 self.stored.notify_waiters();
             }
+            // What was proposed already waits for room in memory; openraft sees a slow disk.
+            Some(LogEvent::Full(_)) => state.door.set_disk(DiskHas::None),
+            Some(LogEvent::Roomy) => state.door.set_disk(DiskHas::Room),
             None => {}
         }
     }

@@ -8,6 +8,7 @@ use partition::log::LogError;
 pub(super) fn refusal(error: LogError, limit: ByteSize) -> Refusal {
     match error {
         LogError::Overloaded => Refusal::Overloaded,
+        LogError::NoSpace(_) => Refusal::NoSpace,
         LogError::TooLarge(size) => Refusal::TooLarge { size, limit },
         LogError::Batch(error) => Refusal::Corrupt(error.to_string()),
         error => Refusal::Stopped(error.to_string()),

@@ -304,6 +304,7 @@ impl ReplicaTask {
 fn refusal(error: LogError, limit: ByteSize) -> AppendError {
     let refusal = match error {
         LogError::Overloaded => Refusal::Overloaded,
+        LogError::NoSpace(_) => Refusal::NoSpace,
         LogError::TooLarge(size) => Refusal::TooLarge { size, limit },
         LogError::Batch(error) => Refusal::Corrupt(error.to_string()),
         LogError::Poisoned(what) | LogError::Disk(what) => Refusal::Stopped(what),
@@ -320,6 +321,7 @@ fn read_error(error: LogError) -> ReadError {
         LogError::Damaged { at, what } => ReadError::Damaged { at, what },
         LogError::Poisoned(_)
         | LogError::Overloaded
+        | LogError::NoSpace(_)
         | LogError::TooLarge(_)
         | LogError::Gap { .. }
         | LogError::Batch(_)

@@ -1,5 +1,7 @@
 //! How a log is kept.
 
+use std::time::Duration;
+
 use crate::ids::ByteSize;
 
 /// What an acknowledgement stands for on one disk.
@@ -16,8 +18,12 @@ pub enum Durability {
 pub struct LogConfig {
     /// What [`LogEvent::Stored`](super::LogEvent::Stored) stands for. Default: `Synced`.
     pub durability: Durability,
-    /// A segment is sealed before it would grow beyond this. Default: 256 MiB.
+    /// A segment is sealed before it would grow beyond this. Default: 256 MiB (Kafka's `segment.bytes` is 1 GiB).
     pub segment_bytes: ByteSize,
+    /// Under `Cached`, the log is flushed once so much was written. Default: never, as Kafka's `flush.messages`.
+    pub flush_bytes: Option<ByteSize>,
+    /// Under `Cached`, the log is flushed so long after a write, at the latest. Default: never, as Kafka's `flush.ms`.
+    pub flush_interval: Option<Duration>,
     /// One index entry each so many bytes. Default: 4 KiB, as Kafka's `index.interval.bytes`.
     pub index_interval: ByteSize,
     /// The largest batch taken. Default: 1 MiB, as Kafka's `message.max.bytes`.
@@ -33,6 +39,8 @@ impl Default for LogConfig {
         Self {
             durability: Durability::Synced,
             segment_bytes: ByteSize::mib(256),
+            flush_bytes: None,
+            flush_interval: None,
             index_interval: ByteSize::kib(4),
             batch_bytes_max: ByteSize::mib(1),
             pending_bytes_max: ByteSize::mib(64),

@@ -12,6 +12,9 @@ pub enum LogError {
     /// Too much waits for the writer.
     #[error("too much waits to be written")]
     Overloaded,
+    /// The disk is full: nothing is appended until there is room; reads go on.
+    #[error("no space left on the disk: {0}; free some, or lower the retention")]
+    NoSpace(String),
     /// A batch larger than the configuration takes.
     #[error("a batch of {0} bytes is too large")]
     TooLarge(ByteSize),

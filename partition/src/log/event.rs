@@ -26,6 +26,10 @@ pub enum LogEvent {
         /// The new log start.
         to: Offset,
     },
+    /// The disk has no room. Appends are refused until it has; what was taken before is stored then.
+    Full(String),
+    /// There is room again.
+    Roomy,
     /// The disk failed. The log is poisoned: nothing more is stored, and the replica must stop.
     Failed(String),
 }

@@ -42,6 +42,8 @@ pub struct Log {
     stored: Offset,
     opening: Opening,
     poisoned: Option<String>,
+    /// Why the disk takes nothing at the moment.
+    full: Option<String>,
 }
 
 impl Log {
@@ -84,6 +86,7 @@ impl Log {
             stored: end,
             opening: recovered.opening,
             poisoned: None,
+            full: None,
         })
     }
 
@@ -96,6 +99,19 @@ impl Log {
     /// When `epoch` is older than the newest one in the log: no leader is.
     pub fn append(&mut self, batch: &Batch, epoch: Epoch) -> Result<Placement, LogError> {
         self.check_poisoned()?;
+        self.check_space()?;
+        self.append_agreed(batch, epoch)
+    }
+
+    /// The same for what cannot be refused any more: when the disk is full, it waits in memory for room.
+    ///
+    /// # Errors
+    /// [`LogError`]; nothing was appended.
+    ///
+    /// # Panics
+    /// When `epoch` is older than the newest one in the log: no leader is.
+    pub fn append_agreed(&mut self, batch: &Batch, epoch: Epoch) -> Result<Placement, LogError> {
+        self.check_poisoned()?;
         if batch.size() > self.config.batch_bytes_max {
             return Err(LogError::TooLarge(batch.size()));
         }
@@ -106,7 +122,7 @@ impl Log {
     }
 
     /// As follower: appends batches where they say they lie, which must be the log end (H-08). Returns the new end.
-    /// Their size is no question here: a leader has taken them.
+    /// Their size is no question here, nor is a full disk: a leader has taken them, so they wait in memory for room.
     ///
     /// # Errors
     /// [`LogError`]; nothing was appended.
@@ -253,9 +269,23 @@ impl Log {
                 self.shared.view().cache.stored(*to);
             }
             LogEvent::Trimmed { .. } => {}
+            LogEvent::Full(why) => {
+                tracing::warn!(%why, "the disk has no room for a log: appends are refused");
+                self.full = Some(why.clone());
+            }
+            LogEvent::Roomy => self.full = None,
             LogEvent::Failed(why) => self.poisoned = Some(why.clone()),
         }
         Some(event)
+    }
+
+    /// Whether there is room on the disk for more, as far as is known: a leader asks before it takes an append upon
+    /// itself that it could not refuse later.
+    ///
+    /// # Errors
+    /// [`LogError::NoSpace`].
+    pub fn check_space(&self) -> Result<(), LogError> {
+        self.full.as_ref().map_or(Ok(()), |why| Err(LogError::NoSpace(why.clone())))
     }
 
     /// The first offset there is.

@@ -1,5 +1,6 @@
 //! What a log's front asks of its back: appends, and orders that are carried out between them.
 
+use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -34,6 +35,15 @@ pub(crate) enum Order {
     Epochs(Arc<EpochHistory>),
     /// Flushes all, leaves the clean-shutdown marker.
     Close(oneshot::Sender<Result<(), String>>),
+}
+
+impl Order {
+    /// Tells who waits for it how it went.
+    pub(crate) fn answer(self, done: &io::Result<()>) {
+        if let Self::Close(waiting) = self {
+            drop(waiting.send(done.as_ref().map_err(ToString::to_string).copied()));
+        }
+    }
 }
 
 /// Where a truncation cuts.

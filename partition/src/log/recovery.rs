@@ -8,7 +8,8 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::back::{Active, Back, DELETED, Progress};
+use super::aside::{DELETED, SPARE};
+use super::back::{Active, Back, BackParts};
 use super::beside::{self, CleanShutdown, RecoveryPoint};
 use super::cache::TailCache;
 use super::config::{Durability, LogConfig};
@@ -148,18 +149,17 @@ impl Recovery {
             epochs: Arc::new(self.epochs),
             segments,
         };
-        let back = Back {
+        let back = Back::new(BackParts {
             active: Active { base: view.segments.active().base(), file, length: end.position },
-            progress: Progress::new(end.offset, generation, end.position),
-            durability: config.durability,
-            segment_bytes: config.segment_bytes,
+            end: end.offset,
+            config,
             state: self.state,
             state_file: self.state_file,
             disk,
             checkpoints,
             dir,
             events,
-        };
+        });
         Ok(Recovered { view, back, producers: self.producers, opening: self.opening })
     }
 
@@ -314,7 +314,7 @@ impl Recovery {
 fn bases(disk: &dyn Disk, request: &Request) -> Result<Vec<Offset>, Failure> {
     let mut bases = Vec::new();
     for name in disk.list(&request.dir)? {
-        if name.ends_with(&format!(".{DELETED}")) {
+        if name.ends_with(&format!(".{DELETED}")) || name == SPARE {
             disk.remove(&request.dir.join(&name))?;
         }
         bases.extend(segment_base(&name));

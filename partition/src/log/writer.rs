@@ -5,11 +5,13 @@
 
 mod group;
 mod pace;
+mod sweeper;
 
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::{mpsc as tasks_mpsc, oneshot};
@@ -21,7 +23,9 @@ use crate::ids::ByteSize;
 use crate::world::Tasks;
 
 use group::Hand;
-pub(crate) use pace::Pace;
+use sweeper::Sweeper;
+
+pub(crate) use pace::{Delays, Pace};
 
 /// A pool of writers. Each log is given to one of them when it is opened, and stays with it.
 #[derive(Clone)]
@@ -37,9 +41,9 @@ struct Pool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WriterDelays {
     /// Each write(2).
-    pub write: std::time::Duration,
+    pub write: Duration,
     /// Each fdatasync.
-    pub sync: std::time::Duration,
+    pub sync: Duration,
 }
 
 /// What writers have done since they started: what a test counts against what n copies need.
@@ -96,6 +100,9 @@ impl Job {
 /// A group ends when it holds so much: what came first should not wait for megabytes that came later.
 const GROUP_BYTES_MAX: ByteSize = ByteSize::mib(1);
 
+/// How often a log is looked after that found no room, or has a flush to come.
+const LOOK_AFTER_EVERY: Duration = Duration::from_millis(100);
+
 #[derive(Clone)]
 enum Queue {
     Thread(mpsc::Sender<Job>),
@@ -120,10 +127,11 @@ impl Writers {
     #[must_use]
     pub fn threads(count: NonZeroUsize) -> Self {
         let totals = Arc::new(Totals::default());
-        let sweeper = pace::start_sweeper();
+        let (clock, sweeper) = (Clock::real(), Sweeper::thread());
         let start = |number| {
             let (queue, jobs) = mpsc::channel();
-            let hand = Hand::new(Pace::real(sweeper.clone()), Arc::clone(&totals));
+            let hand =
+                Hand::new(Pace::new(clock.clone(), Delays::Real, sweeper.clone()), Arc::clone(&totals));
             let thread = std::thread::Builder::new().name(format!("log-writer-{number}"));
             thread.spawn(move || write_on_a_thread(&jobs, hand)).expect("a thread can be started");
             Queue::Thread(queue)
@@ -136,8 +144,10 @@ impl Writers {
     pub fn simulated(clock: &Clock, tasks: &Tasks, delays: WriterDelays) -> Self {
         let totals = Arc::new(Totals::default());
         let (queue, jobs) = tasks_mpsc::unbounded_channel();
-        let hand = Hand::new(Pace::simulated(clock.clone(), delays), Arc::clone(&totals));
-        tasks.spawn(write_in_a_task(jobs, hand));
+        let delays = Delays::Simulated(clock.clone(), delays);
+        let sweeper = Sweeper::simulated(tasks, delays.clone());
+        let hand = Hand::new(Pace::new(clock.clone(), delays, sweeper), Arc::clone(&totals));
+        tasks.spawn(write_in_a_task(jobs, hand, clock.clone()));
         Self::new(vec![Queue::Task(queue)], totals)
     }
 
@@ -209,31 +219,50 @@ impl Drop for WriterOfLog {
 
 fn write_on_a_thread(jobs: &mpsc::Receiver<Job>, mut hand: Hand) {
     let mut group = Vec::new();
-    while let Ok(first) = jobs.recv() {
-        let mut size = first.size();
-        group.push(first);
-        while size < GROUP_BYTES_MAX.0
-            && let Ok(next) = jobs.try_recv()
-        {
-            size += next.size();
-            group.push(next);
-        }
-        hand.work_off(&mut group).now_or_never().expect("a real writer waits for nothing but the disk");
+    loop {
+        let first = if hand.is_restless() {
+            match jobs.recv_timeout(LOOK_AFTER_EVERY) {
+                Err(mpsc::RecvTimeoutError::Disconnected) => return,
+                first => first.ok(),
+            }
+        } else {
+            let Ok(first) = jobs.recv() else { return };
+            Some(first)
+        };
+        fill(&mut group, first, || jobs.try_recv().ok());
+        let work = hand.work(&mut group);
+        work.now_or_never().expect("a real writer waits for nothing but the disk");
     }
 }
 
-async fn write_in_a_task(mut jobs: tasks_mpsc::UnboundedReceiver<Job>, mut hand: Hand) {
+async fn write_in_a_task(mut jobs: tasks_mpsc::UnboundedReceiver<Job>, mut hand: Hand, clock: Clock) {
     let mut group = Vec::new();
-    while let Some(first) = jobs.recv().await {
-        let mut size = first.size();
-        group.push(first);
-        while size < GROUP_BYTES_MAX.0
-            && let Ok(next) = jobs.try_recv()
-        {
-            size += next.size();
-            group.push(next);
-        }
-        hand.work_off(&mut group).await;
+    loop {
+        let first = if hand.is_restless() {
+            match clock.timeout(LOOK_AFTER_EVERY, jobs.recv()).await {
+                Ok(None) => return,
+                Ok(first) => first,
+                Err(_) => None,
+            }
+        } else {
+            let Some(first) = jobs.recv().await else { return };
+            Some(first)
+        };
+        fill(&mut group, first, || jobs.try_recv().ok());
+        hand.work(&mut group).await;
+    }
+}
+
+/// What is queued at this moment, within [`GROUP_BYTES_MAX`].
+fn fill(group: &mut Vec<Job>, first: Option<Job>, mut next: impl FnMut() -> Option<Job>) {
+    let mut size = first.as_ref().map_or(0, Job::size);
+    group.extend(first);
+    while !group.is_empty()
+        && size < GROUP_BYTES_MAX.0
+        && let Some(next) = next()
+    {
+        size += next.size();
+        group.push(next);
     }
 }
 

@@ -77,7 +77,8 @@ impl TwoSlots {
         let checksum = crc32c::crc32c(&bytes[4..]);
         bytes[..4].copy_from_slice(&checksum.to_be_bytes());
         self.file.write_at(&bytes, place(self.spacing, version % 2))?;
-        self.file.sync()?;
+        // Whatever it says, it is not to be tried again.
+        self.file.sync().map_err(|error| io::Error::other(error.to_string()))?;
         self.version = version;
         Ok(())
     }

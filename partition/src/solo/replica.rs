@@ -125,6 +125,7 @@ impl Replica {
     fn refusal(&self, error: LogError) -> Refusal {
         match error {
             LogError::Overloaded => Refusal::Overloaded,
+            LogError::NoSpace(_) => Refusal::NoSpace,
             LogError::TooLarge(size) => Refusal::TooLarge { size, limit: self.config.batch_bytes_max },
             LogError::Batch(error) => Refusal::Corrupt(error.to_string()),
             LogError::Poisoned(_)
@@ -159,7 +160,7 @@ impl Replica {
                     drop(answer.send(Ok(to)));
                 }
             }
-            Some(LogEvent::Truncated { .. }) | None => {}
+            Some(LogEvent::Truncated { .. } | LogEvent::Full(_) | LogEvent::Roomy) | None => {}
         }
         Ok(())
     }

@@ -181,7 +181,7 @@ impl State {
     }
 
     fn place(&mut self, batch: &Batch, epoch: Epoch) -> io::Result<Placement> {
-        let placement = self.log()?.append(batch, epoch).map_err(io::Error::other)?;
+        let placement = self.log()?.append_agreed(batch, epoch).map_err(io::Error::other)?;
         self.note(placement.base.plus(batch.record_count()), batch.size());
         Ok(placement)
     }

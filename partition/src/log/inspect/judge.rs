@@ -6,7 +6,7 @@ use super::beside::{Beside, EpochsRead};
 use super::report::{Closing, Cut, EpochsFile, Finding, IndexState, LogReport, Origin, SegmentReport, Tail};
 use super::segments::Reading;
 use crate::ids::{ByteSize, Offset};
-use crate::log::back::DELETED;
+use crate::log::aside::{DELETED, SPARE};
 use crate::log::beside::EPOCHS_FILE;
 use crate::log::config::Durability;
 use crate::log::state::{STATE_FILE, SegmentsAre};
@@ -47,6 +47,9 @@ pub(super) fn judge(reading: Reading<'_>, beside: &Beside, names: &[String], dir
     report.judge_indexes(beside);
     for name in names.iter().filter(|name| name.ends_with(&format!(".{DELETED}"))) {
         report.remarks.push(format!("{name} waits to be unlinked; an opening does that"));
+    }
+    if names.iter().any(|name| name == SPARE) {
+        report.remarks.push(format!("{SPARE} was set aside for the next segment; an opening removes it"));
     }
     report
 }

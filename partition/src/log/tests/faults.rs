@@ -132,12 +132,40 @@ async fn appends_behind_a_failure_are_never_stored() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_disk_is_told_apart_and_costs_nothing_that_was_stored() {
+async fn a_full_disk_refuses_appends_serves_reads_and_goes_on_when_there_is_room() {
+    let (mut bench, fails) = failing_bench().await;
+    fails.write.store(true, Ordering::Relaxed);
+    // This one is in the log before the disk was found to be full: it waits, with what followed it.
+    bench.append(1, &["waits"]);
+    bench.append(2, &["behind"]);
+    let event = bench.event().await;
+    assert!(matches!(&event, LogEvent::Full(_)), "{event:?}");
+    let refused = bench.log.append(&batch(&["no room"]), Epoch(2));
+    assert!(matches!(refused, Err(LogError::NoSpace(_))), "{refused:?}");
+    assert_eq!((bench.log.stored(), bench.contents().await.len()), (Offset(1), 3));
+    // A follower has no choice: what its leader has taken waits here as well.
+    bench.log.append_placed(&[batch(&["placed"]).placed(Offset(3), Epoch(2))]).unwrap();
+    bench.world.clock.sleep(Duration::from_secs(1)).await;
+    assert!(bench.events.try_recv().is_err(), "something was reported without room");
+
+    fails.write.store(false, Ordering::Relaxed);
+    bench.settle().await;
+    while bench.log.check_space().is_err() {
+        bench.event().await;
+    }
+    bench.append(2, &["room"]);
+    bench.settle().await;
+    let bench = bench.crash().await.unwrap();
+    let values: Vec<_> = bench.contents().await.into_iter().map(|(_, _, value)| value).collect();
+    assert_eq!(values, ["kept", "waits", "behind", "placed", "room"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_disk_costs_nothing_that_was_stored() {
     let (mut bench, fails) = failing_bench().await;
     fails.write.store(true, Ordering::Relaxed);
     bench.append(1, &["no room"]);
-    let event = bench.event().await;
-    assert!(matches!(&event, LogEvent::Failed(why) if why.contains("no space left")), "{event:?}");
+    assert!(matches!(bench.event().await, LogEvent::Full(_)));
     let bench = bench.crash().await.unwrap();
     assert_eq!(bench.contents().await.len(), 1);
 }

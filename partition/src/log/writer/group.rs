@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Job, LogKey, Pace, Totals};
+use crate::clock::Moment;
 use crate::log::back::Back;
 use crate::log::order::Order;
 
@@ -15,15 +16,25 @@ pub(super) struct Hand {
     touched: Vec<LogKey>,
     pace: Pace,
     totals: Arc<Totals>,
+    /// When logs that found no room are tried again, at the earliest: no append is held up by that more often.
+    next_look: Moment,
 }
 
 impl Hand {
     pub(super) fn new(pace: Pace, totals: Arc<Totals>) -> Self {
-        Self { logs: BTreeMap::new(), touched: Vec::new(), pace, totals }
+        Self { logs: BTreeMap::new(), touched: Vec::new(), pace, totals, next_look: Moment::default() }
     }
 
-    /// Works off a group of jobs.
-    pub(super) async fn work_off(&mut self, jobs: &mut Vec<Job>) {
+    /// Works off a group of jobs, and looks after the logs when their time has come.
+    pub(super) async fn work(&mut self, jobs: &mut Vec<Job>) {
+        self.work_off(jobs).await;
+        if self.is_restless() && self.pace.now() >= self.next_look {
+            self.next_look = self.pace.now().after(super::LOOK_AFTER_EVERY);
+            self.look_after().await;
+        }
+    }
+
+    async fn work_off(&mut self, jobs: &mut Vec<Job>) {
         let mut obeyed = Vec::new();
         for job in jobs.drain(..) {
             match job {
@@ -59,8 +70,19 @@ impl Hand {
         let stored = self.settle_all().await;
         for key in stored.into_iter().chain(obeyed) {
             if let Some(log) = self.logs.get_mut(&key) {
-                log.tidy();
+                log.tidy(&self.pace);
             }
+        }
+    }
+
+    /// Whether some log wants to be looked after, though nobody asks anything of it.
+    pub(super) fn is_restless(&self) -> bool {
+        self.logs.values().any(Back::is_restless)
+    }
+
+    async fn look_after(&mut self) {
+        for log in self.logs.values_mut().filter(|log| log.is_restless()) {
+            log.look_after(&self.pace, &self.totals).await;
         }
     }
 

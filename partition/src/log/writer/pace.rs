@@ -1,66 +1,72 @@
-//! What tells a real writer from a simulated one: how long a step takes, and what is done aside.
+//! What tells a real writer from a simulated one: how long a step takes.
 
-use std::io;
-use std::sync::mpsc;
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::WriterDelays;
-use crate::clock::Clock;
+use super::sweeper::Sweeper;
+use crate::clock::{Clock, Moment};
+use crate::log::aside::{Aside, Tell};
 
-type Sweep = Box<dyn FnOnce() -> io::Result<()> + Send>;
-
-/// How a writer goes from step to step.
+/// How a writer goes from step to step, and what it leaves to the sweeper.
 #[derive(Debug)]
-pub(crate) enum Pace {
-    /// As fast as the disk lets it; what may take long and matters to nobody goes to a thread of its own.
-    Real(mpsc::Sender<Sweep>),
-    /// Each step takes virtual time before it has its effect.
+pub(crate) struct Pace {
+    clock: Clock,
+    delays: Delays,
+    sweeper: Sweeper,
+}
+
+/// How long steps take beyond what the disk takes.
+#[derive(Clone, Debug)]
+pub(crate) enum Delays {
+    /// None: as fast as the disk lets it.
+    Real,
+    /// Each step takes virtual time before it has its effect, so that a simulated crash can come between any two.
     Simulated(Clock, WriterDelays),
 }
 
-impl Pace {
-    pub(super) fn real(sweeper: mpsc::Sender<Sweep>) -> Self {
-        Self::Real(sweeper)
-    }
-
-    pub(super) fn simulated(clock: Clock, delays: WriterDelays) -> Self {
-        Self::Simulated(clock, delays)
-    }
-
+impl Delays {
     /// Before each write(2).
     pub(crate) async fn write(&self) {
-        if let Self::Simulated(clock, delays) = self {
-            clock.sleep(delays.write).await;
-        }
+        self.wait(|delays| delays.write).await;
     }
 
     /// Before each sync.
     pub(crate) async fn sync(&self) {
+        self.wait(|delays| delays.sync).await;
+    }
+
+    async fn wait(&self, of: impl Fn(&WriterDelays) -> Duration) {
         if let Self::Simulated(clock, delays) = self {
-            clock.sleep(delays.sync).await;
-        }
-    }
-
-    /// Work that frees space: no append waits for it, and none depends on it.
-    pub(crate) fn aside(&self, work: impl FnOnce() -> io::Result<()> + Send + 'static) {
-        match self {
-            Self::Real(sweeper) => drop(sweeper.send(Box::new(work))),
-            Self::Simulated(..) => report(work()),
+            clock.sleep(of(delays)).await;
         }
     }
 }
 
-/// The thread that frees space for all writers of a pool; it ends when they have.
-pub(super) fn start_sweeper() -> mpsc::Sender<Sweep> {
-    let (queue, sweeps) = mpsc::channel::<Sweep>();
-    let thread = std::thread::Builder::new().name("log-sweeper".to_owned());
-    let sweep = move || sweeps.into_iter().for_each(|sweep| report(sweep()));
-    thread.spawn(sweep).expect("a thread can be started");
-    queue
-}
+impl Pace {
+    pub(super) fn new(clock: Clock, delays: Delays, sweeper: Sweeper) -> Self {
+        Self { clock, delays, sweeper }
+    }
 
-/// The next opening of the log frees what could not be freed now.
-fn report(done: io::Result<()>) {
-    if let Err(error) = done {
-        tracing::warn!(%error, "space of a log was not freed");
+    /// Before each write(2).
+    pub(crate) async fn write(&self) {
+        self.delays.write().await;
+    }
+
+    /// Before each sync.
+    pub(crate) async fn sync(&self) {
+        self.delays.sync().await;
+    }
+
+    /// Now: for what is due after some time.
+    pub(crate) fn now(&self) -> Moment {
+        self.clock.now()
+    }
+
+    /// Tells the sweeper, if it must be told.
+    pub(crate) fn tell(&self, whom: Tell, of: &Arc<Aside>) {
+        if whom == Tell::Sweeper {
+            self.sweeper.tell(of);
+        }
     }
 }
