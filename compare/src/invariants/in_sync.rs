@@ -55,10 +55,7 @@ pub(super) fn hold(sights: &[Sight], state: Option<&PartitionState>, ledger: &Le
 }
 
 /// Those of whom something is known in the life that is meant.
-fn living<'a>(
-    sights: &'a [Sight],
-    members: impl Iterator<Item = (NodeId, Life)>,
-) -> impl Iterator<Item = &'a Sight> {
+fn living(sights: &[Sight], members: impl Iterator<Item = (NodeId, Life)>) -> impl Iterator<Item = &Sight> {
     members.filter_map(|(node, life)| {
         sights.iter().find(|sight| sight.node == node).filter(|sight| sight.lives_as(life))
     })

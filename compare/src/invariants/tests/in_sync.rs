@@ -1,0 +1,132 @@
+//! In-sync sets, as a leader and as the controllers see them.
+
+use isr_log::metadata::Incarnation;
+
+use super::*;
+use crate::invariants::commit::Ledger;
+use crate::invariants::sight::Sight;
+
+/// What the replicas are beside that decision. The decision is handed in: no controller would come to most of these.
+fn beside(plants: Vec<Plant>, state: &PartitionState) -> Result<(), super::super::Breach> {
+    let mut ledger = Ledger::default();
+    let mut sights: Vec<Sight> = Vec::new();
+    for Plant { snapshot, marks } in plants {
+        let mut sight = Sight::of(snapshot.node);
+        sight.opened(snapshot, marks);
+        super::super::commit::confirm(&mut ledger, &mut sight, sights.iter()).unwrap();
+        sights.push(sight);
+    }
+    sights.iter_mut().for_each(|sight| sight.log.agree(&ledger));
+    super::super::in_sync::hold(&sights, Some(state), &ledger)
+}
+
+fn broken(plants: Vec<Plant>, state: &PartitionState) -> Invariant {
+    beside(plants, state).expect_err("a broken invariant").name
+}
+
+const LONG: &[(u32, u32)] = &[(1, 10), (1, 11)];
+const SHORT: &[(u32, u32)] = &[(1, 10)];
+const OTHER: &[(u32, u32)] = &[(1, 10), (2, 99)];
+
+/// It has proposed that this one joins.
+fn proposes(leader: Plant, joiner: u32) -> Plant {
+    leader.set(|set| {
+        set.change = Change::Proposed;
+        set.maximal.push((NodeId(joiner), Life(LIFE)));
+    })
+}
+
+#[test]
+fn weak_isr() {
+    let mut scene = Scene::synced();
+    scene.show([replica(1, LONG).leads(1, &[1, 2]).high(1), replica(2, SHORT), replica(3, &[])]);
+    // One who lives another life than the recorded one is not a member.
+    let reborn = replica(2, SHORT).with(|seen| seen.life = Some(Life(LIFE + 1)));
+    let mut reborn_scene = Scene::synced();
+    reborn_scene.show([replica(1, LONG).leads(1, &[1, 2]).high(2), reborn]);
+    scene.breaks(Invariant::WeakIsr, [replica(1, LONG).leads(1, &[1, 2]).high(2)]);
+}
+
+#[test]
+fn strong_isr() {
+    let leader = || proposes(replica(1, LONG).leads(2, &[1]).high(2), 2);
+    beside(vec![leader(), replica(2, LONG)], &decided(2, &[1, 2])).unwrap();
+    let gone = replica(2, OTHER).with(|seen| seen.life = Some(Life(LIFE + 1)));
+    beside(vec![leader(), gone], &decided(2, &[1, 2])).unwrap();
+    assert_eq!(broken(vec![leader(), replica(2, OTHER)], &decided(2, &[1, 2])), Invariant::StrongIsr);
+}
+
+#[test]
+fn valid_high_watermark() {
+    let leader = || proposes(replica(1, LONG).leads(2, &[1]).high(2), 2);
+    let short = || vec![leader(), replica(2, SHORT)];
+    beside(short(), &decided(2, &[1])).unwrap();
+    assert_eq!(broken(short(), &decided(2, &[1, 2])), Invariant::ValidHighWatermark);
+}
+
+#[test]
+fn leader_candidate_completeness() {
+    let follower = |node, log| replica(node, log).high(1);
+    let committed = || follower(1, LONG).high(2);
+    let alone = decided(2, &[1]);
+    beside(vec![committed(), follower(2, SHORT)], &alone).unwrap();
+    assert_eq!(
+        broken(vec![committed(), follower(2, SHORT)], &decided(2, &[1, 2])),
+        Invariant::LeaderCandidateCompleteness
+    );
+    let mut eligible = alone;
+    eligible.eligible.insert(NodeId(2), Incarnation(Offset(LIFE)));
+    assert_eq!(
+        broken(vec![committed(), follower(2, SHORT)], &eligible),
+        Invariant::LeaderCandidateCompleteness
+    );
+}
+
+#[test]
+fn replication_quorum_superset() {
+    let leader = || replica(1, SHORT).leads(2, &[1, 2]);
+    let joined = decided(2, &[1, 2, 3]);
+    beside(vec![proposes(leader(), 3)], &joined).unwrap();
+    assert_eq!(broken(vec![leader()], &joined), Invariant::ReplicationQuorumSuperset);
+    // A leader of another epoch waits for nobody who counts; one that is short commits nothing.
+    beside(vec![leader()], &decided(3, &[1, 2, 3])).unwrap();
+    beside(vec![replica(1, SHORT).leads(2, &[1])], &joined).unwrap();
+    let unasked = leader().set(|set| set.maximal.push((NodeId(3), Life(LIFE))));
+    assert_eq!(broken(vec![unasked], &decided(2, &[1, 2])), Invariant::ReplicationQuorumSuperset);
+}
+
+#[test]
+fn strict_min_isr() {
+    let mut scene = Scene::synced();
+    scene.show([replica(1, LONG).leads(1, &[1, 2]).high(1), replica(2, LONG)]);
+    // It became short after it had moved, as far as one look can tell.
+    let shrunk = |high| replica(1, LONG).leads(1, &[1]).high(high).set(|set| set.version = 2);
+    scene.show([shrunk(1)]);
+    scene.breaks(Invariant::StrictMinIsr, [shrunk(2)]);
+    let mut scene = Scene::synced();
+    scene.show([replica(1, LONG).leads(1, &[1, 2]).high(1), replica(2, LONG)]);
+    scene.show([shrunk(2)]);
+}
+
+#[test]
+fn ack_rule_waits_for_all_who_may_be_in_sync() {
+    let told = |plant: Plant, to| plant.with(|seen| seen.acknowledged = Offset(to));
+    let leader = || proposes(replica(1, LONG).leads(1, &[1, 2]), 3);
+    let mut scene = Scene::synced();
+    scene.show([leader(), replica(2, LONG), replica(3, LONG).stored(1)]);
+    scene.show([told(leader(), 1)]);
+    scene.breaks(Invariant::AckRule, [told(leader(), 2)]);
+    let mut scene = Scene::synced();
+    scene.show([leader(), replica(2, LONG), replica(3, LONG).stored(1)]);
+    scene.show([told(leader(), 2), replica(3, LONG)]);
+    // Who falls behind later was there when it counted.
+    scene.show([replica(3, SHORT).cut(1)]);
+}
+
+#[test]
+fn ack_rule_asks_for_enough_in_sync() {
+    let mut scene = Scene::synced();
+    let leader = |to| replica(1, LONG).leads(1, &[1]).with(|seen| seen.acknowledged = Offset(to));
+    scene.show([leader(0)]);
+    scene.breaks(Invariant::AckRule, [leader(1)]);
+}
