@@ -2,6 +2,7 @@
 //!
 //! Results go to stdout and all else to stderr. Exit 0: good; 1: a finding, such as a child that died; 2: bad input.
 
+mod inspect;
 mod latency;
 mod points;
 mod printed;
@@ -52,6 +53,7 @@ struct Places {
 enum Command {
     /// Measures systems x replicas x settings under load
     Latency(Box<latency::LatencyArgs>),
+    Inspect(inspect::InspectArgs),
     Node(Box<crate::node::NodeArgs>),
     /// Prints the completions of a shell
     Completions {
@@ -82,6 +84,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Ok(Cli { command: Some(Command::Completions { shell }), .. }) => printed::completions(shell),
         Ok(Cli { command: Some(Command::Man), .. }) => printed::man(),
+        Ok(Cli { command: Some(Command::Inspect(args)), .. }) => inspect::run(&args),
         Ok(Cli { command: Some(Command::Node(args)), .. }) => crate::node::run(&args),
         Ok(Cli { command: Some(Command::Latency(args)), .. }) => match args.plan() {
             Ok(latency::Planned { plan, remarks }) => {

@@ -8,6 +8,7 @@ pub mod experiment;
 pub mod floor;
 pub mod headline;
 pub mod history;
+pub mod inspect;
 pub mod invariants;
 pub mod machine;
 pub mod node;

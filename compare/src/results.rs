@@ -13,7 +13,7 @@ pub use cell::{Cell, CellKey, Figures, Intervals, Latency, Load, Split};
 pub use file::{Destination, UnwritableResults};
 pub(crate) use names::acks as acks_by_name;
 pub use names::{acks_name, acks_named, durability_name, durability_named};
-pub use timestamp::{file_name_of, rfc3339};
+pub use timestamp::{file_name_of, rfc3339, rfc3339_ms};
 
 use crate::machine::Machine;
 use crate::stats::{Comparison, Figure, Ratios, Verdict};

@@ -1,6 +1,7 @@
 //! What a node keeps beside its logs: a two-slot synced file for what must not be lost, checkpoints for what may.
 
 mod checkpoints;
+mod copied;
 mod sled_checkpoints;
 mod slots;
 
@@ -17,6 +18,7 @@ use crate::transport::codec;
 use crate::world::World;
 
 pub use checkpoints::{Checkpoints, MemoryCheckpoints};
+pub use copied::CopiedCheckpoints;
 pub use sled_checkpoints::SledCheckpoints;
 pub(crate) use slots::TwoSlots;
 

@@ -8,6 +8,13 @@ pub fn rfc3339(wall_ms: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
+/// The same, to the millisecond.
+#[must_use]
+pub fn rfc3339_ms(wall_ms: i64) -> String {
+    let whole = rfc3339(wall_ms);
+    format!("{}.{:03}Z", whole.trim_end_matches('Z'), wall_ms.rem_euclid(1000))
+}
+
 /// The same as a file name: sorts by time, and needs no quotes anywhere.
 #[must_use]
 pub fn file_name_of(wall_ms: i64) -> String {
@@ -48,6 +55,8 @@ mod tests {
         for (ms, text) in known {
             assert_eq!(rfc3339(ms), text);
         }
+        assert_eq!(rfc3339_ms(1_767_225_599_999), "2025-12-31T23:59:59.999Z");
+        assert_eq!(rfc3339_ms(5), "1970-01-01T00:00:00.005Z");
         assert_eq!(file_name_of(0), "1970-01-01T00-00-00Z");
     }
 }

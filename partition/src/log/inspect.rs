@@ -82,7 +82,7 @@ pub enum InspectError {
 }
 
 /// A log that is in use is looked at again when it was cut or trimmed meanwhile; so often that it must be luck.
-const LOOKS_MAX: usize = 5;
+const LOOKS_MAX: usize = 8;
 
 /// Whether this directory holds a log: a segment, or a log state.
 #[must_use]

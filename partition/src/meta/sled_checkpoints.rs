@@ -3,6 +3,7 @@
 //! sled 0.34.7 calls `sync_file_range(2)`, not fsync: what it flushed survives kill -9, but not a power cut. So nothing
 //! may be kept here that must not be stale. It is no longer developed; whatever replaces it implements one small trait.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -35,6 +36,29 @@ impl SledCheckpoints {
             opened => opened,
         };
         opened.map(Self).map_err(|error| MetaError::new(dir, error))
+    }
+}
+
+/// Whether there is a store in `dir`.
+pub(super) fn is_store(dir: &Path) -> bool {
+    dir.join("conf").is_file() && dir.join("db").is_file()
+}
+
+impl SledCheckpoints {
+    /// All there is. What cannot be read is left out.
+    pub(super) fn all(&self) -> BTreeMap<String, Bytes> {
+        let sound = self.0.iter().filter_map(Result::ok);
+        let named = sound.filter_map(|(key, value)| {
+            let key = std::str::from_utf8(&key).ok()?.to_owned();
+            Some((key, Bytes::copy_from_slice(&value)))
+        });
+        named.collect()
+    }
+
+    /// Hands what was put to the operating system now.
+    #[cfg(test)]
+    pub(super) fn flush(&self) {
+        self.0.flush().expect("the disk takes it");
     }
 }
 

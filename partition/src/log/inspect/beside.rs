@@ -51,11 +51,11 @@ impl Beside {
         Ok(Self { state, state_error, marker: CleanShutdown::peek(*disk, dir)?, recovery_point, epochs })
     }
 
-    /// Whether nothing was cut, trimmed, opened or closed between two looks.
+    /// Whether nothing was cut, opened or closed between two looks. A trim does not matter: what was read was there.
     pub(super) fn same_as(&self, other: &Self) -> bool {
         let key = |beside: &Self| {
             let state = beside.state.as_ref();
-            (state.map(|state| (state.generation, state.run, state.start, state.segments)), beside.marker)
+            (state.map(|state| (state.generation, state.run, state.segments)), beside.marker)
         };
         key(self) == key(other)
     }
