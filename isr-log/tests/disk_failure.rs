@@ -10,7 +10,7 @@ use std::time::Duration;
 use isr_log::cluster::{Ground, IsrCluster, Shape};
 use partition::cluster::Cluster;
 use partition::ids::{ByteSize, NodeId, ProducerEpoch, ProducerId, Sequence};
-use partition::log::disk::{Disk, DiskFile, OpenMode, RealDisk};
+use partition::log::disk::{Disk, DiskFile, DiskLock, OpenMode, RealDisk};
 use partition::partition::{Acks, Append};
 use partition::record::{BatchBuilder, ProducerStamp};
 use partition::world::World;
@@ -51,6 +51,10 @@ impl Disk for FailingDisk {
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         RealDisk.sync_dir(dir)
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<DiskLock> {
+        RealDisk.lock(path)
     }
 
     fn is_instant(&self) -> bool {

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::beside::RecoveryPoint;
-use super::disk::{Disk, DiskFile, OpenMode};
+use super::disk::{Disk, DiskFile, DiskLock, OpenMode};
 use super::segment::segment_path;
 use super::writer::Delays;
 use crate::ids::{ByteSize, Offset};
@@ -57,6 +57,8 @@ struct Work {
     /// Files to be unlinked.
     doomed: VecDeque<PathBuf>,
     turn: Turn,
+    /// The claim to the directory: it ends with the log, and not before the sweeper is done with it.
+    lock: Option<DiskLock>,
     /// The file that was filled last.
     open: Option<(Target, Arc<dyn DiskFile>)>,
     report: AsideReport,
@@ -121,7 +123,12 @@ enum Step {
 
 impl Aside {
     /// For a log whose active segment has this base and this length.
-    pub(crate) fn new(disk: Arc<dyn Disk>, dir: &Path, base: Offset, length: ByteSize) -> Self {
+    pub(crate) fn new(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        lock: DiskLock,
+        (base, length): (Offset, ByteSize),
+    ) -> Self {
         let work = Work {
             base,
             filled: length,
@@ -132,6 +139,7 @@ impl Aside {
             syncs: VecDeque::new(),
             doomed: VecDeque::new(),
             turn: Turn::Idle,
+            lock: Some(lock),
             open: None,
             report: AsideReport::default(),
         };
@@ -260,6 +268,11 @@ impl Aside {
             self.disk.remove(&self.dir.join(SPARE))?;
         }
         Ok(())
+    }
+
+    /// Another may open the log from now on.
+    pub(crate) fn unlock(&self) {
+        self.work().lock = None;
     }
 
     fn work(&self) -> MutexGuard<'_, Work> {

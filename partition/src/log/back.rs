@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::aside::Aside;
 use super::beside::{self, RecoveryPoint};
 use super::config::{Durability, LogConfig};
-use super::disk::{Disk, DiskFile};
+use super::disk::{Disk, DiskFile, DiskLock};
 use super::epochs::EpochHistory;
 use super::event::{LogEvent, LogEvents};
 use super::order::{AppendJob, Order};
@@ -46,6 +46,7 @@ pub(crate) struct BackParts {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) checkpoints: Arc<dyn Checkpoints>,
     pub(crate) dir: PathBuf,
+    pub(crate) lock: DiskLock,
     pub(crate) config: LogConfig,
     pub(crate) events: LogEvents,
     pub(crate) state_file: StateFile,
@@ -117,8 +118,9 @@ impl Progress {
 impl Back {
     /// That of a log that was just opened.
     pub(crate) fn new(parts: BackParts) -> Self {
-        let BackParts { disk, checkpoints, dir, config, events, state_file, state, active, end } = parts;
-        let aside = Arc::new(Aside::new(Arc::clone(&disk), &dir, active.base, active.length));
+        let BackParts { disk, checkpoints, dir, lock, config, .. } = parts;
+        let BackParts { events, state_file, state, active, end, .. } = parts;
+        let aside = Arc::new(Aside::new(Arc::clone(&disk), &dir, lock, (active.base, active.length)));
         let space = Space::new(Arc::clone(&aside), config.segment_bytes);
         let progress = Progress::new(end, state.generation);
         let room = Room::default();

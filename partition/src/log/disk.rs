@@ -51,6 +51,13 @@ pub trait Disk: Send + Sync + fmt::Debug + 'static {
     /// As the operating system reports them.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
 
+    /// Claims a file as a lock, which is made when it is not there: until the returned value is dropped, or the process
+    /// ends, nobody else gets it.
+    ///
+    /// # Errors
+    /// `WouldBlock` when somebody has it; else as the operating system reports them.
+    fn lock(&self, path: &Path) -> io::Result<DiskLock>;
+
     /// Whether calls return at once, so that they may be made on the runtime's own thread. True in simulation.
     fn is_instant(&self) -> bool;
 }
@@ -86,6 +93,19 @@ pub trait DiskFile: Send + Sync + fmt::Debug + 'static {
     /// # Errors
     /// As the operating system reports them.
     fn length(&self) -> io::Result<ByteSize>;
+}
+
+/// A claim to a file, given up when this is dropped.
+#[derive(Debug)]
+pub struct DiskLock {
+    _held: Box<dyn fmt::Debug + Send + Sync>,
+}
+
+impl DiskLock {
+    /// A claim that ends when `held` is dropped.
+    pub(crate) fn new(held: impl fmt::Debug + Send + Sync + 'static) -> Self {
+        Self { _held: Box::new(held) }
+    }
 }
 
 /// Whether a file must be there, must not, or may.

@@ -13,7 +13,7 @@ use super::back::{Active, Back, BackParts};
 use super::beside::{self, CleanShutdown, RecoveryPoint};
 use super::cache::TailCache;
 use super::config::{Durability, LogConfig};
-use super::disk::{Disk, DiskFile, OpenMode};
+use super::disk::{Disk, DiskFile, DiskLock, OpenMode};
 use super::epochs::EpochHistory;
 use super::error::LogError;
 use super::event::LogEvents;
@@ -42,6 +42,7 @@ pub(crate) struct Request {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) checkpoints: Arc<dyn Checkpoints>,
     pub(crate) dir: PathBuf,
+    pub(crate) lock: DiskLock,
     pub(crate) config: LogConfig,
     pub(crate) events: LogEvents,
 }
@@ -136,7 +137,7 @@ impl Recovery {
         }
         let segments = Segments::new(segments);
         let end = segments.active().end;
-        let Request { disk, checkpoints, dir, config, events } = self.request;
+        let Request { disk, checkpoints, dir, lock, config, events } = self.request;
         let file = disk.open(&segment_path(&dir, segments.active().base()), OpenMode::Existing)?;
         beside::write_epochs(&*disk, &dir, &self.epochs)?;
         let generation = self.state.generation;
@@ -158,6 +159,7 @@ impl Recovery {
             disk,
             checkpoints,
             dir,
+            lock,
             events,
         });
         Ok(Recovered { view, back, producers: self.producers, opening: self.opening })

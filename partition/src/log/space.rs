@@ -67,7 +67,8 @@ impl Space {
         let filled = self.aside.filled();
         let missing = goals.active.0.saturating_sub(self.asked.active.max(filled).0)
             + goals.spare.0.saturating_sub(self.asked.spare.0);
-        if missing >= (self.lead().0 / 4).clamp(ASK_MIN.0, ASK_MAX.0) {
+        let least = ASK_MIN.0.min(self.segment_bytes.0 / 8);
+        if missing >= (self.lead().0 / 4).clamp(least, ASK_MAX.0) {
             let Some(whom) = self.aside.want(goals.active, goals.spare) else { return };
             pace.tell(whom, &self.aside);
             self.asked = goals;

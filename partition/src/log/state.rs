@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 
 use super::config::Durability;
@@ -15,6 +15,8 @@ use crate::transport::codec;
 
 /// The file's name.
 pub(crate) const STATE_FILE: &str = "log-state";
+/// The version of all that a log keeps on disk, raised when an older program would misread it.
+const FORMAT: u8 = 1;
 /// A full table of producers takes about half of it.
 const SLOT_SPACING: ByteSize = ByteSize::mib(1);
 
@@ -82,11 +84,20 @@ impl StateFile {
 
     /// Stores the state; it is durable when this returns `Ok`.
     pub(crate) fn store(&mut self, state: &LogState) -> io::Result<()> {
-        self.0.store(&codec::encode(state))
+        let mut bytes = BytesMut::from(&[FORMAT][..]);
+        bytes.extend_from_slice(&codec::encode(state));
+        self.0.store(&bytes)
     }
 }
 
 fn decoded(bytes: Option<Bytes>) -> io::Result<Option<LogState>> {
-    let decoded = bytes.map(|bytes| codec::decode(&bytes)).transpose();
-    decoded.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))
+    let invalid = |what: String| io::Error::new(io::ErrorKind::InvalidData, what);
+    let Some(bytes) = bytes else { return Ok(None) };
+    match bytes.split_first() {
+        Some((&FORMAT, state)) => codec::decode(state).map(Some).map_err(|error| invalid(error.to_string())),
+        other => Err(invalid(format!(
+            "its format is {}, and this program reads {FORMAT} only: open the log with the program that wrote it",
+            other.map_or(0, |(format, _)| *format),
+        ))),
+    }
 }

@@ -20,6 +20,7 @@ use crate::world::{Random, Tasks, World};
 mod faults;
 mod model;
 mod recovery;
+mod space;
 mod writing;
 
 #[derive(Debug)]

@@ -204,6 +204,7 @@ impl Back {
         CleanShutdown { run: self.state.run, end: self.progress.taken }.write(&*self.disk, &self.dir)?;
         // Whatever comes after the marker would make it a lie.
         self.progress.poisoned = true;
+        self.aside.unlock();
         Ok(())
     }
 

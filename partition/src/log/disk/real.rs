@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Disk, DiskFile, OpenMode};
+use super::{Disk, DiskFile, DiskLock, OpenMode};
 use crate::ids::ByteSize;
 
 /// The machine's file system.
@@ -69,6 +69,12 @@ impl Disk for RealDisk {
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         File::open(dir)?.sync_all()
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<DiskLock> {
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        file.try_lock()?;
+        Ok(DiskLock::new(file))
     }
 
     fn is_instant(&self) -> bool {

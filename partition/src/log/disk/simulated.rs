@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::{Disk, DiskFile, OpenMode};
+use super::{Disk, DiskFile, DiskLock, OpenMode};
 use crate::ids::ByteSize;
 use crate::world::Random;
 
@@ -28,6 +28,8 @@ struct State {
     dirs: BTreeSet<PathBuf>,
     names: BTreeMap<PathBuf, Inode>,
     durable_names: BTreeMap<PathBuf, Inode>,
+    /// Held since which boot: a lock ends with the process that had it.
+    locks: BTreeMap<PathBuf, u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -227,8 +229,35 @@ impl Disk for SimulatedDisk {
         Ok(())
     }
 
+    fn lock(&self, path: &Path) -> io::Result<DiskLock> {
+        let mut state = self.state();
+        let boot = state.boot;
+        if state.locks.get(path) == Some(&boot) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        state.locks.insert(path.to_owned(), boot);
+        Ok(DiskLock::new(HeldLock { disk: self.clone(), boot, path: path.to_owned() }))
+    }
+
     fn is_instant(&self) -> bool {
         true
+    }
+}
+
+/// A lock that somebody holds.
+#[derive(Debug)]
+struct HeldLock {
+    disk: SimulatedDisk,
+    boot: u64,
+    path: PathBuf,
+}
+
+impl Drop for HeldLock {
+    fn drop(&mut self) {
+        let mut state = self.disk.state();
+        if state.locks.get(&self.path) == Some(&self.boot) {
+            state.locks.remove(&self.path);
+        }
     }
 }
 

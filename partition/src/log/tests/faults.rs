@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 use crate::ids::Generation;
-use crate::log::disk::{Disk, DiskFile, OpenMode, RealDisk};
+use crate::log::disk::{Disk, DiskFile, DiskLock, OpenMode, RealDisk};
 
 /// What fails from now on.
 #[derive(Debug, Default)]
@@ -54,6 +54,10 @@ impl Disk for FailingDisk {
         self.disk.sync_dir(dir)
     }
 
+    fn lock(&self, path: &Path) -> io::Result<DiskLock> {
+        self.disk.lock(path)
+    }
+
     fn is_instant(&self) -> bool {
         true
     }
@@ -94,6 +98,7 @@ async fn failing_bench() -> (Bench, Arc<Switches>) {
     let fails = Arc::new(Switches::default());
     bench.world.disk = Arc::new(FailingDisk { disk: bench.disk.clone(), fails: Arc::clone(&fails) });
     let (sender, events) = mpsc::unbounded_channel();
+    bench.log.close().await.unwrap();
     bench.log = Log::open(&bench.world, Path::new(DIR), bench.config.clone(), sender).await.unwrap();
     bench.events = events;
     bench.append(1, &["kept"]);
