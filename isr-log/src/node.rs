@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use partition::client::service::PartitionService;
@@ -121,6 +122,13 @@ impl Node {
     pub fn partition(&self, partition: &PartitionId) -> Arc<dyn Partition> {
         let (partition, partitions) = (partition.clone(), Arc::clone(&self.partitions));
         Arc::new(NamedReplica { partition, partitions })
+    }
+
+    /// How many records of a partition this broker had to cut, in this life, that were committed once. Zero, unless an
+    /// election was unclean or a disk has lost what it had stored.
+    #[must_use]
+    pub fn lost(&self, partition: &PartitionId) -> u64 {
+        self.partitions.get(partition).map_or(0, |replica| replica.lost.load(Ordering::Relaxed))
     }
 
     /// What this broker's replica of a partition is and has, for a harness: it sees this life only.
@@ -292,6 +300,7 @@ impl Broker {
             open_log(&self.world, &self.config.dir, id, config, events).await?;
         let (clients, client_calls) = mpsc::channel(CLIENT_CALLS_MAX);
         let (peers, peer_calls) = mpsc::channel(PEER_CALLS_MAX);
+        let lost = Arc::new(AtomicU64::new(0));
         let task = ReplicaTask {
             world: self.world.clone(),
             node: self.config.node,
@@ -308,12 +317,14 @@ impl Broker {
             peers: peer_calls,
             own: peers.clone(),
             failures: self.failures.0.clone(),
+            lost: Arc::clone(&lost),
             window: self.partitions.window(id),
             state: TaskState::default(),
         };
         task.window.opened(task.reader.clone());
         self.world.tasks.spawn(task.run());
-        let handle = ReplicaHandle { partition: id.clone(), clock: self.world.clock.clone(), clients, peers };
+        let (partition, clock) = (id.clone(), self.world.clock.clone());
+        let handle = ReplicaHandle { partition, clock, clients, peers, lost };
         self.partitions.lock().insert(id.clone(), handle.clone());
         self.clients.add(id.clone(), Arc::new(handle.clone()));
         Ok(handle)

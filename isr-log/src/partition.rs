@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use futures_util::future::{self, BoxFuture};
 use partition::clock::{Clock, Moment};
 use partition::error::{AppendError, Doubt, ReadError, Refusal};
 use partition::ids::{Offset, PartitionId};
+use partition::log::LogError;
 use partition::partition::Acks;
 use partition::partition::{Append, Appended, Fetched, Partition, Read, Status, Tail};
 use partition::record::Batch;
@@ -58,6 +60,8 @@ pub(crate) enum PeerCall {
     Confirmed(Round, partition::ids::NodeId, Incarnation),
     Decided(Arc<PartitionState>),
     Proposed(Proposal, ProposalOutcome),
+    /// What a follower asked for could not be read.
+    Unreadable(LogError),
     /// Close the log and end; the answer comes when that is done.
     Stop(Answer<()>),
 }
@@ -69,6 +73,7 @@ pub(crate) struct ReplicaHandle {
     pub(crate) clock: Clock,
     pub(crate) clients: mpsc::Sender<ClientCall>,
     pub(crate) peers: mpsc::Sender<PeerCall>,
+    pub(crate) lost: Arc<AtomicU64>,
 }
 
 const STOPPED: &str = "its task has ended";

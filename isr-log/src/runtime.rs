@@ -6,6 +6,7 @@ mod reads;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -60,6 +61,8 @@ pub(crate) struct ReplicaTask {
     pub(crate) own: mpsc::Sender<PeerCall>,
     /// Where to say that the disk has failed.
     pub(crate) failures: mpsc::Sender<ReplicaFailed>,
+    /// How many records were committed once and had to be cut, in this life.
+    pub(crate) lost: Arc<AtomicU64>,
     pub(crate) window: Arc<ReplicaWindow>,
     pub(crate) state: TaskState,
 }
@@ -234,6 +237,7 @@ impl ReplicaTask {
             PeerCall::Confirmed(round, node, life) => self.step(Event::Confirmed(round, node, life)),
             PeerCall::Decided(state) => self.step(Event::Decided(state)),
             PeerCall::Proposed(proposal, outcome) => self.step(Event::Proposed(proposal, outcome)),
+            PeerCall::Unreadable(error) => self.unreadable(&error),
             PeerCall::Stop(answer) => self.state.ending = Some(Ending::InOrder(answer)),
         }
     }

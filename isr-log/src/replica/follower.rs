@@ -13,6 +13,8 @@ use crate::message::{Fetch, FetchNumber, FetchRefusal, FetchReply, News, Report}
 pub(super) struct Follower {
     leader: NodeId,
     epoch: Epoch,
+    /// All below it was committed once. What of that is cut is lost.
+    committed: Offset,
     /// The fetch that was sent last.
     sent: FetchNumber,
     phase: Phase,
@@ -31,9 +33,9 @@ enum Phase {
 
 impl Follower {
     /// Starts to follow. The first fetch compares the logs, in each epoch anew (KAFKA-7164).
-    pub(super) fn begin(step: &mut Step<'_>, leader: NodeId, epoch: Epoch) -> Self {
-        let mut follower =
-            Self { leader, epoch, sent: FetchNumber::default(), phase: Phase::Pausing(step.now) };
+    pub(super) fn begin(step: &mut Step<'_>, leader: NodeId, epoch: Epoch, committed: Offset) -> Self {
+        let (sent, phase) = (FetchNumber::default(), Phase::Pausing(step.now));
+        let mut follower = Self { leader, epoch, committed, sent, phase };
         let (end, latest) = (step.log.end, step.log.epochs.latest());
         follower.fetch(step, end, latest);
         follower
@@ -104,6 +106,7 @@ impl Follower {
             FetchReply::Records(news) => self.received(step, news),
             FetchReply::Diverged(end) => self.cut(step, end),
             FetchReply::StartAt(start) => {
+                self.lose(step, start);
                 *step.high_watermark = start;
                 step.put(Command::RestartAt(start));
                 self.fetch(step, start, None);
@@ -125,10 +128,20 @@ impl Follower {
         let to = cut(step.log, end);
         let mut left = step.log.epochs.clone();
         left.truncate(to);
+        self.lose(step, to);
         // Below the high watermark nothing is cut after a clean election; after another one it must not point at nothing.
         *step.high_watermark = (*step.high_watermark).min(to);
         step.put(Command::Truncate(to));
         self.fetch(step, to, left.latest());
+    }
+
+    /// Counts what was committed and is cut now: nothing, unless an election was unclean or a disk has lost something.
+    fn lose(&mut self, step: &mut Step<'_>, to: Offset) {
+        let committed = self.committed.max(*step.high_watermark);
+        if to < committed {
+            step.put(Command::Lost { from: to, to: committed });
+        }
+        self.committed = committed.min(to);
     }
 
     fn fetch(&mut self, step: &mut Step<'_>, from: Offset, last_epoch: Option<Epoch>) {

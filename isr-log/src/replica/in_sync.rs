@@ -1,4 +1,4 @@
-//! The in-sync set as its leader sees it: what the controllers have recorded, and the one change that is on its way.
+//! The in-sync set as its leader sees it: settled, as the controllers have recorded it, or growing, or shrinking.
 
 use std::collections::BTreeSet;
 
@@ -37,27 +37,31 @@ pub(super) struct InSync {
     version: Version,
     min: usize,
     members: Members,
-    change: Option<Change>,
+    eligible: Members,
+    phase: Phase,
 }
 
-/// A change whose outcome has not been read yet. There is never more than one (KIP-497).
+/// Whether a change is on its way: one whose outcome has not been read yet. There is never more than one (KIP-497).
 #[derive(Clone, Debug)]
-struct Change {
-    kind: Kind,
+enum Phase {
+    /// What is recorded is what there is.
+    Settled,
+    /// This one may be a member already, in the record: it is waited for (S-07).
+    Growing((NodeId, Incarnation), OnItsWay),
+    /// These may be members still, in the record: they are waited for.
+    Shrinking(BTreeSet<NodeId>, OnItsWay),
+    /// The recorded set is proposed anew, to raise the version: then no copy of an earlier proposal can count any more.
+    /// So a growth ends that was refused, but not each time it was sent; until then its joiner is waited for. And
+    /// so begins a leader that was elected uncleanly.
+    Settling(Option<(NodeId, Incarnation)>, OnItsWay),
+}
+
+/// A proposal that has been sent.
+#[derive(Clone, Copy, Debug)]
+struct OnItsWay {
     sent: Sent,
     /// When it is sent again, in case it was lost. It names its version, so that it cannot count twice.
     again_at: Moment,
-}
-
-#[derive(Clone, Debug)]
-enum Kind {
-    /// May be a member already, in the record: it is waited for (S-07).
-    Growth(NodeId, Incarnation),
-    /// May be members still, in the record: they are waited for.
-    Shrinkage(BTreeSet<NodeId>),
-    /// A growth that was refused, but not each time it was sent. The recorded set is proposed anew: that raises the
-    /// version, and then none of the old copies can count any more. Until then the joiner is waited for.
-    Settling(NodeId, Incarnation),
 }
 
 /// Whether one answer settles a change.
@@ -76,7 +80,8 @@ impl InSync {
             version: state.version,
             min: state.min_isr(),
             members: state.in_sync.clone(),
-            change: None,
+            eligible: state.eligible.clone(),
+            phase: Phase::Settled,
         }
     }
 
@@ -103,13 +108,17 @@ impl InSync {
 
     /// The largest set that may be recorded by now: current and proposed members (S-07).
     pub(super) fn maximal(&self) -> impl Iterator<Item = (NodeId, Incarnation)> + '_ {
-        let joiner = match &self.change {
-            Some(Change { kind: Kind::Growth(node, life) | Kind::Settling(node, life), .. }) => {
-                Some((*node, *life))
-            }
-            Some(Change { kind: Kind::Shrinkage(_), .. }) | None => None,
+        let joiner = match &self.phase {
+            Phase::Growing(joiner, _) => Some(*joiner),
+            Phase::Settling(joiner, _) => *joiner,
+            Phase::Settled | Phase::Shrinking(..) => None,
         };
         self.members.iter().map(|(node, life)| (*node, *life)).chain(joiner)
+    }
+
+    /// All from whom the next leader may be elected without a loss: the maximal set, and who is eligible beside it.
+    pub(super) fn candidates(&self) -> impl Iterator<Item = (NodeId, Incarnation)> + '_ {
+        self.maximal().chain(self.eligible.iter().map(|(node, life)| (*node, *life)))
     }
 
     /// As a harness sees it.
@@ -126,59 +135,78 @@ impl InSync {
 
     /// Whether a change is on its way.
     pub(super) fn is_changing(&self) -> bool {
-        self.change.is_some()
+        self.on_its_way().is_some()
     }
 
     /// Whether this very change is on its way.
     pub(super) fn is_on_its_way(&self, proposal: &Proposal) -> bool {
-        self.change.is_some() && self.proposal() == *proposal
+        self.is_changing() && self.proposal() == *proposal
     }
 
     /// When the change that is on its way is sent again.
     pub(super) fn again_at(&self) -> Option<Moment> {
-        self.change.as_ref().map(|change| change.again_at)
+        self.on_its_way().map(|sent| sent.again_at)
     }
 
     /// Proposes a member. There must be no change on its way.
     pub(super) fn grow(&mut self, node: NodeId, life: Incarnation, again_at: Moment) -> Proposal {
-        assert!(self.change.is_none(), "one change at a time");
-        self.change = Some(Change { kind: Kind::Growth(node, life), sent: Sent::Once, again_at });
-        self.proposal()
+        self.begin(Phase::Growing((node, life), OnItsWay { sent: Sent::Once, again_at }))
     }
 
     /// Proposes to go on without these members. There must be no change on its way.
     pub(super) fn shrink(&mut self, leavers: BTreeSet<NodeId>, again_at: Moment) -> Proposal {
-        assert!(self.change.is_none(), "one change at a time");
-        self.change = Some(Change { kind: Kind::Shrinkage(leavers), sent: Sent::Once, again_at });
+        self.begin(Phase::Shrinking(leavers, OnItsWay { sent: Sent::Once, again_at }))
+    }
+
+    /// Proposes the recorded set. There must be no change on its way.
+    pub(super) fn settle(&mut self, again_at: Moment) -> Proposal {
+        self.begin(Phase::Settling(None, OnItsWay { sent: Sent::Once, again_at }))
+    }
+
+    fn begin(&mut self, phase: Phase) -> Proposal {
+        assert!(!self.is_changing(), "one change at a time");
+        self.phase = phase;
         self.proposal()
     }
 
     /// The proposal on its way, to be sent once more.
     pub(super) fn again(&mut self, again_at: Moment) -> Proposal {
-        let change = self.change.as_mut().expect("a change is on its way");
-        (change.sent, change.again_at) = (Sent::Often, again_at);
+        match &mut self.phase {
+            Phase::Settled => panic!("a change is on its way"),
+            Phase::Growing(_, sent) | Phase::Shrinking(_, sent) | Phase::Settling(_, sent) => {
+                *sent = OnItsWay { sent: Sent::Often, again_at };
+            }
+        }
         self.proposal()
     }
 
     /// The change was refused. Returns who wanted to join, if that was the change.
     pub(super) fn refused(&mut self) -> Option<NodeId> {
-        let change = self.change.take()?;
-        let (joiner, settling) = match change.kind {
-            Kind::Growth(node, life) => (Some(node), Some(Kind::Settling(node, life))),
-            Kind::Settling(node, life) => (None, Some(Kind::Settling(node, life))),
-            // Should a copy of it count later, then fewer are in the record than are waited for: that harms nothing.
-            Kind::Shrinkage(_) => (None, None),
+        let often = self.on_its_way().is_some_and(|sent| sent.sent == Sent::Often);
+        let (joiner, phase) = match std::mem::replace(&mut self.phase, Phase::Settled) {
+            Phase::Growing(joiner, sent) if often => (Some(joiner.0), Phase::Settling(Some(joiner), sent)),
+            Phase::Growing(joiner, _) => (Some(joiner.0), Phase::Settled),
+            Phase::Settling(Some(joiner), sent) if often => (None, Phase::Settling(Some(joiner), sent)),
+            // Should a copy of a shrinkage count later, then fewer are in the record than are waited for: that harms nothing.
+            Phase::Settled | Phase::Shrinking(..) | Phase::Settling(..) => (None, Phase::Settled),
         };
-        self.change = settling.filter(|_| change.sent == Sent::Often).map(|kind| Change { kind, ..change });
+        self.phase = phase;
         joiner
+    }
+
+    fn on_its_way(&self) -> Option<OnItsWay> {
+        match &self.phase {
+            Phase::Settled => None,
+            Phase::Growing(_, sent) | Phase::Shrinking(_, sent) | Phase::Settling(_, sent) => Some(*sent),
+        }
     }
 
     fn proposal(&self) -> Proposal {
         let mut members = self.members.clone();
-        match &self.change.as_ref().expect("a change is on its way").kind {
-            Kind::Growth(node, life) => drop(members.insert(*node, *life)),
-            Kind::Shrinkage(leavers) => members.retain(|node, _| !leavers.contains(node)),
-            Kind::Settling(..) => {}
+        match &self.phase {
+            Phase::Growing((node, life), _) => drop(members.insert(*node, *life)),
+            Phase::Shrinking(leavers, _) => members.retain(|node, _| !leavers.contains(node)),
+            Phase::Settled | Phase::Settling(..) => {}
         }
         Proposal { epoch: self.epoch, version: self.version, members }
     }

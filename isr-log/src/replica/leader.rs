@@ -13,7 +13,7 @@ use super::proof::{Proofs, Round};
 use super::truncation::{Continuation, continuation};
 use super::{Command, Event, FetchId, JOINER_BARRED, Moved, NEWS_DELAY, PROPOSAL_RETRY, Step, watermark};
 use crate::message::{Confirm, Fetch, FetchRefusal, FetchReply, Report};
-use crate::metadata::{Incarnation, PartitionState};
+use crate::metadata::{Incarnation, PartitionState, Recovery};
 
 /// A leader in one epoch.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub(super) struct Leader {
     /// The log end when it was elected. Only what lies at or beyond it is surely newer than every older leader (S-06).
     start: Offset,
     in_sync: InSync,
+    /// After an unclean election it first proposes itself alone; until that is recorded nobody may join.
+    recovery: Recovery,
     /// All other replicas, in and out of the set.
     followers: BTreeMap<NodeId, Progress>,
     /// When the set is next searched for members that lag: each `lag_max / 2`, as Kafka's `isr-expiration`.
@@ -49,12 +51,14 @@ impl Leader {
             epoch: state.epoch,
             start: step.log.end,
             in_sync,
+            recovery: state.recovery,
             followers,
             next_check: step.now.after(step.rules.lag_max / 2),
             proofs: Proofs::default(),
             proved: None,
             trimmed_to: Offset::ZERO,
         };
+        leader.recover(step);
         leader.advance(step);
         leader.note_trims(step);
         leader
@@ -72,6 +76,7 @@ impl Leader {
     /// A later version of the same epoch: the set has changed.
     pub(super) fn read(&mut self, step: &mut Step<'_>, state: &PartitionState) {
         self.in_sync.read(state);
+        self.recovery = state.recovery;
         if self.in_sync.is_short() {
             step.put(Command::Fail(Doubt::NotEnoughReplicasAfterAppend));
         }
@@ -132,7 +137,7 @@ impl Leader {
                 self.prove(step);
             }
             Event::Confirmed(round, node, life) => {
-                if self.in_sync.maximal().any(|member| member == (node, life)) {
+                if self.in_sync.candidates().any(|member| member == (node, life)) {
                     self.proofs.confirmed(round, node);
                     self.prove(step);
                 }
@@ -204,9 +209,14 @@ impl Leader {
     }
 
     fn advance(&mut self, step: &mut Step<'_>) {
-        let (now, lag_max) = (step.now, step.rules.lag_max);
-        let to =
-            watermark::advance(*step.high_watermark, step.log, &self.in_sync, &self.followers, now, lag_max);
+        let to = watermark::advance(
+            *step.high_watermark,
+            step.log,
+            &self.in_sync,
+            &self.followers,
+            step.now,
+            step.rules,
+        );
         if step.commit(to) == Moved::Yes {
             let news = step.news();
             for progress in self.followers.values_mut() {
@@ -223,11 +233,20 @@ impl Leader {
         let life = heard.incarnation;
         let is_member = self.in_sync.members().get(&node) == Some(&life);
         let has_enough = heard.durable >= self.start.max(*step.high_watermark);
-        if is_member || !has_enough || self.in_sync.is_changing() || step.now < progress.barred_until {
+        let waits = self.in_sync.is_changing() || self.recovery == Recovery::Pending;
+        if is_member || !has_enough || waits || step.now < progress.barred_until {
             return;
         }
         let proposal = self.in_sync.grow(node, life, step.now.after(PROPOSAL_RETRY));
         step.put(Command::Propose(proposal));
+    }
+
+    /// Says that it has begun anew: it goes on from what it has, alone.
+    fn recover(&mut self, step: &mut Step<'_>) {
+        if self.recovery == Recovery::Pending && !self.in_sync.is_changing() {
+            let proposal = self.in_sync.settle(step.now.after(PROPOSAL_RETRY));
+            step.put(Command::Propose(proposal));
+        }
     }
 
     /// Proposes to go on without those who have not been caught up for `lag_max` (C12).
@@ -238,7 +257,7 @@ impl Leader {
         let lags = |node: &NodeId, life: &Incarnation| {
             self.followers.get(node).is_some_and(|progress| {
                 let replaced = progress.heard().is_some_and(|heard| heard.incarnation != *life);
-                replaced || !progress.is_caught_up(step.now, step.log.end, step.rules.lag_max)
+                replaced || progress.lags(step.now, step.log.end, step.rules.lag_max, step.rules.historic.lag)
             })
         };
         let members = self.in_sync.members().iter();
@@ -274,6 +293,7 @@ impl Leader {
         }
         if self.next_check <= step.now {
             self.next_check = step.now.after(step.rules.lag_max / 2);
+            self.recover(step);
             self.shrink(step);
         }
         if let Some((round, silent)) = self.proofs.again(step.now) {
@@ -361,8 +381,8 @@ impl Leader {
         }
     }
 
-    /// All who may be members by now, but this leader.
+    /// All who may be elected by now, but this leader (H-16).
     fn others(&self) -> BTreeSet<NodeId> {
-        self.in_sync.maximal().map(|(node, _)| node).filter(|node| *node != self.node).collect()
+        self.in_sync.candidates().map(|(node, _)| node).filter(|node| *node != self.node).collect()
     }
 }

@@ -157,6 +157,13 @@ pub enum Command {
     Proved(Round),
     /// On every member of the set the log starts here or later.
     TrimmedEverywhere(Offset),
+    /// These records were committed once, and are cut: the leader does not have them.
+    Lost {
+        /// The first of them.
+        from: Offset,
+        /// The one after the last.
+        to: Offset,
+    },
 }
 
 /// Commands, in the order in which they are to be carried out.
@@ -283,7 +290,8 @@ impl Replica {
                         Role::Leader(Leader::elected(&mut step, state))
                     }
                     Some(elected) if elected != node && state.spec.replicas.contains(&node) => {
-                        Role::Follower(Follower::begin(&mut step, elected, state.epoch))
+                        let committed = committed_once(node, state, log, *step.high_watermark);
+                        Role::Follower(Follower::begin(&mut step, elected, state.epoch, committed))
                     }
                     Some(_) | None => Role::Idle,
                 }
@@ -397,6 +405,16 @@ impl Role {
             Self::Leader(leader) => leader.resign(step),
         }
     }
+}
+
+/// How much of this log was committed before this epoch. Whoever was in sync alone knows that exactly: all that it had
+/// stored. Others know what they were told.
+fn committed_once(node: NodeId, state: &PartitionState, log: LogView<'_>, told: Offset) -> Offset {
+    let was_alone = state.passed_over.len() == 1 && state.passed_over.contains_key(&node);
+    if was_alone && state.min_isr() == 1 && log.epochs.latest() < Some(state.epoch) {
+        return told.max(log.durable);
+    }
+    told
 }
 
 /// A replica without a leader serves nobody.

@@ -8,12 +8,15 @@ use partition::ids::{ByteSize, Offset};
 use super::FetchId;
 use crate::message::{Fetch, FetchNumber, News, Report};
 use crate::metadata::Incarnation;
+use crate::rules::LagRule;
 
 /// One follower, as its leader sees it in this epoch.
 #[derive(Clone, Debug)]
 pub(super) struct Progress {
     /// When it last had all that the leader had. Starts at the election for members of the set, or else never.
     caught_up_at: Option<Moment>,
+    /// When it fetched last. Starts as [`Progress::caught_up_at`] does.
+    fetched_at: Option<Moment>,
     /// A moment, and the leader's log end then: once the follower has that on disk, it *was* caught up at that moment.
     mark: Option<(Moment, Offset)>,
     /// What it said last. `None` until a fetch in this epoch was found to continue this log (S-06, S-09).
@@ -59,6 +62,7 @@ impl Progress {
     pub(super) fn new(caught_up_at: Option<Moment>) -> Self {
         Self {
             caught_up_at,
+            fetched_at: caught_up_at,
             mark: None,
             heard: None,
             barred_until: Moment::default(),
@@ -82,6 +86,7 @@ impl Progress {
     pub(super) fn hear_fetch(&mut self, now: Moment, fetch: &Fetch, leader_end: Offset) {
         let durable = fetch.report.durable_to.min(fetch.fetch_from);
         self.hear(now, &fetch.report, durable, leader_end);
+        self.fetched_at = Some(now);
     }
 
     /// A report between fetches. It counts only beside the fetch that was found to continue this log.
@@ -125,6 +130,19 @@ impl Progress {
     pub(super) fn is_caught_up(&self, now: Moment, leader_end: Offset, lag_max: Duration) -> bool {
         let has_all = self.heard.is_some_and(|heard| heard.durable >= leader_end);
         has_all || self.caught_up_at.is_some_and(|then| now.since(then) <= lag_max)
+    }
+
+    /// Whether it has fallen too far behind to stay in sync (C12, C13).
+    pub(super) fn lags(&self, now: Moment, leader_end: Offset, lag_max: Duration, rule: LagRule) -> bool {
+        let is_silent = || self.fetched_at.is_none_or(|then| now.since(then) > lag_max);
+        match rule {
+            LagRule::CaughtUp => !self.is_caught_up(now, leader_end, lag_max),
+            LagRule::LastFetch => is_silent(),
+            LagRule::Messages(most) => {
+                let lacks = |heard: Heard| leader_end.0.saturating_sub(heard.durable.0);
+                is_silent() || self.heard.is_some_and(|heard| lacks(heard) > most)
+            }
+        }
     }
 
     /// Notes that the news has changed.
@@ -200,6 +218,39 @@ mod tests {
             })
             .collect();
         assert_eq!(caught_up, [true, true, true, false, false, false, false, false]);
+    }
+
+    /// A leader writes 5 records at each step, and a follower fetches, of which this test says how far it is. At which steps does
+    /// it lag?
+    fn lags(rule: LagRule, durable: impl Fn(u64) -> u64) -> Vec<u64> {
+        let mut progress = Progress::new(Some(Moment(0)));
+        let lags = (0..30).filter(|step| {
+            let (now, leader_end) = (Moment(4 * step), Offset(5 * (step + 1)));
+            progress.hear_fetch(now, &fetch(durable(*step), 7), leader_end);
+            progress.lags(now, leader_end, LAG_MAX, rule)
+        });
+        lags.collect()
+    }
+
+    #[test]
+    fn c12_who_has_not_caught_up_for_the_lag_is_found_though_it_fetches() {
+        assert_eq!(lags(LagRule::CaughtUp, |step| 5 * step), [], "one step behind");
+        assert_eq!(lags(LagRule::CaughtUp, |step| step).first(), Some(&3), "it falls behind");
+    }
+
+    #[test]
+    fn c13_by_the_last_fetch_alone_who_never_catches_up_stays_for_ever() {
+        assert_eq!(lags(LagRule::LastFetch, |step| step), []);
+        let silent = Progress::new(Some(Moment(0)));
+        assert!(silent.lags(Moment(11), Offset(0), LAG_MAX, LagRule::LastFetch));
+    }
+
+    #[test]
+    fn c13_by_the_number_of_messages_a_burst_makes_a_healthy_follower_lag() {
+        // It is one step behind, always, and so it is by any number below what comes in one step.
+        assert_eq!(lags(LagRule::Messages(9), |step| 5 * step), []);
+        assert_eq!(lags(LagRule::Messages(4), |step| 5 * step).len(), 30);
+        assert!(Progress::new(Some(Moment(0))).lags(Moment(11), Offset(0), LAG_MAX, LagRule::Messages(9)));
     }
 
     #[test]

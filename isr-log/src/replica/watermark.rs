@@ -6,9 +6,10 @@ use std::time::Duration;
 use partition::clock::Moment;
 use partition::ids::{NodeId, Offset};
 
-use super::LogView;
 use super::in_sync::InSync;
 use super::progress::Progress;
+use super::{LogView, Rules};
+use crate::rules::MinimumRule;
 
 /// The leader's high watermark after `current`; it never goes back (I9).
 ///
@@ -21,9 +22,9 @@ pub(super) fn advance(
     in_sync: &InSync,
     followers: &BTreeMap<NodeId, Progress>,
     now: Moment,
-    lag_max: Duration,
+    rules: Rules,
 ) -> Offset {
-    if in_sync.is_short() {
+    if in_sync.is_short() && rules.historic.minimum == MinimumRule::Strict {
         return current;
     }
     let mut end = log.durable;
@@ -34,7 +35,7 @@ pub(super) fn advance(
             (Some((_, life)), Some(heard)) if heard.incarnation == life => heard.durable,
             // A member that is silent, or lives another life than the recorded one, holds everything up.
             (Some(_), _) => return current,
-            (None, Some(heard)) if joins(progress, now, log.end, lag_max) => heard.durable,
+            (None, Some(heard)) if joins(progress, now, log.end, rules.lag_max) => heard.durable,
             (None, _) => continue,
         };
         end = end.min(has);
@@ -54,8 +55,19 @@ mod tests {
     use super::*;
     use crate::message::{Fetch, FetchNumber, Report};
     use crate::metadata::{Incarnation, PartitionSpec, PartitionState, Version};
+    use crate::rules::{HistoricRules, LagRule, SuccessorRule, UncleanElection};
 
-    const LAG_MAX: Duration = Duration::from_nanos(10);
+    const RULES: Rules = Rules {
+        lag_max: Duration::from_nanos(10),
+        fetch_wait: Duration::ZERO,
+        fetch_bytes_max: ByteSize::mib(1),
+        historic: HistoricRules {
+            lag: LagRule::CaughtUp,
+            minimum: MinimumRule::Strict,
+            successor: SuccessorRule::Eligible,
+            unclean: UncleanElection::Never,
+        },
+    };
     const NOW: Moment = Moment(100);
 
     fn state(members: &[u32], min_isr: usize) -> InSync {
@@ -97,7 +109,7 @@ mod tests {
     fn hw(in_sync: &InSync, ends: [Option<(u64, u64)>; 2]) -> u64 {
         let epochs = EpochHistory::default();
         let log = LogView { start: Offset(0), end: Offset(20), durable: Offset(15), epochs: &epochs };
-        advance(Offset(5), log, in_sync, &followers(ends), NOW, LAG_MAX).0
+        advance(Offset(5), log, in_sync, &followers(ends), NOW, RULES).0
     }
 
     #[test]
@@ -123,6 +135,15 @@ mod tests {
     }
 
     #[test]
+    fn by_the_loose_rule_what_too_few_have_is_committed() {
+        let historic = HistoricRules { minimum: MinimumRule::Loose, ..RULES.historic };
+        let epochs = EpochHistory::default();
+        let log = LogView { start: Offset(0), end: Offset(20), durable: Offset(15), epochs: &epochs };
+        let (alone, rules) = (state(&[1], 2), Rules { historic, ..RULES });
+        assert_eq!(advance(Offset(5), log, &alone, &followers([None, None]), NOW, rules), Offset(15));
+    }
+
+    #[test]
     fn a_proposed_member_is_waited_for() {
         let mut in_sync = state(&[1, 2], 2);
         in_sync.grow(NodeId(3), Incarnation(Offset(7)), NOW);
@@ -144,10 +165,10 @@ mod tests {
         let longer = LogView { end: Offset(25), durable: Offset(25), ..log };
         let in_sync = state(&[1], 1);
         let soon = Moment(5);
-        assert_eq!(advance(Offset(5), longer, &in_sync, &followers, soon, LAG_MAX), Offset(20));
+        assert_eq!(advance(Offset(5), longer, &in_sync, &followers, soon, RULES), Offset(20));
         for progress in followers.values_mut() {
             progress.barred_until = NOW;
         }
-        assert_eq!(advance(Offset(5), longer, &in_sync, &followers, soon, LAG_MAX), Offset(25));
+        assert_eq!(advance(Offset(5), longer, &in_sync, &followers, soon, RULES), Offset(25));
     }
 }

@@ -1,5 +1,7 @@
 //! What a replica's task does: carries out commands, and takes clients' calls.
 
+use std::sync::atomic::Ordering;
+
 use bytes::Bytes;
 use futures_util::FutureExt;
 use partition::clock::Moment;
@@ -56,6 +58,10 @@ impl ReplicaTask {
             }
             Command::Ask(round, member, confirm) => self.ask(round, member, confirm),
             Command::Proved(round) => self.proved(round),
+            Command::Lost { from, to } => {
+                tracing::error!(partition = %self.partition, %from, %to, "committed records are lost: the leader lacks them");
+                self.lost.fetch_add(to.0 - from.0, Ordering::Relaxed);
+            }
             Command::TrimmedEverywhere(start) => {
                 self.state.trimmed_to = start;
                 self.state.reads.trimmed(start);
@@ -83,19 +89,35 @@ impl ReplicaTask {
             Ok(CacheRead::Hit(batches)) => self.answer(fetch, records, batches.bytes().clone()),
             Ok(CacheRead::Miss) => {
                 let Some(held) = self.state.held.remove(&fetch) else { return };
-                let reader = self.reader.clone();
+                let (reader, own) = (self.reader.clone(), self.own.clone());
                 self.world.tasks.spawn(async move {
                     match reader.read(from, until, max_bytes).await {
                         Ok(batches) => drop(held.send((records, batches.bytes().clone()))),
-                        // The follower asks again: what was trimmed or cut meanwhile is then told.
-                        Err(error) => tracing::warn!(%error, "a fetch could not be read"),
+                        Err(error) => drop(own.send(PeerCall::Unreadable(error)).await),
                     }
                 });
             }
             Err(error) => {
-                tracing::warn!(partition = %self.partition, %error, "a fetch could not be read");
                 self.state.held.remove(&fetch);
+                self.unreadable(&error);
             }
+        }
+    }
+
+    /// A fetch could not be read. When the disk is to blame, this replica stops: it must not go on to find its followers slow
+    /// that cannot get what it has, and to remove them until it is in sync alone (KAFKA-7837).
+    pub(super) fn unreadable(&mut self, error: &LogError) {
+        tracing::warn!(partition = %self.partition, %error, "a fetch could not be read");
+        match error {
+            LogError::Disk(_) | LogError::Damaged { .. } | LogError::Poisoned(_) => {
+                self.fail(error.to_string())
+            }
+            // Trimmed or cut meanwhile: the follower asks again, and is told.
+            LogError::OutOfRange { .. }
+            | LogError::Overloaded
+            | LogError::TooLarge(_)
+            | LogError::Gap { .. }
+            | LogError::Batch(_) => {}
         }
     }
 

@@ -116,6 +116,8 @@ pub struct Harness {
     pub trace: Vec<String>,
     /// Appends that were acknowledged as committed: where, and what.
     pub acknowledged: BTreeMap<Offset, Record>,
+    /// How many records replicas have reported as lost.
+    pub lost: u64,
     next_value: u64,
     next_fetch: u64,
     next_life: u64,
@@ -141,6 +143,7 @@ impl Harness {
             proposals: VecDeque::new(),
             trace: Vec::new(),
             acknowledged: BTreeMap::new(),
+            lost: 0,
             next_value: 1,
             next_fetch: 1,
             next_life: 1,
@@ -371,6 +374,10 @@ impl Harness {
             Command::Resign => self.note(id, "resigns"),
             Command::Ask(round, member, confirm) => self.send(id, member, Message::Confirm(round, confirm)),
             Command::Proved(round) => self.note(id, &format!("has proved round {}", round.0)),
+            Command::Lost { from, to } => {
+                self.lost += to.0 - from.0;
+                self.note(id, &format!("loses {from}..{to}, which was committed"));
+            }
             Command::TrimmedEverywhere(start) => {
                 self.note(id, &format!("knows the log to start at {start} or later everywhere"));
             }
