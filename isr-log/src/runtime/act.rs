@@ -115,6 +115,7 @@ impl ReplicaTask {
             // Trimmed or cut meanwhile: the follower asks again, and is told.
             LogError::OutOfRange { .. }
             | LogError::Overloaded
+            | LogError::NoSpace(_)
             | LogError::TooLarge(_)
             | LogError::Gap { .. }
             | LogError::Batch(_) => {}
