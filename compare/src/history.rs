@@ -11,7 +11,7 @@
 //! Left out: what happens inside replicas. That is judged by the invariants of a simulated run.
 
 mod json;
-mod number;
+pub(crate) mod number;
 mod operation;
 mod recorder;
 mod recording;
@@ -73,6 +73,9 @@ pub enum HistoryError {
         /// When it ended.
         returned: EventNumber,
     },
+    /// A client that was told something has returned.
+    #[error("the operation at event {0} has an answer, but no event at which it returned")]
+    AnswerWithoutReturn(EventNumber),
     /// Values identify records.
     #[error("value {0} is sent by two appends; each record needs a value of its own")]
     ValueTwice(Value),
@@ -114,6 +117,9 @@ impl History {
             let event = operation.invoked.number;
             if let Some(offset) = operation.largest_offset().filter(|offset| *offset > Self::OFFSET_MAX) {
                 return Err(HistoryError::OffsetTooLarge { event, offset });
+            }
+            if operation.returned.is_none() && operation.is_answered() {
+                return Err(HistoryError::AnswerWithoutReturn(event));
             }
             match &operation.action {
                 Action::Append(append) if append.values.is_empty() => {

@@ -1,5 +1,7 @@
 //! One thing that a client asked, and what it was told.
 
+use std::fmt;
+
 use partition::ids::{Epoch, Offset};
 use partition::partition::Acks;
 use serde::{Deserialize, Serialize};
@@ -168,6 +170,45 @@ fn is_once(attempts: &u32) -> bool {
     *attempts == 1
 }
 
+impl Append {
+    /// Where its first record lies, if that was promised to stay so: acknowledged as committed.
+    #[must_use]
+    pub fn committed_at(&self) -> Option<Offset> {
+        match self.outcome {
+            Outcome::Acked { base, .. } if self.acks == Acks::Committed => Some(base),
+            Outcome::Acked { .. } | Outcome::Sent | Outcome::Failed | Outcome::Unknown => None,
+        }
+    }
+
+    /// Whether a second copy of its records would be the client's own doing (C14).
+    #[must_use]
+    pub fn may_be_doubled(&self) -> bool {
+        self.sender == Sender::Plain && self.attempts > 1
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match &self.action {
+            Action::Append(_) => "append",
+            Action::Tail(_) => "tail",
+            Action::Trim(_) => "trim",
+            Action::Read(read) => match read.view {
+                View::Linearizable => "linearizable read",
+                View::Committed => "committed read",
+                View::Follower => "follower read",
+                View::Uncommitted => "uncommitted read",
+                View::Final => "final read",
+            },
+        };
+        write!(f, "client {}'s {what} (events {}-", self.client, self.invoked.number)?;
+        match self.returned {
+            Some(returned) => write!(f, "{})", returned.number),
+            None => write!(f, "never)"),
+        }
+    }
+}
+
 impl Seen {
     /// The offset after the last record; none when there is no record.
     #[must_use]
@@ -177,6 +218,17 @@ impl Seen {
 }
 
 impl Operation {
+    /// Whether the client learnt anything.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        match &self.action {
+            Action::Append(append) => append.outcome != Outcome::Unknown,
+            Action::Tail(tail) => tail.length.is_some(),
+            Action::Read(read) => read.seen.is_some(),
+            Action::Trim(trim) => trim.start.is_some(),
+        }
+    }
+
     /// The largest offset that it names.
     pub(super) fn largest_offset(&self) -> Option<Offset> {
         match &self.action {

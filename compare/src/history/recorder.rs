@@ -17,6 +17,9 @@ pub trait Witness: Send + 'static {
     /// A client asked; its outcome is not known yet.
     fn invoked(&mut self, operation: &Operation);
 
+    /// A client sent its append once more, on its own account.
+    fn sent_again(&mut self, invoked: EventNumber);
+
     /// A client was told.
     fn returned(&mut self, operation: Operation);
 }
@@ -122,6 +125,8 @@ impl<W: Witness> AppendCall<W> {
     /// The client sends it once more, on its own account: without a producer id it may now be appended twice.
     pub fn sent_again(&mut self) {
         self.append.attempts += 1;
+        let mut shared = self.call.recorder.shared.lock().expect("no witness panics");
+        shared.witness.sent_again(self.call.invoked.number);
     }
 
     /// What the partition answered.

@@ -1,7 +1,7 @@
 //! The witness that keeps everything: a recording becomes a history.
 
 use super::number::EventNumber;
-use super::operation::Operation;
+use super::operation::{Action, Operation};
 use super::recorder::Witness;
 use super::{Gaps, History, HistoryError, Retention};
 
@@ -46,6 +46,13 @@ impl Recording {
 impl Witness for Recording {
     fn invoked(&mut self, operation: &Operation) {
         self.operations.push(operation.clone());
+    }
+
+    fn sent_again(&mut self, invoked: EventNumber) {
+        let at = self.position(invoked);
+        if let Action::Append(append) = &mut self.operations[at].action {
+            append.attempts += 1;
+        }
     }
 
     fn returned(&mut self, operation: Operation) {
