@@ -1,1 +1,7 @@
 //! Micro-benchmarks of the parts under both protocols.
+//!
+//! `cargo bench -p benches --bench log` gives criterion's figures; `--bench log_ratios` compares the log with the same
+//! writes and syncs without a log, in turns, and says which of its limits hold on this machine.
+
+pub mod appends;
+pub mod bare;

@@ -18,6 +18,7 @@ use crate::transport::{Address, Link, Listener, Transport};
 use crate::world::{Random, Tasks, World};
 
 mod faults;
+mod flushing;
 mod model;
 mod recovery;
 mod space;
