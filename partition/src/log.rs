@@ -22,21 +22,29 @@
 //! | file | holds | made durable |
 //! |---|---|---|
 //! | `<base offset, 20 digits>.log` | record batches, then zeros that were set aside | before `Stored` |
+//! | `<base>.index`, `.timeindex` | Kafka's sparse indexes: the position of an offset, the newest time up to one | not: made again from the batches |
+//! | `<base>.ordinals` | ours: how many batches lie before an indexed one, and the [`Seal`](index::Seal) of a complete segment | not: made again |
 //! | `log-state` | truncation generation, log start, its ordinal, what producers sent before it; two slots | before a cut or a trim |
 //! | `leader-epoch-checkpoint` | the epochs, as Kafka writes them | not: rebuilt from the batches |
 //! | `clean-shutdown` | which run was closed in order, and where it ended | at close; its removal before the first append |
-//! | checkpoint store | recovery point, with the generation | not: may be stale |
+//! | checkpoint store | the recovery point, and what was true there: generation, ordinal, epochs, producers | not: may be stale |
+//!
+//! An opening reads what lies behind the recovery point, and of what lies before it only the seals. A segment's indexes
+//! are written as it grows, by the writer, each time after it has reported what it stored; so a process that was killed
+//! finds its way to within 4 MiB of its end, and one whose machine lost power reads one segment from its beginning. Raft's
+//! ordinals lie beside the segment they count, relative to it: they go with it, can be made again from it alone, and add
+//! up from the log start, whose ordinal is synced.
 //!
 //! Whoever keeps a position of this log elsewhere keeps the generation with it, discards another one's (H-04), and after
 //! an opening takes no position beyond the log end for true (H-07).
 //!
-//! Left out so far: `.index` and `.timeindex` files and producer snapshots, so that an opening need not read all; retention by
-//! time and size.
+//! Left out so far: retention by time and size.
 
 mod aside;
 mod back;
 mod beside;
 mod cache;
+mod checkpoint;
 mod config;
 pub mod disk;
 pub mod epochs;
@@ -45,6 +53,8 @@ mod event;
 mod front;
 pub mod index;
 pub mod inspect;
+mod marks;
+mod opened;
 mod order;
 pub mod producers;
 mod reader;
@@ -52,6 +62,7 @@ mod recovery;
 mod scan;
 mod segment;
 mod segments;
+mod sidecars;
 mod space;
 mod state;
 mod view;

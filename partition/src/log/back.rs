@@ -16,6 +16,7 @@ use super::config::{Durability, LogConfig};
 use super::disk::{Disk, DiskFile, DiskLock};
 use super::epochs::EpochHistory;
 use super::event::{LogEvent, LogEvents};
+use super::marks::Marks;
 use super::order::{AppendJob, Order};
 use super::space::Space;
 use super::state::{LogState, StateFile};
@@ -28,8 +29,6 @@ use room::Room;
 
 /// A write(2) is at most so large, or one batch.
 const WRITE_MAX: ByteSize = ByteSize::mib(1);
-/// So much may be synced before the recovery point follows: what a recovery must not find torn is known that closely.
-const RECOVERY_POINT_EVERY: ByteSize = ByteSize::mib(4);
 
 /// The segment that is appended to.
 #[derive(Debug)]
@@ -60,7 +59,6 @@ pub(crate) struct BackParts {
 #[derive(Debug)]
 pub(crate) struct Back {
     disk: Arc<dyn Disk>,
-    checkpoints: Arc<dyn Checkpoints>,
     dir: PathBuf,
     config: LogConfig,
     events: LogEvents,
@@ -69,6 +67,7 @@ pub(crate) struct Back {
     active: Active,
     aside: Arc<Aside>,
     space: Space,
+    marks: Marks,
     progress: Progress,
     room: Room,
 }
@@ -86,8 +85,6 @@ struct Progress {
     /// Written since the last sync, and when the first of it was.
     unsynced: ByteSize,
     unsynced_since: Option<Moment>,
-    /// Synced since the last recovery point.
-    unmarked: u64,
     /// Sealed segments of a cached log, and where each ends: not known to be synced.
     unsynced_segments: Vec<(Offset, Arc<dyn DiskFile>)>,
     marked: Option<RecoveryPoint>,
@@ -106,7 +103,6 @@ impl Progress {
             generation,
             unsynced: ByteSize::ZERO,
             unsynced_since: None,
-            unmarked: 0,
             unsynced_segments: Vec::new(),
             marked: None,
             epochs: None,
@@ -122,22 +118,10 @@ impl Back {
         let BackParts { events, state_file, state, active, end, .. } = parts;
         let aside = Arc::new(Aside::new(Arc::clone(&disk), &dir, lock, (active.base, active.length)));
         let space = Space::new(Arc::clone(&aside), config.segment_bytes);
+        let marks = Marks::new(Arc::clone(&disk), checkpoints, dir.clone());
         let progress = Progress::new(end, state.generation);
         let room = Room::default();
-        Self {
-            disk,
-            checkpoints,
-            dir,
-            config,
-            events,
-            state_file,
-            state,
-            active,
-            aside,
-            space,
-            progress,
-            room,
-        }
+        Self { disk, dir, config, events, state_file, state, active, aside, space, marks, progress, room }
     }
 
     /// Whether all that was taken is stored, or cannot be now.
@@ -236,7 +220,8 @@ impl Back {
         }
         self.heed_aside();
         self.flush_if_due(pace);
-        if self.progress.unmarked >= RECOVERY_POINT_EVERY.0 {
+        self.marks.write();
+        if self.marks.is_waiting() {
             self.mark_recovery_point();
         }
         if let Some(epochs) = self.progress.epochs.take()
@@ -309,7 +294,6 @@ impl Back {
         pace.sync().await;
         self.active.file.sync().map_err(room::never_again)?;
         totals.synced();
-        self.progress.unmarked += self.progress.unsynced.0;
         self.progress.unsynced = ByteSize::ZERO;
         self.progress.unsynced_since = None;
         Ok(())
@@ -317,7 +301,6 @@ impl Back {
 
     /// Under `Cached`, it moves when a flush is done: nobody else knows what is synced.
     fn mark_recovery_point(&mut self) {
-        self.progress.unmarked = 0;
         if self.progress.unsynced_segments.is_empty() && self.progress.unsynced_since.is_none() {
             self.mark(RecoveryPoint { generation: self.state.generation, to: self.progress.written });
         }
@@ -325,7 +308,7 @@ impl Back {
 
     fn mark(&mut self, point: RecoveryPoint) {
         self.progress.marked = Some(point);
-        self.checkpoints.put(&RecoveryPoint::key(&self.dir), point.encoded());
+        self.marks.reached(point.to, point.generation);
     }
 
     fn tell(&self, event: LogEvent) {

@@ -4,13 +4,11 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::disk::{Disk, OpenMode};
 use super::epochs::{EpochHistory, EpochStart};
 use crate::ids::{ByteSize, Generation, Offset};
-use crate::transport::codec;
 
 /// Kafka's name for the epochs of a log. Rebuilt from the batches at each opening; written for other tools.
 pub(crate) const EPOCHS_FILE: &str = "leader-epoch-checkpoint";
@@ -106,29 +104,9 @@ impl CleanShutdown {
     }
 }
 
-/// All below it is synced, as of a generation: where a recovery may find a torn tail, and where it must not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// All below it is synced, as of a generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RecoveryPoint {
-    /// Of another generation, it is discarded (H-04).
     pub(crate) generation: Generation,
-    /// What is synced.
     pub(crate) to: Offset,
-}
-
-impl RecoveryPoint {
-    /// Under which key the checkpoint of the log in `dir` lies.
-    pub(crate) fn key(dir: &Path) -> String {
-        format!("recovery-point {}", dir.display())
-    }
-
-    /// As a checkpoint's value.
-    pub(crate) fn encoded(self) -> Bytes {
-        codec::encode(&self)
-    }
-
-    /// The recovery point of this generation in a checkpoint's value; the log's start if it says none.
-    pub(crate) fn of_checkpoint(value: Option<&Bytes>, generation: Generation) -> Option<Offset> {
-        let point: Self = codec::decode(value?).ok()?;
-        (point.generation == generation).then_some(point.to)
-    }
 }

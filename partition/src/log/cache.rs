@@ -89,10 +89,10 @@ impl TailCache {
         }
     }
 
-    /// The batch that holds `offset`.
-    pub(crate) fn holding(&self, offset: Offset) -> Option<&CachedBatch> {
-        let at = self.at(offset)?;
-        self.batches.get(at).filter(|found| offset < found.batch.next_offset())
+    /// The batches of this segment that begin at or beyond a place in its file.
+    pub(crate) fn of_segment(&self, base: Offset, from: ByteSize) -> impl Iterator<Item = &CachedBatch> {
+        let at = self.batches.partition_point(|found| (found.segment, found.place.position) < (base, from));
+        self.batches.range(at..).take_while(move |found| found.segment == base)
     }
 
     /// Whole batches, from the one that holds `from` to those that end at or before `until`, up to about `max`;

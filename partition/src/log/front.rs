@@ -1,5 +1,7 @@
 //! The front: what a replica's own task sees of its log.
 
+mod push;
+
 use std::io;
 use std::ops::Range;
 use std::path::Path;
@@ -8,18 +10,17 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::cache::CachedBatch;
 use super::config::LogConfig;
 use super::disk::DiskLock;
 use super::epochs::EpochHistory;
 use super::error::LogError;
 use super::event::{LogEvent, LogEvents};
-use super::order::{AppendJob, Cut, Order, Recall};
+use super::order::{Cut, Order, Recall};
 use super::producers::Producers;
 use super::reader::LogReader;
 use super::recovery::{self, Opening};
 use super::state::LogState;
-use super::view::{Shared, View};
+use super::view::{Located, Shared, View};
 use super::writer::WriterOfLog;
 use crate::ids::{ByteSize, Epoch, Generation, Offset, Ordinal};
 use crate::partition::Placement;
@@ -39,6 +40,8 @@ pub struct Log {
     state: LogState,
     epochs: Arc<EpochHistory>,
     producers: Producers,
+    /// Appended since the last recovery point.
+    unmarked: ByteSize,
     /// What a truncation that was not reported yet looks up for the table.
     recalled: Option<oneshot::Receiver<Producers>>,
     end: Offset,
@@ -95,6 +98,7 @@ impl Log {
             dir: dir.to_owned(),
             config: config.clone(),
             events,
+            identity: world.random.seed(),
         };
         let recovered = if world.disk.is_instant() {
             recovery::recover(request)?
@@ -104,7 +108,8 @@ impl Log {
         let end = recovered.view.end().offset;
         let epochs = Arc::clone(&recovered.view.epochs);
         let state = recovered.back.state.clone();
-        let shared = Shared::new(recovered.view, Arc::clone(&world.disk), dir.to_owned());
+        let shared =
+            Shared::new(recovered.view, Arc::clone(&world.disk), dir.to_owned(), config.index_interval);
         Ok(Self {
             shared: Arc::new(shared),
             writer: world.writers.adopt(recovered.back),
@@ -113,6 +118,7 @@ impl Log {
             state,
             epochs,
             producers: recovered.producers,
+            unmarked: ByteSize::ZERO,
             recalled: None,
             end,
             stored: end,
@@ -183,10 +189,11 @@ impl Log {
         if to < self.start() || to > self.end {
             return Err(self.out_of_range(to));
         }
-        let (base, place) = self.shared.locate(to)?;
+        let Located { base, place, index, newest } = self.shared.locate(to)?;
         if place.offset != to {
             return Err(LogError::Gap { expected: place.offset, found: to });
         }
+        let index = index.map(Arc::unwrap_or_clone);
         self.state.generation = self.state.generation.next();
         let epochs = Arc::make_mut(&mut self.epochs);
         epochs.truncate(to);
@@ -201,12 +208,14 @@ impl Log {
             view.generation = self.state.generation;
             view.epochs = Arc::clone(&self.epochs);
             view.cache.truncate(to);
-            let gone = view.segments.cut(base, place);
+            let gone = view.segments.cut(base, place, index, newest);
             (gone, view.segments.iter().rev().map(|segment| segment.base()).collect())
         };
         self.shared.close_files(&gone);
+        self.shared.close_files(&[base]);
         let (state, recall) = (self.state.clone(), self.recall(left));
-        self.order(Order::Truncate(Cut { state, to, base, length: place.position, gone, recall }))?;
+        let (mark, length) = (self.mark(), place.position);
+        self.order(Order::Truncate(Cut { state, to, base, length, gone, mark, recall }))?;
         self.order(Order::Epochs(Arc::clone(&self.epochs)))
     }
 
@@ -223,7 +232,7 @@ impl Log {
         if to <= self.start() {
             return Ok(());
         }
-        let (_, place) = self.shared.locate(to)?;
+        let place = self.shared.locate(to)?.place;
         self.state.start = to;
         self.state.start_ordinal = place.ordinal;
         self.state.epoch_before = self.epochs.epoch_at(Offset(to.0 - 1));
@@ -281,7 +290,8 @@ impl Log {
             gone
         };
         self.shared.close_files(&gone);
-        self.order(Order::Restart { state: self.state.clone(), gone })?;
+        let mark = self.mark();
+        self.order(Order::Restart { state: self.state.clone(), gone, mark })?;
         self.order(Order::Epochs(Arc::clone(&self.epochs)))
     }
 
@@ -296,6 +306,8 @@ impl Log {
                     && let Some(found) = self.recalled.take().and_then(|mut found| found.try_recv().ok())
                 {
                     self.producers.recall(&found);
+                    let mark = self.mark();
+                    self.writer.order(Order::Mark(mark));
                 }
                 self.stored = *to;
                 self.shared.view().cache.stored(*to);
@@ -392,36 +404,12 @@ impl Log {
     /// [`LogError`] when that could not be made durable; the next open recovers as after a crash.
     pub async fn close(mut self) -> Result<(), LogError> {
         self.check_poisoned()?;
+        let mark = self.mark();
+        self.order(Order::Mark(mark))?;
         let (reply, done) = oneshot::channel();
         self.order(Order::Close(reply))?;
         let gone = || LogError::Poisoned(WRITER_GONE.to_owned());
         done.await.map_err(|_| gone())?.map_err(LogError::Disk)
-    }
-
-    fn push(&mut self, batches: impl Iterator<Item = Batch>) {
-        let mut view = self.shared.view();
-        for batch in batches {
-            let position = view.segments.active().end.position;
-            if position > ByteSize::ZERO && position.0 + batch.size().0 > self.config.segment_bytes.0 {
-                let start = view.segments.roll();
-                self.writer.order(Order::Roll(start.offset));
-            }
-            if self.epochs.latest() != Some(batch.epoch()) {
-                Arc::make_mut(&mut self.epochs).assign(batch.epoch(), batch.base_offset());
-                view.epochs = Arc::clone(&self.epochs);
-                self.writer.order(Order::Epochs(Arc::clone(&self.epochs)));
-            }
-            self.producers.note(&batch);
-            self.end = batch.next_offset();
-            let segment = view.segments.active_mut();
-            let (place, base) = (segment.end, segment.base());
-            segment.push(self.end, batch.size(), self.config.index_interval);
-            let (bytes, generation) = (batch.bytes().clone(), self.state.generation);
-            view.cache.push(CachedBatch { place, segment: base, batch });
-            if !self.writer.append(AppendJob { bytes, to: self.end, generation }) {
-                self.poisoned = Some(WRITER_GONE.to_owned());
-            }
-        }
     }
 
     /// Asks for the producers of whom a deep truncation left nothing known.

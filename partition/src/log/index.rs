@@ -12,10 +12,13 @@
 mod entries;
 mod offsets;
 mod ordinals;
+mod sparse;
 mod times;
 
 pub use offsets::{Added, OffsetEntry, OffsetIndex};
 pub use ordinals::{OrdinalIndex, Seal};
+pub(crate) use sparse::IndexPart;
+pub use sparse::{First, IndexMark, SparseIndex, Start};
 pub use times::{TimeEntry, TimeIndex};
 
 /// Why a file is not an index.

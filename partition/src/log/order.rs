@@ -6,8 +6,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
+use super::checkpoint::Checkpoint;
 use super::epochs::EpochHistory;
+use super::index::IndexPart;
 use super::producers::Producers;
+use super::segment::Sealed;
 use super::state::LogState;
 use crate::ids::{ByteSize, Generation, Offset, ProducerId};
 
@@ -24,13 +27,15 @@ pub(crate) struct AppendJob {
 #[derive(Debug)]
 pub(crate) enum Order {
     /// Seals the active segment; another begins here.
-    Roll(Offset),
+    Roll(Offset, Sealed),
     /// Stores the state with its new generation, then cuts.
     Truncate(Cut),
     /// Stores the state with its new start, then removes these segments, oldest first.
     Trim { state: LogState, gone: Vec<Offset> },
     /// Empties the log; it begins again at the state's start.
-    Restart { state: LogState, gone: Vec<Offset> },
+    Restart { state: LogState, gone: Vec<Offset>, mark: Option<Mark> },
+    /// What is true of the log here. Nothing waits for this.
+    Mark(Option<Mark>),
     /// The epochs changed. Nothing waits for this, and it waits for nothing.
     Epochs(Arc<EpochHistory>),
     /// Flushes all, leaves the clean-shutdown marker.
@@ -46,6 +51,9 @@ impl Order {
     }
 }
 
+/// A recovery point, for when it is synced; and the index entries that belong to it.
+pub(crate) type Mark = Box<(Checkpoint, IndexPart)>;
+
 /// Where a truncation cuts.
 #[derive(Debug)]
 pub(crate) struct Cut {
@@ -57,6 +65,8 @@ pub(crate) struct Cut {
     pub(crate) length: ByteSize,
     /// Segments behind it, newest first.
     pub(crate) gone: Vec<Offset>,
+    /// What is true of the log then.
+    pub(crate) mark: Option<Mark>,
     /// Whose batches must be looked up in what is left.
     pub(crate) recall: Option<Recall>,
 }

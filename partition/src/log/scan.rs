@@ -3,6 +3,7 @@
 use bytes::{Buf, Bytes};
 
 use super::disk::DiskFile;
+use super::index::First;
 use crate::ids::{ByteSize, Epoch, Offset};
 use crate::record::{Batch, HEADER_LENGTH};
 
@@ -15,7 +16,9 @@ pub(crate) struct Scan<'a> {
     /// Where the window ends in the file.
     read_to: ByteSize,
     chunk: ByteSize,
-    next_offset: Offset,
+    /// What is read at a time after the first piece.
+    then: ByteSize,
+    expected: First,
     epoch: Epoch,
 }
 
@@ -31,9 +34,20 @@ pub(crate) enum Stop {
 }
 
 impl<'a> Scan<'a> {
-    /// Begins at `position`, where the batch of `offset` should be; reads so much at a time.
-    pub(crate) fn new(file: &'a dyn DiskFile, position: ByteSize, offset: Offset, chunk: ByteSize) -> Self {
-        Self { file, window: Bytes::new(), read_to: position, chunk, next_offset: offset, epoch: Epoch::ZERO }
+    /// Begins at `position`, where this batch should be; reads so much at a time.
+    pub(crate) fn new(file: &'a dyn DiskFile, position: ByteSize, first: First, chunk: ByteSize) -> Self {
+        let window = Bytes::new();
+        Self { file, window, read_to: position, chunk, then: chunk, expected: first, epoch: Epoch::ZERO }
+    }
+
+    /// The same for who knows how much it takes: after the first piece, only what a batch still lacks is read.
+    pub(crate) fn of_one_piece(
+        file: &'a dyn DiskFile,
+        position: ByteSize,
+        first: First,
+        piece: ByteSize,
+    ) -> Self {
+        Self { then: ByteSize::ZERO, ..Self::new(file, position, first, piece) }
     }
 
     /// Where the next batch begins in the file.
@@ -41,13 +55,21 @@ impl<'a> Scan<'a> {
         ByteSize(self.read_to.0 - self.window.len() as u64)
     }
 
-    /// The offset that the next batch should have.
+    /// An offset that the next batch should hold: its first one, unless the walk just began.
     pub(crate) fn next_offset(&self) -> Offset {
-        self.next_offset
+        match self.expected {
+            First::Base(base) => base,
+            First::Last(last) => last,
+        }
     }
 
-    /// The next batch, or why there is none.
-    pub(crate) fn next(&mut self) -> std::io::Result<Result<Batch, Stop>> {
+    /// What was read and not yet walked over; batches are parts of it.
+    pub(crate) fn window(&self) -> &Bytes {
+        &self.window
+    }
+
+    /// How large the next batch is by its own account, or why there is none.
+    pub(crate) fn peek(&mut self) -> std::io::Result<Result<ByteSize, Stop>> {
         self.fill(HEADER_LENGTH)?;
         if self.window.is_empty() {
             return Ok(Err(Stop::End));
@@ -56,11 +78,17 @@ impl<'a> Scan<'a> {
         if header.iter().all(|byte| *byte == 0) {
             return Ok(Err(Stop::Blank));
         }
-        let length = match Batch::peek_length(&self.window) {
+        let length = Batch::peek_length(&self.window).map_err(|error| Stop::Broken(error.to_string()));
+        Ok(length.map(|length| ByteSize(length as u64)))
+    }
+
+    /// The next batch, or why there is none.
+    pub(crate) fn next(&mut self) -> std::io::Result<Result<Batch, Stop>> {
+        let length = match self.peek()? {
             Ok(length) => length,
-            Err(error) => return Ok(Err(Stop::Broken(error.to_string()))),
+            Err(stop) => return Ok(Err(stop)),
         };
-        self.fill(length)?;
+        self.fill(length.as_len())?;
         match Batch::parse(&self.window) {
             Err(error) => Ok(Err(Stop::Broken(error.to_string()))),
             Ok(batch) => Ok(self.take(batch)),
@@ -68,15 +96,23 @@ impl<'a> Scan<'a> {
     }
 
     fn take(&mut self, batch: Batch) -> Result<Batch, Stop> {
-        if batch.base_offset() != self.next_offset {
-            let found = batch.base_offset();
-            return Err(Stop::Broken(format!("offset {found} where {} should be", self.next_offset)));
+        let (found, next) = (batch.base_offset(), batch.next_offset());
+        match self.expected {
+            First::Base(base) if found != base => {
+                return Err(Stop::Broken(format!("offset {found} where {base} should be")));
+            }
+            First::Last(last) if next != last.next() => {
+                return Err(Stop::Broken(format!(
+                    "offsets {found} to {next} where those up to {last} should be"
+                )));
+            }
+            First::Base(_) | First::Last(_) => {}
         }
         if batch.epoch() < self.epoch {
             return Err(Stop::Broken(format!("epoch {} after {}", batch.epoch(), self.epoch)));
         }
         self.window.advance(batch.bytes().len());
-        self.next_offset = batch.next_offset();
+        self.expected = First::Base(next);
         self.epoch = batch.epoch();
         Ok(batch)
     }
@@ -89,6 +125,7 @@ impl<'a> Scan<'a> {
         let left = self.window.len();
         let mut bytes = vec![0; least.max(self.chunk.as_len())];
         bytes[..left].copy_from_slice(&self.window);
+        self.chunk = self.then;
         let count = self.file.read_at(&mut bytes[left..], self.read_to)?;
         bytes.truncate(left + count);
         self.read_to = ByteSize(self.read_to.0 + count as u64);

@@ -1,14 +1,16 @@
-//! One file of the log: where it begins, how long it is, and a sparse index of what lies where in it.
-//!
-//! The index is in memory, rebuilt when the log is opened. Kafka's `.index` and `.timeindex` files belong beside the
-//! `.log` file here.
+//! One segment: where it begins and ends, and its index, or where that is to be found.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
 
+use serde::{Deserialize, Serialize};
+
+use super::index::{IndexMark, IndexPart, Seal, SparseIndex, Start, TimeEntry};
 use crate::ids::{ByteSize, Offset, Ordinal};
+use crate::record::Batch;
 
 /// Where a batch begins: its offset, its ordinal, and its first byte in a segment's file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Place {
     pub(crate) offset: Offset,
     pub(crate) ordinal: Ordinal,
@@ -16,59 +18,170 @@ pub(crate) struct Place {
 }
 
 /// One segment.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Segment {
-    /// Where the next batch begins.
-    pub(crate) end: Place,
-    /// Ascending; the first entry is the segment's own beginning.
-    index: Vec<Place>,
+    start: Place,
+    /// Where the next batch begins, or would.
+    end: Place,
+    index: Index,
+}
+
+#[derive(Debug)]
+enum Index {
+    /// In memory, for the segment grows.
+    Growing(SparseIndex, Written),
+    /// In files; in memory too while those are being written.
+    Sealed(Option<TimeEntry>, Weak<SparseIndex>),
+}
+
+/// How much of a growing index the writer was given.
+#[derive(Clone, Copy, Debug, Default)]
+struct Written {
+    entries: u32,
+    times: u32,
+}
+
+/// What the writer needs to seal a segment's index. Readers use it until he has.
+#[derive(Clone, Debug)]
+pub(crate) struct Sealed {
+    pub(crate) part: IndexPart,
+    pub(crate) seal: Seal,
+    #[expect(dead_code, reason = "held so that readers find it until the files are written")]
+    index: Arc<SparseIndex>,
 }
 
 impl Segment {
     /// An empty one.
     pub(crate) fn new(base: Offset, ordinal: Ordinal) -> Self {
         let start = Place { offset: base, ordinal, position: ByteSize::ZERO };
-        Self { end: start, index: vec![start] }
+        Self::growing(start, start, SparseIndex::new(base))
+    }
+
+    /// One that is appended to. No part of its index lies in files.
+    pub(crate) fn growing(start: Place, end: Place, index: SparseIndex) -> Self {
+        Self { start, end, index: Index::Growing(index, Written::default()) }
+    }
+
+    /// One whose index lies in files.
+    pub(crate) fn sealed(start: Place, end: Place, newest: Option<TimeEntry>) -> Self {
+        Self { start, end, index: Index::Sealed(newest, Weak::new()) }
     }
 
     /// Where it begins.
     pub(crate) fn start(&self) -> Place {
-        self.index[0]
+        self.start
+    }
+
+    /// Where the next batch begins, or would.
+    pub(crate) fn end(&self) -> Place {
+        self.end
     }
 
     /// The offset that names it.
     pub(crate) fn base(&self) -> Offset {
-        self.start().offset
+        self.start.offset
     }
 
-    /// Adds a batch at its end, and an index entry when the last one is `interval` bytes back.
-    pub(crate) fn push(&mut self, next_offset: Offset, size: ByteSize, interval: ByteSize) {
-        let last = self.index[self.index.len() - 1];
-        if self.end.position.0 >= last.position.0 + interval.0.max(1) {
-            self.index.push(self.end);
+    /// Whether it is appended to, and its index in memory.
+    pub(crate) fn is_growing(&self) -> bool {
+        matches!(self.index, Index::Growing(..))
+    }
+
+    /// The newest time in it.
+    pub(crate) fn newest(&self) -> Option<TimeEntry> {
+        match &self.index {
+            Index::Growing(index, _) => index.newest(),
+            Index::Sealed(newest, _) => *newest,
         }
+    }
+
+    /// The index of a sealed one, while its files are being written.
+    pub(crate) fn still_in_memory(&self) -> Option<Arc<SparseIndex>> {
+        match &self.index {
+            Index::Growing(..) => None,
+            Index::Sealed(_, index) => index.upgrade(),
+        }
+    }
+
+    /// Asks the index, if it is in memory.
+    pub(crate) fn ask<T>(&self, question: impl FnOnce(&SparseIndex) -> T) -> Option<T> {
+        match &self.index {
+            Index::Growing(index, _) => Some(question(index)),
+            Index::Sealed(_, index) => index.upgrade().map(|index| question(&index)),
+        }
+    }
+
+    /// Where to begin to walk to the batch that holds `offset`, if the index is in memory.
+    pub(crate) fn start_for(&self, offset: Offset) -> Option<Start> {
+        self.ask(|index| index.start_for(offset))
+    }
+
+    /// Where to begin to walk to the batch of this ordinal, if the index is in memory.
+    pub(crate) fn start_for_ordinal(&self, ordinal: Ordinal) -> Option<Start> {
+        self.ask(|index| index.start_for_batch(ordinal.0.saturating_sub(self.start.ordinal.0)))
+    }
+
+    /// Whether the batch belongs into the next one: this one would grow beyond `limit`, or its index beyond 32 bits.
+    pub(crate) fn is_full_for(&self, batch: &Batch, limit: ByteSize) -> bool {
+        let too_long = self.end.position.0 + batch.size().0 > limit.0;
+        let too_many = batch.next_offset().since(self.base()) > i32::MAX.unsigned_abs().into();
+        self.end.position > ByteSize::ZERO && (too_long || too_many)
+    }
+
+    /// Adds a batch at its end, and an index entry when one is due.
+    pub(crate) fn push(&mut self, batch: &Batch, interval: ByteSize) {
+        let batches = self.end.ordinal.0 - self.start.ordinal.0;
+        let Index::Growing(index, _) = &mut self.index else {
+            unreachable!("a sealed segment does not grow")
+        };
+        index.push(batch, self.end.position, batches, interval);
         self.end = Place {
-            offset: next_offset,
+            offset: batch.next_offset(),
             ordinal: self.end.ordinal.next(),
-            position: ByteSize(self.end.position.0 + size.0),
+            position: ByteSize(self.end.position.0 + batch.size().0),
         };
     }
 
-    /// The last indexed place at or before this offset, which is not below the segment's base.
-    pub(crate) fn before_offset(&self, offset: Offset) -> Place {
-        let after = self.index.partition_point(|place| place.offset <= offset);
-        self.index[after.saturating_sub(1)]
+    /// What the index looks like, and what came to it since the last time.
+    pub(crate) fn mark(&mut self) -> (IndexMark, IndexPart) {
+        let Index::Growing(index, written) = &mut self.index else {
+            unreachable!("a sealed segment is not marked")
+        };
+        let mark = index.mark();
+        let part = index.part(written.entries, written.times);
+        *written = Written { entries: mark.entries, times: mark.times };
+        (mark, part)
     }
 
-    /// The last indexed place at or before this ordinal, which is not below the segment's first.
-    pub(crate) fn before_ordinal(&self, ordinal: Ordinal) -> Place {
-        let after = self.index.partition_point(|place| place.ordinal <= ordinal);
-        self.index[after.saturating_sub(1)]
+    /// Ends it: from now on its index lies in files, which the writer completes with this.
+    pub(crate) fn seal(&mut self) -> Sealed {
+        let (length, batches) = (self.end.position, self.end.ordinal.0 - self.start.ordinal.0);
+        let Index::Growing(index, written) = &mut self.index else {
+            unreachable!("a segment is sealed once")
+        };
+        let seal = index.seal(length, batches);
+        let part = index.part(written.entries, written.times);
+        let index = Arc::new(std::mem::replace(index, SparseIndex::new(self.start.offset)));
+        self.index = Index::Sealed(seal.newest, Arc::downgrade(&index));
+        Sealed { part, seal, index }
     }
 
-    /// Cuts it to end at a place in it.
-    pub(crate) fn cut(&mut self, end: Place) {
-        self.index.retain(|place| place.position < end.position || place.position == ByteSize::ZERO);
+    /// Cuts it to end at a place in it: it grows from there. `index` is its own, if that lies in files; `newest` the newest
+    /// time between the last entry before the place and the place.
+    pub(crate) fn cut(&mut self, end: Place, index: Option<SparseIndex>, newest: Option<TimeEntry>) {
+        match (&mut self.index, index) {
+            (Index::Growing(index, written), _) => {
+                index.cut(end.position, end.offset, newest);
+                let mark = index.mark();
+                written.entries = written.entries.min(mark.entries);
+                written.times = written.times.min(mark.times);
+            }
+            (Index::Sealed(..), Some(mut index)) => {
+                index.cut(end.position, end.offset, newest);
+                self.index = Index::Growing(index, Written::default());
+            }
+            (Index::Sealed(..), None) => unreachable!("whoever cuts a sealed segment has read its index"),
+        }
         self.end = end;
     }
 }
@@ -83,38 +196,19 @@ pub(crate) fn segment_path(dir: &Path, base: Offset) -> PathBuf {
 
 /// The base offset in a segment's file name; `None` when the name is not a segment's.
 pub(crate) fn segment_base(name: &str) -> Option<Offset> {
-    let digits = name.strip_suffix(".log")?;
+    base_of(name, "log")
+}
+
+/// The base offset in the name of a file with this ending that belongs to a segment.
+pub(crate) fn base_of(name: &str, ending: &str) -> Option<Offset> {
+    let digits = name.strip_suffix(ending)?.strip_suffix('.')?;
     let legal = digits.len() == NAME_DIGITS && digits.bytes().all(|digit| digit.is_ascii_digit());
-    legal.then(|| digits.parse().ok()).flatten()
+    legal.then(|| digits.parse().ok()).flatten().map(Offset)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_index_leads_to_a_place_at_or_before_what_is_looked_for() {
-        let mut segment = Segment::new(Offset(100), Ordinal(40));
-        for batch in 0..50_u64 {
-            segment.push(Offset(100 + 3 * (batch + 1)), ByteSize(70), ByteSize(256));
-        }
-        assert_eq!(
-            segment.end,
-            Place { offset: Offset(250), ordinal: Ordinal(90), position: ByteSize(3500) }
-        );
-        for batch in 0..50_u64 {
-            let exact = Place {
-                offset: Offset(100 + 3 * batch),
-                ordinal: Ordinal(40 + batch),
-                position: ByteSize(70 * batch),
-            };
-            for found in [segment.before_offset(exact.offset), segment.before_ordinal(exact.ordinal)] {
-                let ahead = exact.position.0 - found.position.0;
-                assert!(ahead < 256 + 70, "{ahead} bytes to walk to batch {batch}");
-                assert_eq!(found.offset.0 - 100, 3 * (found.ordinal.0 - 40));
-            }
-        }
-    }
 
     #[test]
     fn only_segments_have_names_of_segments() {

@@ -23,6 +23,8 @@ const SLOT_SPACING: ByteSize = ByteSize::mib(1);
 /// What a log must not lose beside its segments.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct LogState {
+    /// Drawn when the log was made: what is kept elsewhere about another log in the same place is not about this one.
+    pub(crate) identity: u64,
     /// Raised before each truncation (H-04).
     pub(crate) generation: Generation,
     /// Raised by each opening: a clean-shutdown marker names the one it ended (H-03).
@@ -52,8 +54,9 @@ pub(crate) enum SegmentsAre {
 
 impl LogState {
     /// That of a log that was never opened.
-    pub(crate) fn new(durability: Durability) -> Self {
+    pub(crate) fn new(durability: Durability, identity: u64) -> Self {
         Self {
+            identity,
             generation: Generation::ZERO,
             run: 0,
             durability,

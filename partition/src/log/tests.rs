@@ -17,9 +17,13 @@ use crate::record::BatchBuilder;
 use crate::transport::{Address, Link, Listener, Transport};
 use crate::world::{Random, Tasks, World};
 
+mod cold;
+mod counting;
 mod faults;
 mod flushing;
+mod looking;
 mod model;
+mod opening;
 mod recovery;
 mod space;
 mod writing;

@@ -12,10 +12,11 @@ use crate::log::beside::{CleanShutdown, RecoveryPoint};
 use crate::log::config::Durability;
 use crate::log::disk::OpenMode;
 use crate::log::event::LogEvent;
-use crate::log::order::{Cut, Order, Recall};
+use crate::log::index::First;
+use crate::log::order::{Cut, Mark, Order, Recall};
 use crate::log::producers::Producers;
 use crate::log::scan::Scan;
-use crate::log::segment::segment_path;
+use crate::log::segment::{Sealed, segment_path};
 use crate::log::state::{LogState, SegmentsAre};
 use crate::log::writer::{Pace, Totals};
 
@@ -32,10 +33,14 @@ impl Back {
         totals: &Totals,
     ) -> io::Result<()> {
         match order {
-            Order::Roll(base) => self.roll(*base, pace, totals).await,
+            Order::Roll(base, sealed) => self.roll(*base, sealed, pace, totals).await,
             Order::Truncate(cut) => self.truncate(cut, pace, totals).await,
             Order::Trim { state, gone } => self.trim(state, gone, pace).await,
-            Order::Restart { state, gone } => self.restart(state, gone, pace).await,
+            Order::Restart { state, gone, mark } => self.restart(state, gone, mark, pace).await,
+            Order::Mark(mark) => {
+                self.marks.note(mark.take());
+                Ok(())
+            }
             Order::Epochs(epochs) => {
                 self.progress.epochs = Some(Arc::clone(epochs));
                 Ok(())
@@ -44,7 +49,7 @@ impl Back {
         }
     }
 
-    async fn roll(&mut self, base: Offset, pace: &Pace, totals: &Totals) -> io::Result<()> {
+    async fn roll(&mut self, base: Offset, sealed: &Sealed, pace: &Pace, totals: &Totals) -> io::Result<()> {
         if self.config.durability == Durability::Synced {
             // A segment is whole before the next one exists: only the last one can be torn.
             if self.progress.unsynced > ByteSize::ZERO {
@@ -69,6 +74,7 @@ impl Back {
             (self.progress.unsynced, self.progress.unsynced_since) = (ByteSize::ZERO, None);
         }
         self.begin(base)?;
+        self.marks.seal(sealed.clone());
         pace.tell(self.aside.call(), &self.aside);
         Ok(())
     }
@@ -91,9 +97,14 @@ impl Back {
 
     async fn truncate(&mut self, cut: &mut Cut, pace: &Pace, totals: &Totals) -> io::Result<()> {
         self.store_state(&cut.state, pace).await?;
+        if cut.base != self.active.base {
+            // The segment grows again: a seal that came back after a crash would cut it short. Durable with the next.
+            self.marks.remove(&[cut.base])?;
+        }
         // Newest first, so that a crash between leaves a log without a hole.
         for base in &cut.gone {
             self.remove_segment(*base)?;
+            self.marks.remove(&[*base])?;
             pace.sync().await;
             self.disk.sync_dir(&self.dir).map_err(room::never_again)?;
         }
@@ -113,6 +124,7 @@ impl Back {
         self.space.changed();
         self.sync(pace, totals).await?;
         self.progress.unsynced_segments.retain(|(end, _)| *end <= cut.base);
+        self.marks.begin_again(cut.mark.take());
         self.go_on_at(&cut.state, cut.to);
         if let Some(recall) = cut.recall.take() {
             let found = self.look_up(&recall)?;
@@ -136,7 +148,7 @@ impl Back {
         let mut found = Producers::default();
         for base in &recall.segments {
             let file = self.disk.open(&segment_path(&self.dir, *base), OpenMode::Existing)?;
-            let mut scan = Scan::new(&*file, ByteSize::ZERO, *base, LOOK_UP_CHUNK);
+            let mut scan = Scan::new(&*file, ByteSize::ZERO, First::Base(*base), LOOK_UP_CHUNK);
             let mut here = Producers::default();
             while let Ok(batch) = scan.next()? {
                 here.note_if(&batch, &recall.producers);
@@ -159,22 +171,31 @@ impl Back {
             Durability::Cached => Recycle::No,
         };
         pace.tell(self.aside.free(gone, recycle)?, &self.aside);
+        self.marks.remove(gone)?;
         self.space.changed();
         Ok(())
     }
 
-    async fn restart(&mut self, state: &LogState, gone: &[Offset], pace: &Pace) -> io::Result<()> {
+    async fn restart(
+        &mut self,
+        state: &LogState,
+        gone: &[Offset],
+        mark: &mut Option<Mark>,
+        pace: &Pace,
+    ) -> io::Result<()> {
         let (generation, to) = (state.generation, state.start);
         self.store_state(&LogState { segments: SegmentsAre::Void, ..state.clone() }, pace).await?;
         self.aside.reopened(to, ByteSize::ZERO, gone);
         for base in gone.iter().filter(|base| **base != to) {
             self.remove_segment(*base)?;
         }
+        self.marks.remove(gone)?;
         self.make_segment(to, pace).await?;
         self.begin(to)?;
         self.store_state(state, pace).await?;
         (self.progress.unsynced, self.progress.unsynced_since) = (ByteSize::ZERO, None);
         self.progress.unsynced_segments.clear();
+        self.marks.begin_again(mark.take());
         self.go_on_at(state, to);
         self.tell(LogEvent::Truncated { generation, to });
         self.tell(LogEvent::Trimmed { to });

@@ -86,7 +86,10 @@ impl Back {
     /// Whether this order need not wait for what is stuck: a trim is what makes room.
     pub(super) fn may_overtake(&self, order: &Order) -> bool {
         let moves_nothing = |waiting: &Waiting| {
-            matches!(waiting, Waiting::Append(_) | Waiting::Order(Order::Roll(_) | Order::Epochs(_)))
+            matches!(
+                waiting,
+                Waiting::Append(_) | Waiting::Order(Order::Roll(..) | Order::Mark(_) | Order::Epochs(_))
+            )
         };
         match order {
             Order::Trim { state, gone } => {
@@ -95,7 +98,7 @@ impl Back {
                     && self.room.waiting.iter().all(moves_nothing)
             }
             Order::Epochs(_) | Order::Close(_) => true,
-            Order::Roll(_) | Order::Truncate(_) | Order::Restart { .. } => false,
+            Order::Roll(..) | Order::Mark(_) | Order::Truncate(_) | Order::Restart { .. } => false,
         }
     }
 

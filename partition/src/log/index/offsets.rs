@@ -25,6 +25,14 @@ pub struct OffsetIndex {
 impl OffsetIndex {
     /// The ending of its file's name.
     pub const EXTENSION: &str = "index";
+    /// How many bytes an entry has.
+    pub const WIDTH: usize = WIDTH;
+
+    /// The offset of the segment's first record.
+    #[must_use]
+    pub fn base(&self) -> Offset {
+        self.base
+    }
 
     /// An empty one, of the segment that begins at `base`.
     #[must_use]

@@ -23,6 +23,8 @@ pub struct OrdinalIndex {
 impl OrdinalIndex {
     /// The ending of its file's name.
     pub const EXTENSION: &str = "ordinals";
+    /// How many bytes an entry has.
+    pub const WIDTH: usize = WIDTH;
 
     /// That of a file, without its seal.
     ///

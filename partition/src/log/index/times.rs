@@ -25,6 +25,8 @@ pub struct TimeIndex {
 impl TimeIndex {
     /// The ending of its file's name.
     pub const EXTENSION: &str = "timeindex";
+    /// How many bytes an entry has.
+    pub const WIDTH: usize = WIDTH;
 
     /// An empty one, of the segment that begins at `base`.
     #[must_use]

@@ -5,7 +5,8 @@ use std::io;
 use super::Request;
 use super::report::{Closing, Origin};
 use crate::ids::Offset;
-use crate::log::beside::{self, CleanShutdown, RecoveryPoint};
+use crate::log::beside::{self, CleanShutdown};
+use crate::log::checkpoint::Checkpoint;
 use crate::log::config::Durability;
 use crate::log::epochs::EpochStart;
 use crate::log::state::{LogState, StateFile};
@@ -40,8 +41,8 @@ impl Beside {
             Err(error) => return Err(error),
         };
         let recovery_point = state.as_ref().and_then(|state| {
-            let value = checkpoints.and_then(|checkpoints| checkpoints.get(&RecoveryPoint::key(dir)));
-            RecoveryPoint::of_checkpoint(value.as_ref(), state.generation)
+            let found = checkpoints.and_then(|checkpoints| Checkpoint::load(checkpoints, dir, state));
+            found.as_ref().map(Checkpoint::to)
         });
         let epochs = if names.iter().any(|name| name == beside::EPOCHS_FILE) {
             beside::read_epochs(*disk, dir)?.map_or(EpochsRead::Unreadable, EpochsRead::Read)

@@ -164,6 +164,26 @@ impl Producers {
         wanted.iter().all(|id| self.producers.contains_key(id))
     }
 
+    /// The table as it is now, without what only taking back a batch needs.
+    #[must_use]
+    pub(crate) fn snapshot(&self) -> Self {
+        let known = self.producers.iter().filter(|(_, producer)| !producer.entries.is_empty());
+        let last = |producer: &Producer| {
+            let surplus = producer.entries.len().saturating_sub(BATCHES_KEPT);
+            let pruned = if surplus > 0 { Pruned::Older } else { producer.pruned };
+            Producer { entries: producer.entries.iter().skip(surplus).copied().collect(), pruned }
+        };
+        let producers: BTreeMap<_, _> = known.map(|(id, producer)| (*id, last(producer))).collect();
+        let forgotten = producers.len() < self.producers.len();
+        let memory = if forgotten { Memory::Partial } else { self.memory };
+        Self { producers, recent: VecDeque::new(), memory }
+    }
+
+    /// How many producers it knows.
+    pub(crate) fn count(&self) -> usize {
+        self.producers.len()
+    }
+
     /// The table as of `start`, as far as it is known: what a log that begins there is read on top of.
     #[must_use]
     pub fn as_of(&self, start: Offset) -> Self {

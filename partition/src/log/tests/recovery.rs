@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::ids::{Generation, Ordinal};
-use crate::log::beside::{CleanShutdown, RecoveryPoint};
+use crate::log::beside::CleanShutdown;
+use crate::log::checkpoint::Checkpoint;
 use crate::log::disk::{Disk, DiskFile, OpenMode};
 use crate::log::segment::segment_path;
 use crate::meta::Checkpoints;
@@ -69,18 +70,35 @@ async fn a_torn_tail_is_cut_at_the_last_sound_batch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn damage_below_the_recovery_point_is_an_error() {
+async fn damage_below_the_recovery_point_is_found_by_whoever_reads_it() {
     let mut bench = Bench::new(LogConfig::default()).await;
     bench.append(1, &["a"]);
     bench.append(1, &["b"]);
     bench.settle().await;
-    let generation = bench.log.generation();
-    let point = RecoveryPoint { generation, to: Offset(2) };
-    bench.checkpoints.put(&RecoveryPoint::key(Path::new(DIR)), point.encoded());
+    let bench = bench.reopen().await;
     let file = segment(&bench, 0);
     file.write_at(&[0xFF; 8], ByteSize(batch(&["a"]).size().0 + 40)).unwrap();
     file.sync().unwrap();
-    let Err(LogError::Damaged { at, what }) = bench.crash().await.map(|bench| bench.log.end()) else {
+    let bench = bench.crash().await.unwrap();
+    assert_eq!(bench.log.end(), Offset(2), "what was synced is not cut");
+    let reader = bench.log.reader();
+    assert_eq!(reader.read(Offset(0), Offset(2), ByteSize(1)).await.unwrap().iter().count(), 1);
+    let read = reader.read(Offset(1), Offset(2), ByteSize(1)).await;
+    assert!(matches!(read, Err(LogError::Damaged { at: Offset(1), .. })), "{read:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn damage_in_a_log_that_was_closed_in_order_is_an_error_though_the_recovery_point_is_gone() {
+    let mut bench = Bench::new(LogConfig::default()).await;
+    bench.append(1, &["a"]);
+    bench.append(1, &["b"]);
+    bench.settle().await;
+    let file = segment(&bench, 0);
+    bench.log.close().await.unwrap();
+    file.write_at(&[0xFF; 8], ByteSize(batch(&["a"]).size().0 + 40)).unwrap();
+    bench.checkpoints.clear();
+    let opened = Bench::open(bench.disk, bench.checkpoints, bench.config).await;
+    let Err(LogError::Damaged { at, what }) = opened.map(|bench| bench.log.end()) else {
         panic!("damage was cut in silence")
     };
     assert_eq!(at, Offset(1));
@@ -136,7 +154,8 @@ async fn h04_a_recovery_point_of_an_older_generation_is_discarded() {
         bench.append(1, &[value]);
     }
     bench.settle().await;
-    let stale = RecoveryPoint { generation: bench.log.generation(), to: Offset(4) }.encoded();
+    let mut bench = bench.reopen().await;
+    let stale = bench.checkpoints.get(&Checkpoint::key(Path::new(DIR))).unwrap();
     bench.log.truncate(Offset(1)).unwrap();
     bench.event().await;
     assert_eq!(bench.log.generation(), Generation(1));
@@ -144,7 +163,7 @@ async fn h04_a_recovery_point_of_an_older_generation_is_discarded() {
     for value in ["B", "C", "D"] {
         bench.append(2, &[value]);
     }
-    bench.checkpoints.put(&RecoveryPoint::key(Path::new(DIR)), stale);
+    bench.checkpoints.put(&Checkpoint::key(Path::new(DIR)), stale);
     let bench = bench.crash().await.unwrap();
     assert_eq!(bench.log.end(), Offset(1), "a torn region was believed, or taken for damage");
 }

@@ -49,7 +49,7 @@ impl Hand {
                     log.take(append, &self.pace, &self.totals).await;
                 }
                 Job::Order(key, order) => {
-                    if !matches!(*order, Order::Epochs(_)) {
+                    if !matches!(*order, Order::Epochs(_) | Order::Mark(_)) {
                         self.settle(key).await;
                     }
                     let Some(log) = self.logs.get_mut(&key) else { continue };
