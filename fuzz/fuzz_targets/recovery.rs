@@ -1,0 +1,9 @@
+//! A segment from anywhere is recovered or refused.
+
+#![no_main]
+#![allow(dead_code, reason = "each target uses one of the three")]
+
+#[path = "../../partition/tests/fuzz/targets.rs"]
+mod targets;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| targets::recovery(input));
