@@ -30,13 +30,16 @@ pub use ground::Ground;
 
 use crate::config::Config;
 use crate::controller::active::{Controller, ControllerConfig};
+use crate::controller::admin::Admin;
+use crate::controller::broker::AlterError;
 use crate::controller::metadata_partition;
 use crate::metadata::PartitionSpec;
 use crate::node::Node;
 use crate::probe::ControllerProbe;
+use crate::rules::HistoricRules;
 
 /// The one controller, far enough from the brokers' numbers.
-const CONTROLLER: NodeId = NodeId(100);
+pub const CONTROLLER: NodeId = NodeId(100);
 /// Whoever asks.
 const CLIENT: NodeId = NodeId(1000);
 
@@ -53,6 +56,8 @@ pub struct Shape {
     pub lag_max: Duration,
     /// How logs are kept.
     pub log: LogConfig,
+    /// Rules that Kafka once had, for brokers and controllers alike.
+    pub historic: HistoricRules,
 }
 
 impl Shape {
@@ -65,6 +70,7 @@ impl Shape {
             session: Duration::from_millis(600),
             lag_max: Duration::from_secs(1),
             log: LogConfig::default(),
+            historic: HistoricRules::default(),
         }
     }
 }
@@ -130,6 +136,7 @@ impl IsrCluster {
             log: self.shape.log.clone(),
             lag_max: self.shape.lag_max,
             heartbeat: self.shape.session / 5,
+            historic: self.shape.historic,
             ..Config::new(node, brokers, controllers, self.ground.dir(node))
         };
         let opened = Node::open(&world, config, Arc::new(metadata)).await;
@@ -161,6 +168,21 @@ impl IsrCluster {
         self.controller.node.probe()
     }
 
+    /// Lets the first of the replicas lead again, as an operator would.
+    ///
+    /// # Errors
+    /// [`AlterError`] when it may not lead, or does already.
+    pub async fn elect_preferred(&self) -> Result<(), AlterError> {
+        let controllers = BTreeMap::from([(CONTROLLER, self.addresses[&CONTROLLER])]);
+        Admin::new(&self.ground.world(CLIENT), &controllers).elect_preferred(&self.spec.id).await
+    }
+
+    /// How many records this broker has had to cut, in this life, that were committed once; zero when it is down.
+    #[must_use]
+    pub fn lost(&self, node: NodeId) -> u64 {
+        self.brokers.get(&node).map_or(0, |broker| broker.node.lost(&self.spec.id))
+    }
+
     /// What the nodes stand on.
     #[must_use]
     pub fn ground(&self) -> &Ground {
@@ -179,8 +201,11 @@ async fn start_controller(
     let dir = ground.dir(CONTROLLER).join(id.to_string());
     let metadata = Solo::start(&world, CONTROLLER, &dir, LogConfig::default()).await;
     let metadata = metadata.unwrap_or_else(|error| panic!("the metadata partition does not start: {error}"));
-    let config =
-        ControllerConfig { session: shape.session, ..ControllerConfig::new(CONTROLLER, vec![spec.clone()]) };
+    let config = ControllerConfig {
+        session: shape.session,
+        historic: shape.historic,
+        ..ControllerConfig::new(CONTROLLER, vec![spec.clone()])
+    };
     let local: Arc<dyn Partition> = Arc::new(metadata);
     let controller = Controller::start(&world, config, Arc::clone(&local));
     let controller = controller.unwrap_or_else(|error| panic!("the controller does not start: {error}"));

@@ -75,6 +75,11 @@ impl Leader {
 
     /// A later version of the same epoch: the set has changed.
     pub(super) fn read(&mut self, step: &mut Step<'_>, state: &PartitionState) {
+        for (node, progress) in &mut self.followers {
+            if self.in_sync.members().contains_key(node) && !state.in_sync.contains_key(node) {
+                progress.barred_until = Some(step.now);
+            }
+        }
         self.in_sync.read(state);
         self.recovery = state.recovery;
         if self.in_sync.is_short() {
@@ -234,7 +239,7 @@ impl Leader {
         let is_member = self.in_sync.members().get(&node) == Some(&life);
         let has_enough = heard.durable >= self.start.max(*step.high_watermark);
         let waits = self.in_sync.is_changing() || self.recovery == Recovery::Pending;
-        if is_member || !has_enough || waits || step.now < progress.barred_until {
+        if is_member || !has_enough || waits || progress.barred_until.is_some_and(|until| step.now < until) {
             return;
         }
         let proposal = self.in_sync.grow(node, life, step.now.after(PROPOSAL_RETRY));
@@ -276,7 +281,7 @@ impl Leader {
         match outcome {
             ProposalOutcome::Refused => {
                 match self.in_sync.refused().and_then(|node| self.followers.get_mut(&node)) {
-                    Some(joiner) => joiner.barred_until = step.now.after(JOINER_BARRED),
+                    Some(joiner) => joiner.barred_until = Some(step.now.after(JOINER_BARRED)),
                     None => self.next_check = self.next_check.min(step.now.after(PROPOSAL_RETRY)),
                 }
                 self.advance(step);

@@ -21,8 +21,11 @@ pub(super) struct Progress {
     mark: Option<(Moment, Offset)>,
     /// What it said last. `None` until a fetch in this epoch was found to continue this log (S-06, S-09).
     heard: Option<Heard>,
-    /// The controllers have refused this life: it is not proposed again before this moment.
-    pub(super) barred_until: Moment,
+    /// It has left the set, or the controllers have refused it: it is not proposed before this moment, nor waited for
+    /// before it was heard after it.
+    pub(super) barred_until: Option<Moment>,
+    /// When it was heard last.
+    heard_at: Moment,
     /// The fetch that waits here, if one does.
     pub(super) parked: Option<Parked>,
     /// What the last reply told.
@@ -65,7 +68,8 @@ impl Progress {
             fetched_at: caught_up_at,
             mark: None,
             heard: None,
-            barred_until: Moment::default(),
+            barred_until: None,
+            heard_at: Moment::default(),
             parked: None,
             told: News::default(),
             untold_since: None,
@@ -109,6 +113,7 @@ impl Progress {
             *self = Self { parked: self.parked, ..Self::new(None) };
         }
         let Report { incarnation, fetch, log_start, .. } = *report;
+        self.heard_at = now;
         self.heard = Some(Heard { incarnation, fetch, durable, log_start });
         if durable >= leader_end {
             self.caught_up_at = Some(now);
@@ -130,6 +135,13 @@ impl Progress {
     pub(super) fn is_caught_up(&self, now: Moment, leader_end: Offset, lag_max: Duration) -> bool {
         let has_all = self.heard.is_some_and(|heard| heard.durable >= leader_end);
         has_all || self.caught_up_at.is_some_and(|then| now.since(then) <= lag_max)
+    }
+
+    /// Whether it is about to join the set: it has caught up, and nothing is known against it (Kafka's
+    /// `shouldWaitForReplicaToJoinIsr`). Who was fenced a moment ago has caught up too, and is not waited for.
+    pub(super) fn joins(&self, now: Moment, leader_end: Offset, lag_max: Duration) -> bool {
+        let may_join = self.barred_until.is_none_or(|until| self.heard_at > until);
+        may_join && self.is_caught_up(now, leader_end, lag_max)
     }
 
     /// Whether it has fallen too far behind to stay in sync (C12, C13).

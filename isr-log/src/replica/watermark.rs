@@ -1,7 +1,6 @@
 //! The commit rule: the high watermark is the smallest durable log end among all who must have a record.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use partition::clock::Moment;
 use partition::ids::{NodeId, Offset};
@@ -35,7 +34,7 @@ pub(super) fn advance(
             (Some((_, life)), Some(heard)) if heard.incarnation == life => heard.durable,
             // A member that is silent, or lives another life than the recorded one, holds everything up.
             (Some(_), _) => return current,
-            (None, Some(heard)) if joins(progress, now, log.end, rules.lag_max) => heard.durable,
+            (None, Some(heard)) if progress.joins(now, log.end, rules.lag_max) => heard.durable,
             (None, _) => continue,
         };
         end = end.min(has);
@@ -43,12 +42,10 @@ pub(super) fn advance(
     end.max(current)
 }
 
-fn joins(progress: &Progress, now: Moment, leader_end: Offset, lag_max: Duration) -> bool {
-    now >= progress.barred_until && progress.is_caught_up(now, leader_end, lag_max)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use partition::ids::{ByteSize, Epoch};
     use partition::log::EpochHistory;
 
@@ -167,7 +164,7 @@ mod tests {
         let soon = Moment(5);
         assert_eq!(advance(Offset(5), longer, &in_sync, &followers, soon, RULES), Offset(20));
         for progress in followers.values_mut() {
-            progress.barred_until = NOW;
+            progress.barred_until = Some(NOW);
         }
         assert_eq!(advance(Offset(5), longer, &in_sync, &followers, soon, RULES), Offset(25));
     }
