@@ -162,8 +162,19 @@ fn the_two_protocols_are_twins() {
         let names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
         names.map(|name| name.trim_end_matches(".rs").to_owned()).collect()
     };
-    let shared =
-        ["lib", "config", "message", "replica", "store", "network", "runtime", "partition", "cluster"];
+    let shared = [
+        "lib",
+        "config",
+        "message",
+        "mutant",
+        "probe",
+        "replica",
+        "store",
+        "network",
+        "runtime",
+        "partition",
+        "cluster",
+    ];
     for member in ["isr-log", "quorum-log"] {
         let present = files(member);
         for name in shared {

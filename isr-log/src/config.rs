@@ -9,6 +9,7 @@ use partition::log::LogConfig;
 use partition::transport::Address;
 
 use crate::controller::broker::BrokerConfig;
+use crate::mutant::Mutated;
 use crate::replica::Rules;
 use crate::rules::HistoricRules;
 
@@ -72,12 +73,13 @@ impl Config {
     }
 
     /// What shapes a replica's decisions.
-    pub(crate) fn rules(&self) -> Rules {
+    pub(crate) fn rules(&self, mutated: Mutated) -> Rules {
         Rules {
             lag_max: self.lag_max,
             fetch_wait: self.fetch_wait.min(self.lag_max / 2),
             fetch_bytes_max: self.fetch_bytes_max,
             historic: self.historic,
+            mutated,
         }
     }
 }

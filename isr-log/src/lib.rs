@@ -55,6 +55,7 @@ pub mod config;
 pub mod controller;
 pub mod message;
 pub mod metadata;
+pub mod mutant;
 mod network;
 mod node;
 mod partition;

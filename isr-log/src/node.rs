@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use partition::client::service::PartitionService;
 use partition::clock::Moment;
 use partition::ids::PartitionId;
-use partition::log::LogError;
+use partition::log::{Durability, LogError};
 use partition::meta::MetaError;
 use partition::partition::Partition;
 use partition::probe::Probe;
@@ -26,6 +26,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::config::Config;
 use crate::controller::broker::{BrokerConfig, BrokerEvent, BrokerLink};
 use crate::metadata::{Incarnation, PartitionState};
+use crate::mutant::{Mutant, Mutated};
 use crate::network::{Network, ReplicaService};
 use crate::partition::{CLIENT_CALLS_MAX, NamedReplica, PEER_CALLS_MAX, PeerCall, ReplicaHandle};
 use crate::probe::ReplicaWindow;
@@ -83,15 +84,28 @@ impl Node {
         config: Config,
         metadata: Arc<dyn Partition>,
     ) -> Result<Self, OpenError> {
+        Self::open_mutated(world, config, metadata, Mutated::NOT).await
+    }
+
+    /// The same in a simulation, with a rule that is broken.
+    ///
+    /// # Errors
+    /// [`OpenError`] when the broker's own file cannot be read.
+    pub async fn open_mutated(
+        world: &World,
+        config: Config,
+        metadata: Arc<dyn Partition>,
+        mutated: Mutated,
+    ) -> Result<Self, OpenError> {
         let life = Life::open(world, &config.dir).await?;
         let link_config = BrokerConfig {
             node: config.node,
             controllers: config.controllers.clone(),
-            disk: life.disk(),
+            disk: life.disk(mutated),
             heartbeat: config.heartbeat,
             request_timeout: config.request_timeout,
         };
-        let (link, decisions) = BrokerLink::start(world, link_config, metadata);
+        let (link, decisions) = BrokerLink::start_mutated(world, link_config, metadata, mutated);
         let (stop, stops) = mpsc::channel(1);
         let clients = Arc::new(PartitionService::new());
         let partitions = Arc::new(Registry::default());
@@ -104,6 +118,7 @@ impl Node {
             clients: Arc::clone(&clients),
             partitions: Arc::clone(&partitions),
             failures: mpsc::channel(1),
+            mutated,
         };
         world.tasks.spawn(broker.run(decisions, stops));
         Ok(Self { clients, partitions, stop })
@@ -166,6 +181,7 @@ struct Broker {
     partitions: Arc<Registry>,
     /// Where replicas say that they have failed. One is enough to end the broker.
     failures: (mpsc::Sender<ReplicaFailed>, mpsc::Receiver<ReplicaFailed>),
+    mutated: Mutated,
 }
 
 /// Why a broker ends before it is stopped. It then shows no sign of life any more, so that the controllers elect others:
@@ -294,7 +310,10 @@ impl Broker {
 
     async fn open(&mut self, id: &PartitionId, life: Incarnation) -> Result<ReplicaHandle, LogError> {
         let (events, log_events) = mpsc::unbounded_channel();
-        let config = self.config.log.clone();
+        let mut config = self.config.log.clone();
+        if self.mutated.breaks(Mutant::SkipSync) {
+            config.durability = Durability::Cached;
+        }
         let batch_bytes_max = config.batch_bytes_max;
         let (log, watermark, high_watermark) =
             open_log(&self.world, &self.config.dir, id, config, events).await?;
@@ -311,12 +330,13 @@ impl Broker {
             log,
             watermark,
             batch_bytes_max,
-            replica: Replica::new(self.config.node, life, self.config.rules(), high_watermark),
+            replica: Replica::new(self.config.node, life, self.config.rules(self.mutated), high_watermark),
             log_events,
             clients: client_calls,
             peers: peer_calls,
             own: peers.clone(),
             failures: self.failures.0.clone(),
+            mutated: self.mutated,
             lost: Arc::clone(&lost),
             window: self.partitions.window(id),
             state: TaskState::default(),

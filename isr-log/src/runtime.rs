@@ -22,6 +22,7 @@ use tokio::sync::mpsc;
 
 use crate::controller::broker::BrokerLink;
 use crate::message::FetchReply;
+use crate::mutant::Mutated;
 use crate::network::{Network, Outcome};
 use crate::partition::{Answer, ClientCall, PeerCall};
 use crate::probe::ReplicaWindow;
@@ -64,6 +65,7 @@ pub(crate) struct ReplicaTask {
     /// How many records were committed once and had to be cut, in this life.
     pub(crate) lost: Arc<AtomicU64>,
     pub(crate) window: Arc<ReplicaWindow>,
+    pub(crate) mutated: Mutated,
     pub(crate) state: TaskState,
 }
 

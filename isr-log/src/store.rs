@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::controller::command::Disk;
 use crate::metadata::Incarnation;
+use crate::mutant::{Mutant, Mutated};
 
 /// The file that says which life of the broker wrote this disk last.
 const LIFE_FILE: &str = "broker";
@@ -45,11 +46,12 @@ impl Life {
     }
 
     /// What the disk holds, as the controllers are told.
-    pub(crate) fn disk(&self) -> Disk {
+    pub(crate) fn disk(&self, mutated: Mutated) -> Disk {
+        let crashes_show = !mutated.breaks(Mutant::CrashLooksClean);
         match self.file.get() {
             None => Disk::Fresh,
-            Some(LifeRecord { incarnation, end: End::NotYet }) => Disk::Crashed(*incarnation),
-            Some(LifeRecord { incarnation, end: End::Clean }) => Disk::Clean(*incarnation),
+            Some(LifeRecord { incarnation, end: End::NotYet }) if crashes_show => Disk::Crashed(*incarnation),
+            Some(LifeRecord { incarnation, .. }) => Disk::Clean(*incarnation),
         }
     }
 

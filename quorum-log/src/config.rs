@@ -9,6 +9,8 @@ use partition::ids::{NodeId, PartitionId};
 use partition::log::LogConfig;
 use partition::transport::Address;
 
+use crate::mutant::{Mutant, Mutated};
+
 /// One replica of one partition.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -73,7 +75,7 @@ impl Config {
     }
 
     /// How openraft is set up, and why where it is not its default.
-    pub(crate) fn raft(&self) -> Result<RaftConfig, ConfigError> {
+    pub(crate) fn raft(&self, mutated: Mutated) -> Result<RaftConfig, ConfigError> {
         let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
         let lease = millis(self.timing.election_max);
         let config = RaftConfig {
@@ -86,7 +88,7 @@ impl Config {
             // Replication starts when an append has been handed to the writer, not a round of the loop later.
             broadcast_submitted_on_append: Some(true),
             // H-01: a leader's epoch ends with its process, for its own sync runs beside replication.
-            enable_leader_restore: Some(false),
+            enable_leader_restore: Some(mutated.breaks(Mutant::RestoreLeader)),
             // A node that was cut off and comes back does not depose a leader that is well.
             enable_pre_vote: Some(true),
             // A leader that reaches one voter only falls silent for a while, so that another can be elected;
@@ -122,7 +124,7 @@ mod tests {
 
     #[test]
     fn h01_no_leader_resumes_its_epoch_and_a_returning_node_asks_first() {
-        let raft = config().raft().unwrap();
+        let raft = config().raft(Mutated::NOT).unwrap();
         assert_eq!(raft.enable_leader_restore, Some(false));
         assert_eq!(raft.enable_pre_vote, Some(true));
         let probe = raft.quorum_loss_probe_interval.unwrap();
@@ -134,6 +136,6 @@ mod tests {
         let stranger = Config { node: NodeId(7), ..config() };
         assert_eq!(stranger.check(), Err(ConfigError::NotAVoter(NodeId(7))));
         let timing = Timing { heartbeat: Duration::from_secs(3), ..Timing::default() };
-        assert!(Config { timing, ..config() }.raft().is_err());
+        assert!(Config { timing, ..config() }.raft(Mutated::NOT).is_err());
     }
 }

@@ -41,6 +41,7 @@ pub mod cluster;
 pub mod config;
 mod door;
 mod message;
+pub mod mutant;
 mod network;
 mod node;
 mod partition;

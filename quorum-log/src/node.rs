@@ -18,6 +18,7 @@ use partition::world::World;
 use tokio::sync::mpsc;
 
 use crate::config::{Config, ConfigError};
+use crate::mutant::Mutated;
 use crate::network::Network;
 use crate::network::service::ReplicaService;
 use crate::partition::QuorumPartition;
@@ -72,8 +73,16 @@ impl Node {
     /// # Errors
     /// [`OpenError`], with nothing left running.
     pub async fn open(world: World, config: Config) -> Result<Self, OpenError> {
+        Self::open_mutated(world, config, Mutated::NOT).await
+    }
+
+    /// The same in a simulation, with a rule that is broken.
+    ///
+    /// # Errors
+    /// [`OpenError`], with nothing left running.
+    pub async fn open_mutated(world: World, config: Config, mutated: Mutated) -> Result<Self, OpenError> {
         config.check()?;
-        let raft_config = Arc::new(config.raft()?);
+        let raft_config = Arc::new(config.raft(mutated)?);
         let (events, reported) = mpsc::unbounded_channel();
         let (trims, trimmed) = mpsc::unbounded_channel();
         let files = |error: std::io::Error| OpenError::Files {
@@ -82,7 +91,7 @@ impl Node {
             why: error.to_string(),
         };
         let Store { replica, log, machine } =
-            store::open(&world, &config, events, trims).await.map_err(files)?;
+            store::open(&world, &config, mutated, events, trims).await.map_err(files)?;
         world.tasks.spawn(observe(world.clone(), config.clone(), Arc::clone(&replica), reported));
 
         let network = Network::new(&world, &config);
@@ -101,7 +110,7 @@ impl Node {
         let partition = Arc::new(QuorumPartition::new(Arc::clone(&replica), raft.clone(), voters));
         let clients = PartitionService::new();
         clients.add(config.partition.clone(), Arc::clone(&partition) as Arc<dyn Partition>);
-        let service = Arc::new(NodeService { clients, replicas: ReplicaService::new(raft.clone()) });
+        let service = Arc::new(NodeService { clients, replicas: ReplicaService::new(raft.clone(), mutated) });
         Ok(Self { world, config, replica, raft, partition, service })
     }
 

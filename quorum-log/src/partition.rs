@@ -19,6 +19,7 @@ use partition::record::Batches;
 use tokio::sync::{Notify, oneshot};
 
 use crate::door::Leadership;
+use crate::mutant::Mutant;
 use crate::network::service::submitted;
 use crate::raft::{Proposal, Raft, Types, epoch_of, leader, node_of};
 use crate::replica::{Entered, Extent, Outcome, Replica};
@@ -94,6 +95,9 @@ impl QuorumPartition {
         let Leadership::Leads { epoch } = self.replica.leadership() else {
             return Err(self.not_leader());
         };
+        if self.replica.mutated.breaks(Mutant::ReadWithoutProof) {
+            return Ok(Tail { offset: self.extent()?.high, epoch });
+        }
         let read = match self.raft.get_read_linearizer(ReadPolicy::ReadIndex).await {
             Ok(read) => Ordinal(read.read_log_id().index()),
             Err(RaftError::Fatal(fatal)) => return Err(ReadError::Stopped(fatal.to_string())),

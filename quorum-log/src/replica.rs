@@ -35,6 +35,7 @@ use tokio::sync::{Notify, oneshot};
 pub(crate) use ticket::Ticket;
 
 use crate::door::{DiskHas, Door, Entrance, Leadership};
+use crate::mutant::{Mutant, Mutated};
 use crate::probe::{self, Seen};
 use crate::raft::{Entry, LogId, Proposal, Types, Vote, VoteRecord, epoch_of, node_of};
 use crate::watermark::Watermark;
@@ -47,6 +48,7 @@ pub(crate) use ticket::Outcome;
 pub(crate) struct Replica {
     pub(crate) node: NodeId,
     pub(crate) clock: Clock,
+    pub(crate) mutated: Mutated,
     state: Mutex<State>,
     /// Raised each time that the state may have changed.
     version: AtomicU64,
@@ -71,6 +73,7 @@ pub(crate) struct Beginning {
     pub(crate) vote: Option<Vote>,
     pub(crate) applied: Option<LogId>,
     pub(crate) trimmed: Offset,
+    pub(crate) mutated: Mutated,
 }
 
 /// What became of a batch at the door.
@@ -94,12 +97,24 @@ pub(crate) struct Extent {
     pub(crate) end: Offset,
 }
 
+/// What a vote from before a restart makes of a replica: nothing. A leader's epoch ends with its process (H-01).
+fn restored(node: NodeId, vote: Vote, mutated: Mutated) -> Option<Leadership> {
+    let record = VoteRecord::from(vote);
+    let led = record.elected && node_of(record.node) == node;
+    (led && mutated.breaks(Mutant::RestoreLeader)).then_some(Leadership::Elected { epoch: record.epoch })
+}
+
 impl Replica {
     pub(crate) fn new(node: NodeId, clock: Clock, door: Door, begin: Beginning) -> Self {
-        let reader = begin.log.reader();
+        let (reader, mutated) = (begin.log.reader(), begin.mutated);
+        let mut door = door;
+        if let Some(leadership) = begin.vote.and_then(|vote| restored(node, vote, mutated)) {
+            door.set_leadership(leadership);
+        }
         Self {
             node,
             clock,
+            mutated,
             state: Mutex::new(State::new(begin, door)),
             version: AtomicU64::new(0),
             reader,

@@ -16,7 +16,7 @@ use std::io;
 use std::sync::Arc;
 
 use partition::ids::{ByteSize, Epoch, Generation, Offset, Ordinal};
-use partition::log::{Log, LogConfig, LogError, LogEvents};
+use partition::log::{Durability, Log, LogConfig, LogError, LogEvents};
 use partition::meta::TwoSlotFile;
 use partition::transport::codec;
 use partition::world::World;
@@ -25,6 +25,7 @@ use tokio::sync::mpsc;
 
 use crate::config::Config;
 use crate::door::Door;
+use crate::mutant::{Mutant, Mutated};
 use crate::raft::{LogId, VoteRecord, log_id};
 use crate::replica::{Beginning, Replica};
 use kept::Kept;
@@ -51,6 +52,7 @@ pub(crate) fn door_share(log: &LogConfig) -> ByteSize {
 pub(crate) async fn open(
     world: &World,
     config: &Config,
+    mutated: Mutated,
     events: LogEvents,
     trims: mpsc::UnboundedSender<()>,
 ) -> io::Result<Store> {
@@ -61,7 +63,11 @@ pub(crate) async fn open(
     let kept_path = meta.join(format!("{}.kept", config.partition));
     let kept: TwoSlotFile<Kept> = TwoSlotFile::open(world, &kept_path).await.map_err(io::Error::other)?;
     let log_dir = config.dir.join(config.partition.to_string());
-    let mut log = Log::open(world, &log_dir, config.log.clone(), events).await.map_err(io::Error::other)?;
+    let mut log_config = config.log.clone();
+    if mutated.breaks(Mutant::SkipSync) {
+        log_config.durability = Durability::Cached;
+    }
+    let mut log = Log::open(world, &log_dir, log_config, events).await.map_err(io::Error::other)?;
 
     let now = kept.get().cloned().unwrap_or_default();
     if let Some(start) = &now.start {
@@ -75,6 +81,7 @@ pub(crate) async fn open(
         applied: known.last(),
         trimmed: now.start.as_ref().map_or(Offset::ZERO, |start| start.first),
         log,
+        mutated,
     };
     let share = door_share(&config.log);
     let door = Door::new(config.log.batch_bytes_max, share);

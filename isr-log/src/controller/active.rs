@@ -26,6 +26,7 @@ pub use super::office::Preference;
 use super::office::{Asker, Effect, Event, Office, OfficeConfig, Seat};
 use super::rejection::Rejection;
 use crate::metadata::PartitionSpec;
+use crate::mutant::Mutated;
 use crate::probe::{ControllerProbe, ControllerSnapshot};
 use crate::rules::HistoricRules;
 
@@ -101,6 +102,19 @@ impl Controller {
         config: ControllerConfig,
         metadata: Arc<dyn Partition>,
     ) -> Result<Self, Rejection> {
+        Self::start_mutated(world, config, metadata, Mutated::NOT)
+    }
+
+    /// The same in a simulation, with a rule that is broken: the same one as in the brokers, who apply the same records.
+    ///
+    /// # Errors
+    /// [`Rejection::Impossible`] for a partition that cannot be.
+    pub fn start_mutated(
+        world: &World,
+        config: ControllerConfig,
+        metadata: Arc<dyn Partition>,
+        mutated: Mutated,
+    ) -> Result<Self, Rejection> {
         config.partitions.iter().try_for_each(image::verify)?;
         let ControllerConfig { node, partitions, session, historic, preference, snapshot_every } = config;
         let config = OfficeConfig { node, partitions, session, historic, preference, snapshot_every };
@@ -110,7 +124,7 @@ impl Controller {
             node,
             window: window.clone(),
             world: world.clone(),
-            office: Office::new(config),
+            office: Office::mutated(config, mutated),
             append: None,
             trim: None,
             askers: BTreeMap::new(),

@@ -23,6 +23,7 @@ use super::follow::follow;
 use super::message::{ControllerReply, ControllerRequest};
 use super::rejection::Rejection;
 use crate::metadata::{Incarnation, PartitionState};
+use crate::mutant::Mutated;
 use delivery::Delivery;
 pub(super) use directory::Directory;
 use directory::Unanswered;
@@ -111,13 +112,24 @@ impl BrokerLink {
         config: BrokerConfig,
         metadata: Arc<dyn Partition>,
     ) -> (Self, mpsc::Receiver<BrokerEvent>) {
+        Self::start_mutated(world, config, metadata, Mutated::NOT)
+    }
+
+    /// The same in a simulation, with a rule that is broken.
+    #[must_use]
+    pub fn start_mutated(
+        world: &World,
+        config: BrokerConfig,
+        metadata: Arc<dyn Partition>,
+        mutated: Mutated,
+    ) -> (Self, mpsc::Receiver<BrokerEvent>) {
         let directory = Arc::new(Directory::new(world, &config.controllers));
         let progress = Arc::new(Progress::default());
         let (events, receiver) = mpsc::channel(EVENTS_MAX);
         let (orders, inbox) = mpsc::channel(1);
         let (node, request_timeout) = (config.node, config.request_timeout);
         let desk = Desk {
-            delivery: Delivery::new(config.node),
+            delivery: Delivery::new(config.node, mutated),
             directory: Arc::clone(&directory),
             progress: Arc::clone(&progress),
             events,

@@ -13,8 +13,9 @@ use partition::ids::{NodeId, Offset, PartitionId};
 use super::command::{AlterInSync, Command, ControllerEpoch, Disk, Record, Registration};
 use super::rejection::Rejection;
 use crate::metadata::{Incarnation, Members, PartitionSpec, PartitionState, Recovery};
+use crate::mutant::{Mutant, Mutated};
 use crate::rules::HistoricRules;
-use membership::{Change, End, Rebirth, Sets};
+use membership::{Change, End, Rebirth, Sets, Settling};
 use serde::{Deserialize, Serialize};
 pub use snapshot::Snapshot;
 
@@ -35,6 +36,9 @@ pub struct Image {
     rules: HistoricRules,
     brokers: Brokers,
     partitions: BTreeMap<PartitionId, Arc<PartitionState>>,
+    /// A rule that is broken, in a simulation.
+    #[serde(skip)]
+    mutated: Mutated,
 }
 
 /// The brokers that have ever registered.
@@ -100,6 +104,12 @@ impl Brokers {
 }
 
 impl Image {
+    /// Nothing is applied yet; in a simulation, a rule may be broken.
+    #[must_use]
+    pub fn mutated(mutated: Mutated) -> Self {
+        Self { mutated, ..Self::default() }
+    }
+
     /// All below it is applied.
     #[must_use]
     pub fn applied_to(&self) -> Offset {
@@ -208,7 +218,8 @@ impl Image {
             return Err(Rejection::TooFewAlive { alive: in_sync.len(), needed: spec.min_isr });
         }
         let (new, sets) = (PartitionState::undecided(spec.clone()), Sets::of_new(in_sync));
-        let state = membership::settle(&new, sets, &self.brokers, self.rules).expect("a leader is elected");
+        let state =
+            membership::settle(&new, sets, &self.brokers, self.settling()).expect("a leader is elected");
         self.partitions.insert(spec.id.clone(), Arc::new(state));
         Ok(Applied { partitions: vec![spec.id.clone()] })
     }
@@ -223,9 +234,16 @@ impl Image {
             return Err(Rejection::TooManyBrokers { limit: BROKERS_MAX });
         }
         let kept = former.zip(wish.disk.life()).filter(|(former, kept)| former.disk_holds(*kept));
-        let disk_since = kept.map_or(life, |(former, _)| former.disk_since);
+        let kept = kept.map(|(former, _)| former);
+        let kept = if self.mutated.breaks(Mutant::WipedDiskPasses) { former } else { kept };
+        let disk_since = kept.map_or(life, |former| former.disk_since);
         let ended = if matches!(wish.disk, Disk::Clean(_)) { End::Clean } else { End::Unclean };
         let standing = Standing::Fenced { since: life.0 };
+        if self.mutated.breaks(Mutant::ResumeEpoch) && former.is_some() {
+            let standing = Standing::Alive;
+            self.brokers.0.insert(wish.node, Broker { incarnation: life, disk_since, standing });
+            return Ok(self.resume(wish.node, life));
+        }
         self.brokers.0.insert(wish.node, Broker { incarnation: life, disk_since, standing });
         Ok(self.settle_all(wish.node, Change::Reborn(Rebirth { life, disk_since, former: ended })))
     }
@@ -236,6 +254,9 @@ impl Image {
             return Err(Rejection::NothingToDo(node));
         }
         broker.standing = Standing::Fenced { since: at };
+        if self.mutated.breaks(Mutant::FenceWithoutElection) {
+            return Ok(Applied::default());
+        }
         Ok(self.settle_all(node, Change::Gone))
     }
 
@@ -270,7 +291,8 @@ impl Image {
             return Err(Rejection::WithoutLeader);
         }
         let eligible = |node: NodeId, life: Incarnation| {
-            state.spec.replicas.contains(&node) && self.brokers.is_alive_as(node, life)
+            let any = self.mutated.breaks(Mutant::AnyBrokerEpoch) && self.brokers.alive(node).is_some();
+            state.spec.replicas.contains(&node) && (any || self.brokers.is_alive_as(node, life))
         };
         if let Some((node, _)) = change.in_sync.iter().find(|(node, life)| !eligible(**node, **life)) {
             return Err(Rejection::Ineligible(*node));
@@ -312,12 +334,32 @@ impl Image {
         found.ok_or(Rejection::NotThatLife { broker, incarnation })
     }
 
+    fn settling(&self) -> Settling {
+        Settling { rules: self.rules, mutated: self.mutated }
+    }
+
+    /// A new life takes the place of the old one wherever that was in sync, and leads on where it led.
+    fn resume(&mut self, node: NodeId, life: Incarnation) -> Applied {
+        let mut applied = Applied::default();
+        for (id, state) in &mut self.partitions {
+            if state.in_sync.contains_key(&node) {
+                let mut resumed = PartitionState::clone(state);
+                resumed.in_sync.insert(node, life);
+                resumed.version = state.version.next();
+                *state = Arc::new(resumed);
+                applied.partitions.push(id.clone());
+            }
+        }
+        applied
+    }
+
     /// What happened to a broker, carried into every partition: in-sync sets and elections, in one atom (H-13).
     fn settle_all(&mut self, node: NodeId, change: Change) -> Applied {
         let mut applied = Applied::default();
+        let settling = self.settling();
         for (id, state) in &mut self.partitions {
             let sets = Sets::after(state, node, change, self.rules);
-            if let Some(settled) = membership::settle(state, sets, &self.brokers, self.rules) {
+            if let Some(settled) = membership::settle(state, sets, &self.brokers, settling) {
                 *state = Arc::new(settled);
                 applied.partitions.push(id.clone());
             }

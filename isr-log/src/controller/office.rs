@@ -30,6 +30,7 @@ use super::message::{ControllerReply, ControllerRequest, Heard};
 use super::rejection::Rejection;
 use super::sessions::Sessions;
 use crate::metadata::PartitionSpec;
+use crate::mutant::Mutated;
 use crate::rules::HistoricRules;
 use flight::{Flight, Landing};
 use upkeep::Trimming;
@@ -157,8 +158,14 @@ impl Office {
     /// A controller that has read nothing yet.
     #[must_use]
     pub fn new(config: OfficeConfig) -> Self {
+        Self::mutated(config, Mutated::NOT)
+    }
+
+    /// The same in a simulation, with a rule that is broken.
+    #[must_use]
+    pub fn mutated(config: OfficeConfig, mutated: Mutated) -> Self {
         let duty = Duty::Standby { not_before: Moment::default() };
-        let (image, seat) = (Image::default(), Seat::Elsewhere(None));
+        let (image, seat) = (Image::mutated(mutated), Seat::Elsewhere(None));
         let trimming = Trimming::default();
         Self { config, image, seat, duty, flight: None, waiting: VecDeque::new(), trimming }
     }

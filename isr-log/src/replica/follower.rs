@@ -7,6 +7,7 @@ use partition::log::epochs::EpochEnd;
 use super::truncation::cut;
 use super::{Command, Event, FETCH_RETRY, Step};
 use crate::message::{Fetch, FetchNumber, FetchRefusal, FetchReply, News, Report};
+use crate::mutant::Mutant;
 
 /// A follower in one epoch.
 #[derive(Debug)]
@@ -37,6 +38,11 @@ impl Follower {
         let (sent, phase) = (FetchNumber::default(), Phase::Pausing(step.now));
         let mut follower = Self { leader, epoch, committed, sent, phase };
         let (end, latest) = (step.log.end, step.log.epochs.latest());
+        if step.rules.mutated.breaks(Mutant::TruncateToHighWatermark) {
+            let to = (*step.high_watermark).clamp(step.log.start, end);
+            follower.cut(step, EpochEnd { epoch: latest.unwrap_or(epoch), end: to });
+            return follower;
+        }
         follower.fetch(step, end, latest);
         follower
     }

@@ -10,10 +10,11 @@ use partition::partition::Acks;
 use super::in_sync::{InSync, Proposal, ProposalOutcome};
 use super::progress::{Parked, Progress};
 use super::proof::{Proofs, Round};
-use super::truncation::{Continuation, continuation};
+use super::truncation::{Continuation, continuation, one_shot};
 use super::{Command, Event, FetchId, JOINER_BARRED, Moved, NEWS_DELAY, PROPOSAL_RETRY, Step, watermark};
 use crate::message::{Confirm, Fetch, FetchRefusal, FetchReply, Report};
 use crate::metadata::{Incarnation, PartitionState, Recovery};
+use crate::mutant::{Mutant, Mutated};
 
 /// A leader in one epoch.
 #[derive(Debug)]
@@ -154,7 +155,7 @@ impl Leader {
     }
 
     fn fetch(&mut self, step: &mut Step<'_>, id: FetchId, fetch: &Fetch) {
-        if let Some(refusal) = self.refusal(&fetch.report) {
+        if let Some(refusal) = self.refusal(&fetch.report, step.rules.mutated) {
             step.put(Command::Answer(id, FetchReply::Refused(refusal)));
             return;
         }
@@ -163,7 +164,9 @@ impl Leader {
         if let Some(older) = progress.unpark(news) {
             step.put(Command::Answer(older.id, FetchReply::Refused(FetchRefusal::Superseded)));
         }
-        let reply = match continuation(step.log, fetch.fetch_from, fetch.last_epoch) {
+        let one_lookup = step.rules.mutated.breaks(Mutant::OneShotLookup);
+        let compare = if one_lookup { one_shot } else { continuation };
+        let reply = match compare(step.log, fetch.fetch_from, fetch.last_epoch) {
             Continuation::Prefix => None,
             Continuation::Diverged(end) => Some(FetchReply::Diverged(end)),
             Continuation::Elsewhere(start) => Some(FetchReply::StartAt(start)),
@@ -181,21 +184,26 @@ impl Leader {
     }
 
     fn report(&mut self, step: &mut Step<'_>, report: &Report) {
-        if self.refusal(report).is_some() {
+        if self.refusal(report, step.rules.mutated).is_some() {
             return;
         }
         let progress = self.followers.get_mut(&report.node).expect("a replica, or it was refused");
-        progress.hear_report(step.now, report, step.log.end);
+        if step.rules.mutated.breaks(Mutant::ReportWithoutFetch) {
+            progress.hear_uncompared(step.now, report, step.log.end);
+        } else {
+            progress.hear_report(step.now, report, step.log.end);
+        }
         self.heard(step, report.node);
     }
 
     /// Who may speak: a replica, in this epoch (S-04), in a life that no later one has replaced (H-02).
-    fn refusal(&self, report: &Report) -> Option<FetchRefusal> {
+    fn refusal(&self, report: &Report, mutated: Mutated) -> Option<FetchRefusal> {
         let current = self.epoch;
-        if report.epoch < current {
+        let fences = !mutated.breaks(Mutant::AnyLeaderEpoch);
+        if fences && report.epoch < current {
             return Some(FetchRefusal::Fenced { current });
         }
-        if report.epoch > current {
+        if fences && report.epoch > current {
             return Some(FetchRefusal::UnknownEpoch { current });
         }
         let Some(progress) = self.followers.get(&report.node) else {
@@ -237,7 +245,8 @@ impl Leader {
         let Some(heard) = progress.heard() else { return };
         let life = heard.incarnation;
         let is_member = self.in_sync.members().get(&node) == Some(&life);
-        let has_enough = heard.durable >= self.start.max(*step.high_watermark);
+        let start = if step.rules.mutated.breaks(Mutant::NoEpochStart) { Offset::ZERO } else { self.start };
+        let has_enough = heard.durable >= start.max(*step.high_watermark);
         let waits = self.in_sync.is_changing() || self.recovery == Recovery::Pending;
         if is_member || !has_enough || waits || progress.barred_until.is_some_and(|until| step.now < until) {
             return;
@@ -278,7 +287,9 @@ impl Leader {
         if !self.in_sync.is_on_its_way(proposal) {
             return;
         }
+        let forgets = step.rules.mutated.breaks(Mutant::ForgetProposal);
         match outcome {
+            _ if forgets => drop(self.in_sync.refused()),
             ProposalOutcome::Refused => {
                 match self.in_sync.refused().and_then(|node| self.followers.get_mut(&node)) {
                     Some(joiner) => joiner.barred_until = Some(step.now.after(JOINER_BARRED)),

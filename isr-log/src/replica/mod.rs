@@ -37,6 +37,7 @@ use crate::message::{Confirm, ConfirmReply, Fetch, FetchNumber, FetchRefusal, Fe
 pub use crate::metadata::Members;
 use crate::metadata::{Incarnation, PartitionState};
 
+use crate::mutant::{Mutant, Mutated};
 use crate::rules::HistoricRules;
 
 use follower::Follower;
@@ -68,6 +69,8 @@ pub struct Rules {
     pub fetch_bytes_max: ByteSize,
     /// Rules that Kafka once had.
     pub historic: HistoricRules,
+    /// A rule that is broken, in a simulation.
+    pub mutated: Mutated,
 }
 
 /// After a fetch that failed or was refused, the next one waits so long: an election takes longer than this.
@@ -286,7 +289,7 @@ impl Replica {
                 role.resign(&mut step);
                 match elected {
                     // H-01: an epoch of which this log already has records was led by another life: it is over.
-                    Some(elected) if elected == node && lives && log.epochs.latest() < Some(state.epoch) => {
+                    Some(elected) if elected == node && lives && begins(log, state.epoch, rules.mutated) => {
                         Role::Leader(Leader::elected(&mut step, state))
                     }
                     Some(elected) if elected != node && state.spec.replicas.contains(&node) => {
@@ -415,6 +418,11 @@ fn committed_once(node: NodeId, state: &PartitionState, log: LogView<'_>, told: 
         return told.max(log.durable);
     }
     told
+}
+
+/// Whether nothing in this log is of that epoch.
+fn begins(log: LogView<'_>, epoch: Epoch, mutated: Mutated) -> bool {
+    log.epochs.latest() < Some(epoch) || mutated.breaks(Mutant::ResumeEpoch)
 }
 
 /// A replica without a leader serves nobody.

@@ -102,6 +102,11 @@ impl Progress {
         }
     }
 
+    /// A report that counts whatever was fetched before it.
+    pub(super) fn hear_uncompared(&mut self, now: Moment, report: &Report, leader_end: Offset) {
+        self.hear(now, report, report.durable_to.min(leader_end), leader_end);
+    }
+
     /// The follower's log does not continue this one, so what it reported is void.
     pub(super) fn unhear(&mut self) {
         self.heard = None;

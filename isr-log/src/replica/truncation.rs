@@ -36,6 +36,15 @@ pub(super) fn continuation(leader: LogView<'_>, end: Offset, last_epoch: Option<
     }
 }
 
+/// The same as before KIP-279: a last epoch that is unknown here is taken to end where the next known one begins.
+pub(super) fn one_shot(leader: LogView<'_>, end: Offset, last_epoch: Option<Epoch>) -> Continuation {
+    match (continuation(leader, end, last_epoch), last_epoch) {
+        (Continuation::Diverged(found), Some(_)) if end <= found.end => Continuation::Prefix,
+        (Continuation::Diverged(found), Some(epoch)) => Continuation::Diverged(EpochEnd { epoch, ..found }),
+        (other, _) => other,
+    }
+}
+
 /// As follower: where to cut, given where the leader says that an epoch ends. Always the edge of a batch.
 ///
 /// Each cut takes at least one record, and a fetch follows each: the search ends at the place where the logs part.

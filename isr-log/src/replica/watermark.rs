@@ -8,6 +8,7 @@ use partition::ids::{NodeId, Offset};
 use super::in_sync::InSync;
 use super::progress::Progress;
 use super::{LogView, Rules};
+use crate::mutant::Mutant;
 use crate::rules::MinimumRule;
 
 /// The leader's high watermark after `current`; it never goes back (I9).
@@ -23,18 +24,23 @@ pub(super) fn advance(
     now: Moment,
     rules: Rules,
 ) -> Offset {
-    if in_sync.is_short() && rules.historic.minimum == MinimumRule::Strict {
+    let short = in_sync.is_short() && !rules.mutated.breaks(Mutant::CommitWhileShort);
+    if short && rules.historic.minimum == MinimumRule::Strict {
         return current;
     }
-    let mut end = log.durable;
+    let mut end = if rules.mutated.breaks(Mutant::IgnoreOwnDisk) { log.end } else { log.durable };
+    let by_record = rules.mutated.breaks(Mutant::CommitByRecordedSet);
     for (node, progress) in followers {
         let heard = progress.heard();
         let member = in_sync.maximal().find(|(member, _)| member == node);
+        let member = member.filter(|_| !by_record || in_sync.members().contains_key(node));
         let has = match (member, heard) {
             (Some((_, life)), Some(heard)) if heard.incarnation == life => heard.durable,
             // A member that is silent, or lives another life than the recorded one, holds everything up.
             (Some(_), _) => return current,
-            (None, Some(heard)) if progress.joins(now, log.end, rules.lag_max) => heard.durable,
+            (None, Some(heard)) if !by_record && progress.joins(now, log.end, rules.lag_max) => {
+                heard.durable
+            }
             (None, _) => continue,
         };
         end = end.min(has);
@@ -52,6 +58,7 @@ mod tests {
     use super::*;
     use crate::message::{Fetch, FetchNumber, Report};
     use crate::metadata::{Incarnation, PartitionSpec, PartitionState, Version};
+    use crate::mutant::Mutated;
     use crate::rules::{HistoricRules, LagRule, SuccessorRule, UncleanElection};
 
     const RULES: Rules = Rules {
@@ -64,6 +71,7 @@ mod tests {
             successor: SuccessorRule::Eligible,
             unclean: UncleanElection::Never,
         },
+        mutated: Mutated::NOT,
     };
     const NOW: Moment = Moment(100);
 

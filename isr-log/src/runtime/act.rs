@@ -18,6 +18,7 @@ use crate::controller::broker::AlterError;
 use crate::controller::command::AlterInSync;
 use crate::controller::rejection::Rejection;
 use crate::message::{Confirm, ConfirmReply, Fetch, FetchReply, News};
+use crate::mutant::Mutant;
 use crate::partition::{Answer, ClientCall, PeerCall, PendingAppend};
 use crate::replica::{Command, Event, FetchId, Proposal, ProposalOutcome, Round};
 
@@ -50,6 +51,9 @@ impl ReplicaTask {
             Command::Commit(to) => {
                 self.state.pending.committed(to);
                 self.serve_waiting_reads();
+            }
+            Command::Fail(_) if self.mutated.breaks(Mutant::CallUnknownRefused) => {
+                self.state.pending.refuse(&Refusal::NotLeader { leader: self.replica.leader() });
             }
             Command::Fail(doubt) => self.state.pending.fail(&doubt),
             Command::Resign => {
@@ -210,7 +214,13 @@ impl ReplicaTask {
         };
         let check = batch.producer().map(|stamp| self.log.producers().check(stamp, batch.record_count()));
         let (placement, end) = match check {
-            Some(SequenceCheck::Duplicate { placement, end }) => (placement, end),
+            Some(SequenceCheck::Duplicate { placement, end }) => {
+                if self.mutated.breaks(Mutant::AnswerDuplicateAtOnce) {
+                    let waiting = Waiting { end, placement, deadline, answer };
+                    return self.state.pending.acknowledge_now(waiting);
+                }
+                (placement, end)
+            }
             Some(SequenceCheck::Refused(refusal)) => return drop(answer.send(Err(refusal.into()))),
             Some(SequenceCheck::Next) | None => match self.log.append(&batch, epoch) {
                 Ok(placement) => {
@@ -221,6 +231,9 @@ impl ReplicaTask {
             },
         };
         self.state.pending.push(acks, Waiting { end, placement, deadline, answer });
+        if self.mutated.breaks(Mutant::AcknowledgePlaced) {
+            self.state.pending.committed(end);
+        }
         // A duplicate may be committed, or stored, long since.
         if end <= self.replica.high_watermark() {
             self.state.pending.committed(self.replica.high_watermark());
@@ -256,6 +269,7 @@ impl ReplicaTask {
 
     fn prove(&mut self, proof: Proof) {
         match self.replica.next_proof() {
+            Some(_) if self.mutated.breaks(Mutant::ReadWithoutProof) => self.answer_proved(proof),
             Some(round) => {
                 self.state.reads.await_proof(round, proof);
                 self.step(Event::Prove);
@@ -265,13 +279,16 @@ impl ReplicaTask {
     }
 
     fn proved(&mut self, round: Round) {
-        let offset = self.replica.high_watermark();
-        let epoch = self.status().epoch;
         for proof in self.state.reads.take_proved(round) {
-            match proof {
-                Proof::Tail(_, answer) => drop(answer.send(Ok(Tail { offset, epoch }))),
-                Proof::Read(waiting) => self.read(waiting),
-            }
+            self.answer_proved(proof);
+        }
+    }
+
+    fn answer_proved(&mut self, proof: Proof) {
+        let (offset, epoch) = (self.replica.high_watermark(), self.status().epoch);
+        match proof {
+            Proof::Tail(_, answer) => drop(answer.send(Ok(Tail { offset, epoch }))),
+            Proof::Read(waiting) => self.read(waiting),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use partition::clock::Moment;
-use partition::error::{AppendError, Doubt};
+use partition::error::{AppendError, Doubt, Refusal};
 use partition::ids::Offset;
 use partition::partition::{Acks, Appended, Placement};
 
@@ -88,6 +88,19 @@ impl Pending {
         };
         for queue in own.into_iter().chain([&mut self.committed]) {
             queue.drain(..).for_each(|waiting| waiting.doubt(doubt.clone()));
+        }
+    }
+
+    /// Tells a client that its append is committed, whether it is or not.
+    pub(super) fn acknowledge_now(&mut self, waiting: Waiting) {
+        self.acknowledged = self.acknowledged.max(waiting.end);
+        waiting.acknowledge();
+    }
+
+    /// Tells all who wait that nothing was appended, whether it was or not.
+    pub(super) fn refuse(&mut self, refusal: &Refusal) {
+        for waiting in self.stored.drain(..).chain(self.committed.drain(..)) {
+            let _ = waiting.answer.send(Err(refusal.clone().into()));
         }
     }
 

@@ -130,6 +130,7 @@ impl Harness {
             fetch_wait: Duration::from_millis(500),
             fetch_bytes_max: ByteSize::mib(1),
             historic: HistoricRules::default(),
+            mutated: isr_log::mutant::Mutated::NOT,
         };
         let nodes: Vec<NodeId> = (1..=replicas).map(NodeId).collect();
         let spec =

@@ -12,17 +12,19 @@ use partition::transport::{Answer, Reply, Request, codec};
 use tokio::task::coop;
 
 use crate::message::{MessageError, ReplicaReply, ReplicaRequest, unpack_append};
+use crate::mutant::{Mutant, Mutated};
 use crate::raft::{LogId, Raft};
 use crate::store::kept::Kept;
 
 /// The replica's end of the others' connections.
 pub(crate) struct ReplicaService {
     raft: Raft,
+    mutated: Mutated,
 }
 
 impl ReplicaService {
-    pub(crate) fn new(raft: Raft) -> Self {
-        Self { raft }
+    pub(crate) fn new(raft: Raft, mutated: Mutated) -> Self {
+        Self { raft, mutated }
     }
 
     /// Takes one request.
@@ -51,9 +53,15 @@ impl ReplicaService {
             ReplicaRequest::Vote(candidacy) => reply(async move {
                 raft.vote(candidacy.into()).await.map(|ballot| ReplicaReply::Vote(ballot.into()))
             }),
-            ReplicaRequest::PreVote(candidacy) => reply(async move {
-                raft.pre_vote(candidacy.into()).await.map(|ballot| ReplicaReply::Vote(ballot.into()))
-            }),
+            ReplicaRequest::PreVote(candidacy) => {
+                let always = self.mutated.breaks(Mutant::GrantEveryPreVote);
+                reply(async move {
+                    raft.pre_vote(candidacy.into()).await.map(|mut response| {
+                        response.vote_granted |= always;
+                        ReplicaReply::Vote(response.into())
+                    })
+                })
+            }
             ReplicaRequest::Begin { vote, beginning, voters } => {
                 let last_membership = Kept { start: None, voters }.stored_voters();
                 let meta = SnapshotMeta { last_log_id: beginning.start.before(), last_membership };

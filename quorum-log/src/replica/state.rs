@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use super::Entered;
 use super::ticket::{Outcome, Reply, Ticket};
 use crate::door::Door;
+use crate::mutant::{Mutant, Mutated};
 use crate::raft::{Control, Entry, LogId, Payload, Proposal, Types, Vote, epoch_of};
 use crate::watermark::{Waiting, Watermark};
 
@@ -40,6 +41,7 @@ pub(super) struct State {
     pub(super) acknowledged: Offset,
     /// Bytes appended since the last flush was noted.
     appending: ByteSize,
+    mutated: Mutated,
 }
 
 /// What openraft wants to hear when all below an offset is stored.
@@ -62,7 +64,7 @@ pub(super) struct Arrivals {
 
 impl State {
     pub(super) fn new(begin: super::Beginning, door: Door) -> Self {
-        let super::Beginning { log, committed, high, vote, applied, trimmed } = begin;
+        let super::Beginning { log, committed, high, vote, applied, trimmed, mutated } = begin;
         Self {
             watermark: Watermark::new(committed, high, log.ordinals().end),
             log: Some(log),
@@ -77,6 +79,7 @@ impl State {
             awaiting_commit: Waiting::default(),
             acknowledged: Offset::ZERO,
             appending: ByteSize::ZERO,
+            mutated,
         }
     }
 
@@ -221,8 +224,12 @@ impl State {
 
     /// Those who waited for what lies beyond `to`, which was cut off.
     pub(super) fn doubt_beyond(&mut self, to: Offset, doubt: &Doubt) {
+        let refused = self.mutated.breaks(Mutant::CallUnknownRefused).then(|| self.door.not_leader());
         for reply in self.awaiting_store.cut(to).chain(self.awaiting_commit.cut(to)) {
-            reply.doubtful(doubt.clone());
+            match &refused {
+                Some(refusal) => drop(reply.to.send(Err(refusal.clone().into()))),
+                None => reply.doubtful(doubt.clone()),
+            }
         }
     }
 
@@ -232,7 +239,9 @@ impl State {
         let reached = match acks {
             Acks::Nobody => return Entered::Decided(Ok(Appended::Unplaced)),
             Acks::Leader => stored >= end,
-            Acks::Committed => self.watermark.high() >= end,
+            Acks::Committed => {
+                self.watermark.high() >= end || self.mutated.breaks(Mutant::AnswerDuplicateAtOnce)
+            }
         };
         if reached {
             if acks == Acks::Committed {

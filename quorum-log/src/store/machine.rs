@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 
 use super::kept::{Beginning, Kept, Start};
 use super::reader::Reader;
+use crate::mutant::Mutant;
 use crate::raft::{Control, Entry, LogId, LogStart, Payload, Place, StoredVoters, Types, epoch_of};
 use crate::replica::Replica;
 
@@ -107,13 +108,25 @@ impl Machine {
     }
 
     fn snapshot(&self) -> io::Result<Option<SnapshotOf<Types, Beginning>>> {
-        let Some(start) = self.kept.start.filter(|start| start.before.is_some()) else { return Ok(None) };
+        let Some(mut start) = self.kept.start.filter(|start| start.before.is_some()) else { return Ok(None) };
+        if self.reader.replica.mutated.breaks(Mutant::SnapshotAtLastApplied) {
+            start = self.after_last_applied().unwrap_or(start);
+        }
         let producers = self.reader.replica.with_log(|log| match log.start() == start.base {
             true => log.producers_at_start().clone(),
             false => log.producers().as_of(start.base),
         })?;
         let meta = SnapshotMeta { last_log_id: start.before(), last_membership: self.kept.stored_voters() };
         Ok(Some(Snapshot { meta, snapshot: Beginning { start, producers } }))
+    }
+}
+
+impl Machine {
+    /// The start that a snapshot of the last applied entry would claim, and with which a hole would begin (H-09).
+    fn after_last_applied(&self) -> Option<Start> {
+        let before = self.applied.map(Place::from)?;
+        let end = self.reader.replica.with_watermark(|watermark| watermark.end_of(before.ordinal))?;
+        Some(Start { first: end, entry: before.ordinal.next(), base: end, before: Some(before) })
     }
 }
 

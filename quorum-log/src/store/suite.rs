@@ -164,7 +164,7 @@ impl StoreBuilder<Types, SuiteLog, SuiteMachine, Guard> for Stores {
         };
         let (events, mut reported) = mpsc::unbounded_channel();
         let (trims, trimmed) = mpsc::unbounded_channel();
-        let store = super::open(&world, &config, events, trims).await.unwrap();
+        let store = super::open(&world, &config, crate::mutant::Mutated::NOT, events, trims).await.unwrap();
         let replica = Arc::clone(&store.replica);
         tasks.spawn(async move {
             while let Some(event) = reported.recv().await {

@@ -37,7 +37,7 @@ fn config() -> Config {
 async fn opened(world: &World) -> (Store, mpsc::UnboundedReceiver<LogEvent>) {
     let (events, reported) = mpsc::unbounded_channel();
     let (trims, _) = mpsc::unbounded_channel();
-    (open(world, &config(), events, trims).await.unwrap(), reported)
+    (open(world, &config(), crate::mutant::Mutated::NOT, events, trims).await.unwrap(), reported)
 }
 
 fn placed(base: u64) -> Batch {

@@ -8,6 +8,7 @@ use super::BrokerEvent;
 use crate::controller::command::Record;
 use crate::controller::image::{Image, Standing};
 use crate::metadata::{Incarnation, PartitionState};
+use crate::mutant::Mutated;
 
 /// Applies records, and picks out what concerns one broker in its present life.
 #[derive(Debug)]
@@ -30,8 +31,8 @@ enum Life {
 }
 
 impl Delivery {
-    pub(super) fn new(node: NodeId) -> Self {
-        Self { node, image: Image::default(), life: Life::Unborn }
+    pub(super) fn new(node: NodeId, mutated: Mutated) -> Self {
+        Self { node, image: Image::mutated(mutated), life: Life::Unborn }
     }
 
     pub(super) fn image(&self) -> &Image {

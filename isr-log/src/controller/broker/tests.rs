@@ -6,6 +6,7 @@ use super::BrokerEvent;
 use super::delivery::Delivery;
 use crate::controller::command::{Command, ControllerEpoch, Disk, Record, Registration};
 use crate::metadata::{Incarnation, PartitionSpec};
+use crate::mutant::Mutated;
 
 const A: NodeId = NodeId(1);
 const B: NodeId = NodeId(2);
@@ -51,7 +52,7 @@ fn lines(events: &[BrokerEvent]) -> Vec<String> {
 #[test]
 fn h01_nothing_of_a_former_life_is_told() {
     let records = records();
-    let mut delivery = Delivery::new(A);
+    let mut delivery = Delivery::new(A, Mutated::NOT);
     assert!(lines(&delivery.read(&records[..7])).is_empty(), "A leads here, but in a life that is over");
     assert!(lines(&delivery.registered(Incarnation(Offset(7)))).is_empty(), "not applied yet");
     let told = delivery.read(&records[7..]);
@@ -64,7 +65,7 @@ fn h01_nothing_of_a_former_life_is_told() {
 
 #[test]
 fn a_registration_that_was_read_before_its_answer_came_is_told_at_once() {
-    let mut delivery = Delivery::new(A);
+    let mut delivery = Delivery::new(A, Mutated::NOT);
     assert!(delivery.read(&records()).is_empty());
     let told = delivery.registered(Incarnation(Offset(7)));
     assert_eq!(lines(&told), ["registered i7", "orders-0 led by Some(2) in 2"]);
@@ -73,7 +74,7 @@ fn a_registration_that_was_read_before_its_answer_came_is_told_at_once() {
 #[test]
 fn each_change_is_told_and_a_replaced_life_hears_nothing_more() {
     let mut records = records();
-    let mut delivery = Delivery::new(A);
+    let mut delivery = Delivery::new(A, Mutated::NOT);
     delivery.registered(Incarnation(Offset(1)));
     let told = delivery.read(&records);
     assert_eq!(lines(&told), ["registered i1", "orders-0 led by Some(1) in 1", "replaced"]);
@@ -86,7 +87,7 @@ fn each_change_is_told_and_a_replaced_life_hears_nothing_more() {
 
 #[test]
 fn a_rejected_record_tells_nothing() {
-    let mut delivery = Delivery::new(B);
+    let mut delivery = Delivery::new(B, Mutated::NOT);
     delivery.read(&records());
     delivery.registered(Incarnation(Offset(2)));
     let fence = Command::Fence { broker: B, incarnation: Incarnation(Offset(2)) };

@@ -4,6 +4,7 @@ use partition::ids::NodeId;
 
 use super::Brokers;
 use crate::metadata::{Election, Incarnation, Members, PartitionState, Recovery};
+use crate::mutant::{Mutant, Mutated};
 use crate::rules::{HistoricRules, UncleanElection};
 
 /// What happened to a broker.
@@ -35,6 +36,13 @@ pub(super) enum End {
     Clean,
     /// Not so. On a disk that is not synced, or lies about it, something may be missing.
     Unclean,
+}
+
+/// By what an election is decided.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Settling {
+    pub(super) rules: HistoricRules,
+    pub(super) mutated: Mutated,
 }
 
 /// Who may lead a partition, now or later.
@@ -147,7 +155,7 @@ pub(super) fn settle(
     state: &PartitionState,
     sets: Sets,
     brokers: &Brokers,
-    rules: HistoricRules,
+    Settling { rules, mutated }: Settling,
 ) -> Option<PartitionState> {
     let Sets { in_sync, eligible, last_leader } = sets;
     let lives = |node: NodeId, members: &Members| {
@@ -161,8 +169,12 @@ pub(super) fn settle(
         state.spec.replicas.iter().copied().find(|node| allowed && brokers.alive(*node).is_some())
     };
     let stays = state.leader.filter(|node| lives(*node, &in_sync));
+    let stays = stays.filter(|_| !mutated.breaks(Mutant::ElectAnybody));
+    let whoever = state.spec.replicas.iter().copied().find(|node| brokers.alive(*node).is_some());
+    let whoever = whoever.filter(|_| mutated.breaks(Mutant::ElectAnybody));
     let found = stays
         .map(|node| (node, state.election))
+        .or_else(|| Some((whoever?, Election::InSync)))
         .or_else(|| Some((first(&in_sync)?, Election::InSync)))
         .or_else(|| Some((first(&eligible)?, Election::Eligible)))
         .or_else(|| Some((last?, Election::LastLeader)))

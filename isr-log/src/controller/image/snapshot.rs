@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Applied, Image};
 use crate::controller::rejection::Rejection;
+use crate::mutant::Mutated;
 
 /// All that the records up to one of them have decided.
 ///
@@ -21,7 +22,7 @@ impl Snapshot {
     #[must_use]
     pub fn of(image: &Image) -> Option<Self> {
         let as_of = Offset(image.applied_to.0.checked_sub(1)?);
-        Some(Self { as_of, image: image.clone() })
+        Some(Self { as_of, image: Image { mutated: Mutated::NOT, ..image.clone() } })
     }
 
     /// The last record that it takes into account.
@@ -54,10 +55,11 @@ impl Image {
         }
         let mut applied = Applied::default();
         if before == at {
-            let mine = Self { applied_to: before, ..self.clone() };
+            let mine = Self { applied_to: before, mutated: Mutated::NOT, ..self.clone() };
             assert!(mine == snapshot.image, "the snapshot at {at} is of other records than those before it");
         } else {
             let known = std::mem::replace(self, snapshot.image.clone());
+            self.mutated = known.mutated;
             let is_news = |id: &_| known.partitions.get(id) != self.partitions.get(id);
             applied.partitions = self.partitions.keys().filter(|id| is_news(id)).cloned().collect();
         }

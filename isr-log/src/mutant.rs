@@ -1,0 +1,106 @@
+//! Rules that are broken on purpose, one at a time: to prove that the simulator's checks can fail.
+//!
+//! They are in the very code that runs for real, each a small branch at its rule; but only a simulation can put one to
+//! work, and no configuration names them.
+
+use std::fmt;
+
+use partition::simulation::Simulation;
+
+/// A rule that is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Mutant {
+    /// A follower cuts its log to its high watermark when an epoch begins, as before KIP-101 (S-01).
+    TruncateToHighWatermark,
+    /// A leader that lacks the follower's last epoch names the start of its next one, and the follower cuts once: KIP-101
+    /// before KIP-279 (S-03).
+    OneShotLookup,
+    /// A follower joins at the high watermark, though the epoch began beyond it (S-06).
+    NoEpochStart,
+    /// The high watermark does not wait for who may have joined (S-07).
+    CommitByRecordedSet,
+    /// Controllers take any life of a member for the registered one (S-08).
+    AnyBrokerEpoch,
+    /// A leader counts and serves fetches of other epochs as its own (S-04).
+    AnyLeaderEpoch,
+    /// A report counts without a fetch in this epoch that was compared (S-09).
+    ReportWithoutFetch,
+    /// Whoever comes first and lives is elected (C14).
+    ElectAnybody,
+    /// The high watermark moves while too few are in sync.
+    CommitWhileShort,
+    /// `Committed` is answered when the leader has placed the batch.
+    AcknowledgePlaced,
+    /// What was written is called stored before it is synced.
+    SkipSync,
+    /// A leader that has restarted goes on in its epoch (H-01).
+    ResumeEpoch,
+    /// A wiped disk passes for the one that was there (H-02).
+    WipedDiskPasses,
+    /// A crash passes for an end in order (H-03).
+    CrashLooksClean,
+    /// A duplicate is answered at once, be it committed or not (H-10).
+    AnswerDuplicateAtOnce,
+    /// What an ended epoch leaves behind is called not appended (H-11).
+    CallUnknownRefused,
+    /// The leader's own disk is not waited for (H-12).
+    IgnoreOwnDisk,
+    /// A fence takes nobody out of the in-sync set in the same record (H-13).
+    FenceWithoutElection,
+    /// A proposal of unknown outcome is taken for refused (H-14).
+    ForgetProposal,
+    /// A linearizable read is answered without asking the members (H-16).
+    ReadWithoutProof,
+}
+
+impl Mutant {
+    /// All of them.
+    pub const ALL: [Self; 20] = [
+        Self::TruncateToHighWatermark,
+        Self::OneShotLookup,
+        Self::NoEpochStart,
+        Self::CommitByRecordedSet,
+        Self::AnyBrokerEpoch,
+        Self::AnyLeaderEpoch,
+        Self::ReportWithoutFetch,
+        Self::ElectAnybody,
+        Self::CommitWhileShort,
+        Self::AcknowledgePlaced,
+        Self::SkipSync,
+        Self::ResumeEpoch,
+        Self::WipedDiskPasses,
+        Self::CrashLooksClean,
+        Self::AnswerDuplicateAtOnce,
+        Self::CallUnknownRefused,
+        Self::IgnoreOwnDisk,
+        Self::FenceWithoutElection,
+        Self::ForgetProposal,
+        Self::ReadWithoutProof,
+    ];
+}
+
+impl fmt::Display for Mutant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// Which rule is broken, if any: none in a real node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mutated(Option<Mutant>);
+
+impl Mutated {
+    /// No rule is.
+    pub const NOT: Self = Self(None);
+
+    /// This one, in the nodes of a simulation.
+    #[must_use]
+    pub fn by(mutant: Mutant, _in: &Simulation) -> Self {
+        Self(Some(mutant))
+    }
+
+    /// Whether this rule is broken.
+    pub(crate) fn breaks(self, rule: Mutant) -> bool {
+        self.0 == Some(rule)
+    }
+}
