@@ -22,7 +22,7 @@
 //! * The final read decides what is lost. Without one the verdict is at best [`Verdict::Unknown`].
 //! * What lies below the log start is gone by right, if a trim asked for it or the history says that a policy does.
 //!
-//! [`search`] is a second judge that tries all orders of a small history;
+//! [`Watch`] gives a verdict so far, in bounded memory. [`search`] is a second judge that tries all orders of a small history;
 //! [`duel`] lets both judge random ones.
 //!
 //! Left out: transactions, consumer groups, and several partitions in one history.
@@ -39,6 +39,7 @@ mod report;
 pub mod search;
 mod sent;
 mod sweep;
+mod watch;
 
 use std::collections::BTreeMap;
 
@@ -46,6 +47,7 @@ use partition::ids::Offset;
 
 pub use anomaly::{Anomaly, Finding};
 pub use report::{FINDINGS_KEPT, Figures, Report, Verdict};
+pub use watch::Watch;
 
 use crate::history::{Action, ClientId, History};
 use clients::Readers;

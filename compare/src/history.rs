@@ -23,7 +23,9 @@ use serde::{Deserialize, Serialize};
 
 pub use json::NotAHistory;
 pub use number::{ClientId, Event, EventNumber, Value};
-pub use operation::{Action, Append, Operation, Outcome, Read, Seen, Sender, Sighting, Tail, Trim, View};
+pub use operation::{
+    Action, Append, Operation, Outcome, Read, Seen, Sender, Sighting, Tail, Trim, View, Who,
+};
 pub use recorder::{AppendCall, ReadCall, Recorder, TailCall, TrimCall, Unreadable, Witness};
 pub use recording::Recording;
 
@@ -139,6 +141,27 @@ impl History {
             }
         }
         Ok(Self { operations, retention: Retention::default(), gaps: Gaps::default() })
+    }
+
+    /// Tells a witness all of it, event by event, as a recorder would have.
+    pub fn replay(&self, witness: &mut impl Witness) {
+        let mut events = Vec::with_capacity(self.operations.len() * 2);
+        for operation in &self.operations {
+            events.push((operation.invoked.number, operation));
+            events.extend(operation.returned.map(|returned| (returned.number, operation)));
+        }
+        events.sort_unstable_by_key(|(number, _)| *number);
+        for (number, operation) in events {
+            if number != operation.invoked.number {
+                witness.returned(operation.clone());
+                continue;
+            }
+            let question = operation.question();
+            witness.invoked(&question);
+            if let Action::Append(append) = &operation.action {
+                (1..append.attempts).for_each(|_| witness.sent_again(number));
+            }
+        }
     }
 
     /// The operations, in the order of their invocation.

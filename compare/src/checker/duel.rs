@@ -54,7 +54,7 @@ pub fn duel(seed: u64, histories: u64) -> Result<Score, Box<Disagreement>> {
     Ok(score)
 }
 
-fn as_json(history: &History) -> String {
+pub(super) fn as_json(history: &History) -> String {
     let mut json = Vec::new();
     history.write_json(&mut json).expect("memory can be written");
     String::from_utf8(json).expect("JSON is text")

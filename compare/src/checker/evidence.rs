@@ -305,7 +305,7 @@ impl<'h> Evidence<'h> {
 }
 
 /// Where a final read ends: all that is committed, though the last of it may be hidden.
-fn end_of(seen: &Seen, high_watermark: Option<Offset>) -> Offset {
+pub(super) fn end_of(seen: &Seen, high_watermark: Option<Offset>) -> Offset {
     seen.end().unwrap_or(seen.log_start).max(high_watermark.unwrap_or_default())
 }
 

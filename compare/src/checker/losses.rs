@@ -12,13 +12,11 @@ use crate::history::{Append, EventNumber, Outcome};
 /// Compares what clients were told with the final read. What lies below `start` was given up lawfully.
 pub(super) fn judge(evidence: &Evidence<'_>, ending: &Ending, start: Offset, findings: &mut Findings) {
     let beyond = Beyond::of(evidence, ending);
-    for sent in evidence.sent.iter() {
-        let Some(offset) = sent.offset.filter(|offset| *offset >= start) else { continue };
-        if sent.at_the_end == AtTheEnd::Present {
-            continue;
-        }
+    for sent in evidence.sent.iter().filter(|sent| sent.at_the_end == AtTheEnd::Absent) {
         let sender = evidence.operation(sent.append);
         let append = as_append(sender).expect("records are sent by appends");
+        let promised = append.committed_at().map(|base| Offset(base.0 + u64::from(sent.position)));
+        let Some(offset) = promised.or(sent.offset).filter(|offset| *offset >= start) else { continue };
         let acked = append.committed_at().and(sender.returned);
         let acked_before = acked.is_some_and(|returned| returned.number < ending.invoked);
         let missing_below = offset < ending.end;

@@ -51,6 +51,8 @@ pub struct Figures {
     pub tails: u64,
     /// Records in the final read.
     pub at_the_end: u64,
+    /// Records told of that lay outside the window of a [`Watch`](super::Watch). The whole history judges all.
+    pub unjudged: u64,
 }
 
 /// The verdict, what it rests on, and each kind of anomaly with its count.

@@ -2,12 +2,12 @@
 
 mod legal;
 mod planted;
-mod story;
+pub(super) mod story;
 
 use super::duel::duel;
 
 /// A few seconds without optimisation; the million is `cargo run --release -p compare --example duel`.
-const HISTORIES: u64 = 50_000;
+const HISTORIES: u64 = 20_000;
 
 #[test]
 fn the_checker_and_the_search_agree_on_random_histories() {

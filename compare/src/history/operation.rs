@@ -6,7 +6,7 @@ use partition::ids::{Epoch, Offset};
 use partition::partition::Acks;
 use serde::{Deserialize, Serialize};
 
-use super::number::{ClientId, Event, Value};
+use super::number::{ClientId, Event, EventNumber, Value};
 
 /// One thing that a client asked, from its invocation to its return.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -187,8 +187,33 @@ impl Append {
     }
 }
 
-impl fmt::Display for Operation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// An operation in few words: who, what and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Who {
+    client: ClientId,
+    what: &'static str,
+    invoked: EventNumber,
+    returned: Option<EventNumber>,
+}
+
+impl Operation {
+    /// The operation as it was before it was answered.
+    #[must_use]
+    pub fn question(&self) -> Self {
+        let action = match &self.action {
+            Action::Append(append) => {
+                Action::Append(Append { outcome: Outcome::Unknown, attempts: once(), ..append.clone() })
+            }
+            Action::Tail(_) => Action::Tail(Tail { length: None }),
+            Action::Read(read) => Action::Read(Read { seen: None, ..*read }),
+            Action::Trim(trim) => Action::Trim(Trim { start: None, ..*trim }),
+        };
+        Self { returned: None, action, ..*self }
+    }
+
+    /// The operation in few words.
+    #[must_use]
+    pub fn who(&self) -> Who {
         let what = match &self.action {
             Action::Append(_) => "append",
             Action::Tail(_) => "tail",
@@ -201,9 +226,22 @@ impl fmt::Display for Operation {
                 View::Final => "final read",
             },
         };
-        write!(f, "client {}'s {what} (events {}-", self.client, self.invoked.number)?;
+        let returned = self.returned.map(|event| event.number);
+        Who { client: self.client, what, invoked: self.invoked.number, returned }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.who().fmt(f)
+    }
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "client {}'s {} (events {}-", self.client, self.what, self.invoked)?;
         match self.returned {
-            Some(returned) => write!(f, "{})", returned.number),
+            Some(returned) => write!(f, "{returned})"),
             None => write!(f, "never)"),
         }
     }

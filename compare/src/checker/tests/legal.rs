@@ -8,6 +8,8 @@ use crate::checker::Verdict;
 use crate::history::{Gaps, Outcome, Retention, Seen, Sender, Sighting, View};
 
 fn is_legal(story: Story) {
+    let watched = story.clone().watched();
+    assert!(watched.counts.is_empty(), "by the watch: {watched}");
     let report = story.judged();
     assert_eq!(report.verdict, Verdict::Kept, "{report}");
     assert!(report.counts.is_empty(), "{report}");

@@ -4,7 +4,7 @@ use partition::clock::Moment;
 use partition::ids::{Epoch, Offset};
 use partition::partition::Acks;
 
-use crate::checker::{Anomaly, Report, check};
+use crate::checker::{Anomaly, Report, Watch, check};
 use crate::history::{
     Action, Append, ClientId, Event, EventNumber, Gaps, History, Operation, Outcome, Read, Retention, Seen,
     Sender, Sighting, Tail, Trim, Value, View,
@@ -126,9 +126,19 @@ impl Story {
         check(&self.history())
     }
 
+    /// What a watch says at the end of it.
+    pub(crate) fn watched(self) -> Report {
+        let history = self.history();
+        let mut watch = Watch::new(history.retention, history.gaps);
+        history.replay(&mut watch);
+        watch.report()
+    }
+
     /// Checks that exactly these were found, and that the first is told in these words.
     pub(crate) fn shows(self, anomalies: &[Anomaly], words: &str) {
-        let report = self.judged();
+        let report = self.clone().judged();
+        let watched = self.watched();
+        assert!(report.violations().eq(watched.violations()), "the judge:\n{report}\nthe watch:\n{watched}");
         let found: Vec<Anomaly> = report.counts.keys().copied().collect();
         assert_eq!(found, anomalies, "{report}");
         let finding = report.findings.iter().find(|finding| finding.anomaly == anomalies[0]).unwrap();
