@@ -1,10 +1,28 @@
-//! The only door to time: real, or virtual when the tokio runtime is paused; skewed per node in simulation.
+//! The only door to time: the machine's, or a simulated run's, to the nanosecond and skewed per node.
+//!
+//! ```text
+//!   Clock ── real ────> tokio's timers (a tick is a millisecond)
+//!         └─ virtual ─> Timeline: one queue of timers for all nodes of a run; time stands still while any task can
+//!                       run, then jumps to the next timer. Each node reads it through a skew of its own.
+//! ```
+//!
+//! Left out: time that is suspended with the machine; a real clock here is the one that tokio reads.
+
+mod skew;
+mod timeline;
 
 use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use futures_util::TryFutureExt;
+use futures_util::future::{Either, MapErr};
 use serde::{Deserialize, Serialize};
+
+pub(crate) use timeline::{Timeline, VirtualClock};
+pub use timeline::{Timer, Whose};
 
 /// A moment on one node's monotonic clock: nanoseconds since that clock began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -37,10 +55,23 @@ pub struct Elapsed;
 
 /// One node's clock.
 #[derive(Clone, Debug)]
-pub struct Clock {
-    origin: tokio::time::Instant,
-    wall_origin_ms: i64,
+pub struct Clock(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
+    /// Tokio's: the machine's time, or a paused runtime's.
+    Tokio { origin: tokio::time::Instant, wall_origin_ms: i64 },
+    /// A simulated run's.
+    Virtual(VirtualClock),
 }
+
+/// Waits for a moment.
+pub type Sleep = Either<tokio::time::Sleep, Timer>;
+
+/// Waits for work, but not for long.
+pub type Timeout<F> = Either<MapErr<tokio::time::Timeout<F>, ToElapsed>, Limited<F>>;
+
+type ToElapsed = fn(tokio::time::error::Elapsed) -> Elapsed;
 
 /// Where virtual wall clocks begin: 2026-01-01, so that simulated timestamps look like timestamps.
 const VIRTUAL_WALL_ORIGIN_MS: i64 = 1_767_225_600_000;
@@ -52,43 +83,93 @@ impl Clock {
     pub fn real() -> Self {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let wall_origin_ms = i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX);
-        Self { origin: tokio::time::Instant::now(), wall_origin_ms }
+        Self(Kind::Tokio { origin: tokio::time::Instant::now(), wall_origin_ms })
     }
 
-    /// The virtual clock of a paused tokio runtime, starting at zero now; call it inside that runtime.
+    /// The clock of a paused tokio runtime, starting at zero now, for a test of one part; call it inside that runtime.
+    /// Its timers tick each millisecond. A whole cluster's clocks come from [`crate::simulation`].
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the door")]
     pub fn simulated() -> Self {
-        Self { origin: tokio::time::Instant::now(), wall_origin_ms: VIRTUAL_WALL_ORIGIN_MS }
+        Self(Kind::Tokio { origin: tokio::time::Instant::now(), wall_origin_ms: VIRTUAL_WALL_ORIGIN_MS })
+    }
+
+    pub(crate) fn of(clock: VirtualClock) -> Self {
+        Self(Kind::Virtual(clock))
     }
 
     /// Now.
     #[must_use]
     pub fn now(&self) -> Moment {
-        Moment::default().after(self.origin.elapsed())
+        match &self.0 {
+            Kind::Tokio { origin, .. } => Moment::default().after(origin.elapsed()),
+            Kind::Virtual(clock) => clock.now(),
+        }
     }
 
     /// Now, as milliseconds since 1970: for timestamps in records, never for a decision.
     #[must_use]
     pub fn wall_ms(&self) -> i64 {
-        self.wall_origin_ms + i64::try_from(self.origin.elapsed().as_millis()).unwrap_or(i64::MAX)
+        match &self.0 {
+            Kind::Tokio { origin, wall_origin_ms } => {
+                wall_origin_ms + i64::try_from(origin.elapsed().as_millis()).unwrap_or(i64::MAX)
+            }
+            Kind::Virtual(clock) => VIRTUAL_WALL_ORIGIN_MS + clock.wall_ms(),
+        }
     }
 
     /// Waits for so long.
-    pub fn sleep(&self, span: Duration) -> impl Future<Output = ()> + Send + use<> {
-        tokio::time::sleep(span)
+    pub fn sleep(&self, span: Duration) -> Sleep {
+        match &self.0 {
+            Kind::Tokio { .. } => Either::Left(tokio::time::sleep(span)),
+            Kind::Virtual(clock) => Either::Right(clock.timer(clock.now().after(span))),
+        }
     }
 
     /// Waits for that moment.
-    pub fn sleep_until(&self, moment: Moment) -> impl Future<Output = ()> + Send + use<> {
-        tokio::time::sleep_until(self.origin + Duration::from_nanos(moment.0))
+    pub fn sleep_until(&self, moment: Moment) -> Sleep {
+        match &self.0 {
+            Kind::Tokio { origin, .. } => {
+                Either::Left(tokio::time::sleep_until(*origin + Duration::from_nanos(moment.0)))
+            }
+            Kind::Virtual(clock) => Either::Right(clock.timer(moment)),
+        }
     }
 
-    /// Waits for `work`, but no longer than `span`.
-    ///
-    /// # Errors
-    /// [`Elapsed`] when `work` took longer.
-    pub async fn timeout<F: Future>(&self, span: Duration, work: F) -> Result<F::Output, Elapsed> {
-        tokio::time::timeout(span, work).await.map_err(|_| Elapsed)
+    /// Waits for `work`, but no longer than `span`: resolves to [`Elapsed`] when it took longer.
+    pub fn timeout<F: Future>(&self, span: Duration, work: F) -> Timeout<F> {
+        match &self.0 {
+            Kind::Tokio { .. } => {
+                let elapsed: ToElapsed = |_| Elapsed;
+                Either::Left(tokio::time::timeout(span, work).map_err(elapsed))
+            }
+            Kind::Virtual(clock) => {
+                let timer = clock.timer(clock.now().after(span));
+                Either::Right(Limited { work: Box::pin(work), timer })
+            }
+        }
+    }
+
+    /// The same as [`Clock::timeout`], until a moment.
+    pub fn timeout_at<F: Future>(&self, moment: Moment, work: F) -> Timeout<F> {
+        self.timeout(moment.since(self.now()), work)
+    }
+}
+
+/// Work in virtual time that is given so long. What is done at the deadline is in time.
+#[derive(Debug)]
+pub struct Limited<F> {
+    work: Pin<Box<F>>,
+    timer: Timer,
+}
+
+impl<F: Future> Future for Limited<F> {
+    type Output = Result<F::Output, Elapsed>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Poll::Ready(outcome) = self.work.as_mut().poll(cx) {
+            return Poll::Ready(Ok(outcome));
+        }
+        Pin::new(&mut self.timer).poll(cx).map(|()| Err(Elapsed))
     }
 }

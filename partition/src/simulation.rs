@@ -1,20 +1,46 @@
 //! A run in virtual time: one thread, one seed, and a world for each node; the same seed gives the same bytes twice.
 //!
-//! Time stands still while anything can be done, then jumps to the next timer. Nothing here measures performance.
+//! ```text
+//!        ┌────────── a step ──────────┐
+//!   one timer goes off ─> its tasks run until none can ─> the checks look at all ─> the next timer
+//!   (a frame arrives, a write or sync ends, a node's own timer)
+//! ```
+//!
+//! Time stands still while anything can be done, then jumps to the next timer, to the nanosecond; tokio's own timers are
+//! not there at all. [`attempt`] runs a seed to its end or to the first thing that is wrong: a check that found something
+//! after a step, or a panic in any task.
+//!
+//! Nothing here measures performance. Left out: nodes that compute for longer than no time (a slow node is one that is
+//! paused, or whose clock, disk or network is slow).
+
+mod failure;
+mod node;
+mod pulse;
+mod trace;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::time::Duration;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Moment, Timeline, Whose};
+use crate::fault::{ClockFault, Fault, NetworkFault};
 use crate::ids::NodeId;
-use crate::log::disk::SimulatedDisk;
-use crate::log::writer::{WriterDelays, Writers};
-use crate::meta::MemoryCheckpoints;
+use crate::log::writer::WriterDelays;
 use crate::transport::memory::MemoryNetwork;
-use crate::world::{Panics, Random, Tasks, World};
+use crate::world::{Panics, Random, Tasks, World, panic_text};
+
+use failure::Finding;
+use node::Node;
+use pulse::Pulse;
+use trace::Trace;
+
+pub use failure::Failure;
+pub use node::Keeps;
+pub(crate) use trace::Trace as RunTrace;
+pub use trace::{Digest, Event, Tracing};
 
 /// How long a simulated disk takes: a fast one's sync, as measured on the machines we use.
 pub const WRITER_DELAYS: WriterDelays =
@@ -29,62 +55,124 @@ pub struct Simulation(Arc<Inner>);
 
 struct Inner {
     seed: u64,
+    timeline: Timeline,
+    trace: Trace,
     clock: Clock,
     network: MemoryNetwork,
     panics: Panics,
+    finding: Finding,
+    checks: Mutex<Vec<Check>>,
     nodes: Mutex<BTreeMap<NodeId, Node>>,
-    /// The network's own task, which belongs to no node.
+    pulse: Pulse,
+    /// The network's own tasks, which belong to no node.
     _deliveries: Tasks,
 }
 
-/// What outlives a node's crash, and its world of now.
-struct Node {
-    disk: SimulatedDisk,
-    checkpoints: MemoryCheckpoints,
-    /// How often it was started: each start draws other chances.
-    starts: u64,
-    world: World,
+/// What has just happened, all that came of it included: no task can run until the next timer.
+#[derive(Debug)]
+pub struct Step<'a> {
+    /// When.
+    pub at: Moment,
+    /// What; mostly one event.
+    pub events: &'a [Event],
 }
 
-/// Runs `body` in virtual time, to its end.
+type Check = Box<dyn FnMut(&Step<'_>) -> Result<(), String> + Send>;
+
+/// Runs `body` in virtual time, to its end, and keeps the trace as text.
 ///
 /// # Panics
-/// When `body` does, or a task of any node has, or the run has no end.
+/// When `body` does, or a task of any node has, or a check found something, or the run has no end.
 pub fn run<T, F: Future<Output = T>>(seed: u64, body: impl FnOnce(Simulation) -> F) -> T {
+    match execute(seed, Tracing::Text, body) {
+        Ok(outcome) => outcome,
+        Err(failure) => panic!("{failure}"),
+    }
+}
+
+/// Runs `body` in virtual time, to its end or to the first thing that is wrong.
+///
+/// A panic can be told only where it unwinds: a release build of this workspace aborts.
+///
+/// # Errors
+/// [`Failure`] when a check found something, or `body` or a task of any node panicked, or the run has no end.
+pub fn attempt<T, F: Future<Output = T>>(
+    seed: u64,
+    tracing: Tracing,
+    body: impl FnOnce(Simulation) -> F,
+) -> Result<T, Failure> {
+    let mut seen = None;
+    let body = |simulation: Simulation| {
+        seen = Some(simulation.clone());
+        body(simulation)
+    };
+    match panic::catch_unwind(AssertUnwindSafe(|| execute(seed, tracing, body))) {
+        Ok(outcome) => outcome,
+        Err(panic) => match seen {
+            Some(simulation) => Err(simulation.failure(panic_text(&*panic))),
+            None => panic::resume_unwind(panic),
+        },
+    }
+}
+
+fn execute<T, F: Future<Output = T>>(
+    seed: u64,
+    tracing: Tracing,
+    body: impl FnOnce(Simulation) -> F,
+) -> Result<T, Failure> {
+    let timeline = Timeline::default();
+    let trace = Trace::new(tracing);
+    let stage = Arc::new(OnceLock::<Weak<Inner>>::new());
     let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
+        .on_thread_park({
+            let stage = Arc::clone(&stage);
+            // Called when no task can run. What is woken here is run before it is called again.
+            move || {
+                if let Some(run) = stage.get().and_then(Weak::upgrade) {
+                    Simulation(run).step();
+                }
+            }
+        })
         .build()
         .expect("a runtime without I/O needs nothing that could be missing");
     runtime.block_on(async {
-        let simulation = Simulation::new(seed);
-        let panics = simulation.0.panics.clone();
-        let clock = simulation.0.clock.clone();
-        let body = Box::pin(body(simulation));
+        let simulation = Simulation::new(seed, timeline, trace);
+        stage.set(Arc::downgrade(&simulation.0)).expect("it is set once");
+        let inner = Arc::clone(&simulation.0);
+        let body = Box::pin(body(simulation.clone()));
         let outcome = tokio::select! { biased;
-            () = panics.wait() => None,
-            outcome = clock.timeout(VIRTUAL_TIME_MAX, body) =>
-                Some(outcome.expect("a simulated run ends within a virtual day")),
+            () = inner.finding.wait() => None,
+            () = inner.panics.wait() => None,
+            outcome = inner.clock.timeout(VIRTUAL_TIME_MAX, body) => Some(outcome),
         };
-        match outcome {
-            Some(outcome) if !panics.any() => outcome,
-            _ => panic!("a task of a simulated node panicked (seed {seed})"),
+        let found = inner.finding.get().or_else(|| inner.panics.said());
+        match (outcome, found) {
+            (Some(Ok(outcome)), None) => Ok(outcome),
+            (Some(Err(_)), None) => {
+                Err(simulation.failure("the run waits for something that will not come".to_owned()))
+            }
+            (_, found) => Err(simulation.failure(found.expect("one of the three has ended"))),
         }
     })
 }
 
 impl Simulation {
-    fn new(seed: u64) -> Self {
-        let clock = Clock::simulated();
+    fn new(seed: u64, timeline: Timeline, trace: Trace) -> Self {
         let panics = Panics::default();
         let deliveries = Tasks::watched_by(&panics);
-        let network = MemoryNetwork::new(&clock, &deliveries, Random::seeded(seed).seed());
+        let clock = Clock::of(timeline.clock(Whose::Network));
+        let network = MemoryNetwork::new(&clock, &deliveries, Random::seeded(seed).seed(), &trace);
         Self(Arc::new(Inner {
             seed,
-            clock,
+            clock: Clock::of(timeline.clock(Whose::Run)),
+            timeline,
+            trace,
             network,
             panics,
+            finding: Finding::default(),
+            checks: Mutex::default(),
             nodes: Mutex::default(),
+            pulse: Pulse::started(&deliveries),
             _deliveries: deliveries,
         }))
     }
@@ -95,106 +183,148 @@ impl Simulation {
         self.0.seed
     }
 
-    /// The clock that all nodes share.
+    /// True time, which no fault skews.
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.0.clock
     }
 
-    /// The network between them.
+    /// The network between the nodes.
     #[must_use]
     pub fn network(&self) -> &MemoryNetwork {
         &self.0.network
     }
 
+    /// Has `check` look after each step: whenever something has happened (a frame arrived, a write or sync ended, a timer
+    /// went off, a fault was committed) and all that came of it is done. What it finds ends the run.
+    pub fn on_step(&self, check: impl FnMut(&Step<'_>) -> Result<(), String> + Send + 'static) {
+        self.0.checks.lock().expect("no holder panics").push(Box::new(check));
+    }
+
+    /// Ends the run: something is wrong.
+    pub fn fail(&self, why: impl Into<String>) {
+        self.0.finding.note(why.into());
+    }
+
     /// The world of a node (a replica, a controller, a client) as it is now: a new node has an empty disk.
     #[must_use]
     pub fn world(&self, node: NodeId) -> World {
-        let mut nodes = self.nodes();
-        let node = nodes.entry(node).or_insert_with(|| {
-            let (disk, checkpoints) = (SimulatedDisk::default(), MemoryCheckpoints::default());
-            let world = self.new_world(node, 0, &disk, &checkpoints);
-            Node { disk, checkpoints, starts: 0, world }
-        });
-        node.world.clone()
+        self.node(node, |node| node.world())
     }
 
-    /// Ends a node without warning, and its power: tasks and connections end, the disk forgets what was not synced.
-    /// Its next world, for a restart, has the same disk.
+    /// Ends a node without warning: tasks and connections end, and its disk keeps what [`Simulation::keeps`] said, by
+    /// default what was synced. Its next world, for a restart, has the same disk.
     pub async fn crash(&self, id: NodeId) {
         let world = self.world(id);
         world.tasks.crash();
         self.0.network.crash(id);
         world.tasks.ended().await;
-        let mut nodes = self.nodes();
-        let node = nodes.get_mut(&id).expect("it has a world");
-        node.disk.crash();
-        node.starts += 1;
-        node.world = self.new_world(id, node.starts, &node.disk, &node.checkpoints);
+        let keeps = self.node(id, |node| node.crash(self));
+        self.event(Event::Crashed { node: id, keeps });
+    }
+
+    /// What a node's disk keeps at its next crash.
+    pub fn keeps(&self, node: NodeId, keeps: Keeps) {
+        self.node(node, |node| node.set_keeps(keeps));
     }
 
     /// Holds a node still: its tasks do not move, its connections stay.
     pub fn pause(&self, id: NodeId) {
-        self.0.network.note(&format!("pause {id}"));
+        self.note(&format!("pause {id}"));
         self.world(id).tasks.pause();
     }
 
     /// Lets a paused node go on.
     pub fn resume(&self, id: NodeId) {
-        self.0.network.note(&format!("resume {id}"));
+        self.note(&format!("resume {id}"));
         self.world(id).tasks.resume();
     }
 
     /// Gives a node that is down an empty disk.
     pub fn wipe(&self, id: NodeId) {
-        self.0.network.note(&format!("wipe {id}"));
-        if let Some(node) = self.nodes().get(&id) {
-            node.disk.wipe();
-            node.checkpoints.clear();
+        self.note(&format!("wipe {id}"));
+        self.node(id, Node::wipe);
+    }
+
+    /// Commits a fault of the network, of a disk or of a clock, or ends it. A fault of a process is only noted: a
+    /// [`Nemesis`](crate::fault::Nemesis) has the cluster commit it.
+    pub fn fault(&self, fault: &Fault) {
+        self.event(Event::Fault(fault.clone()));
+        match fault {
+            Fault::Network(fault) => self.0.network.fault(fault),
+            Fault::Disk { node, fault } => self.node(*node, |node| node.disk_fault(fault)),
+            Fault::Clock { node, fault } => self.0.timeline.skew(*node, |skew, now| match *fault {
+                ClockFault::Ahead { by } => skew.ahead(now, by),
+                ClockFault::Behind { by } => skew.behind(now, by),
+                ClockFault::Drift { permille } => skew.at_speed(now, permille),
+                ClockFault::Steady => skew.steady(now),
+            }),
+            Fault::Process { .. } => {}
         }
+    }
+
+    /// Ends all faults of the network.
+    pub fn heal_network(&self) {
+        self.fault(&Fault::Network(NetworkFault::HealAll));
     }
 
     /// Adds a line to the trace.
     pub fn note(&self, text: &str) {
-        self.0.network.note(text);
+        self.event(Event::Note(text.to_owned()));
     }
 
-    /// What has happened so far, a line for each delivery and note: two runs of one seed have the same bytes.
+    /// What has happened so far, a line for each event but timers; empty when the run keeps no text.
     #[must_use]
     pub fn trace(&self) -> String {
-        self.0.network.trace()
+        self.0.trace.text()
     }
 
-    fn nodes(&self) -> MutexGuard<'_, BTreeMap<NodeId, Node>> {
-        self.0.nodes.lock().expect("no holder panics")
+    /// What has happened so far, timers included, in one number: two runs of one seed have the same.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.0.trace.digest()
     }
 
-    fn new_world(
-        &self,
-        node: NodeId,
-        starts: u64,
-        disk: &SimulatedDisk,
-        checkpoints: &MemoryCheckpoints,
-    ) -> World {
-        let tasks = Tasks::watched_by(&self.0.panics);
-        World {
-            clock: self.0.clock.clone(),
-            random: Random::seeded(mixed(self.0.seed, u64::from(node.0), starts)),
-            disk: Arc::new(disk.clone()),
-            network: self.0.network.transport(node),
-            writers: Writers::simulated(&self.0.clock, &tasks, WRITER_DELAYS),
-            checkpoints: Arc::new(checkpoints.clone()),
-            tasks,
+    fn event(&self, event: Event) {
+        self.0.trace.event(self.0.timeline.now(), event);
+    }
+
+    /// Nothing can be done any more at this moment: looks at what there is, and goes on to the next.
+    fn step(&self) {
+        let events = self.0.trace.take_step();
+        let at = self.0.timeline.now();
+        let step = Step { at, events: &events };
+        // A check may ask the simulation anything, so the checks are not locked meanwhile.
+        let mut checks = std::mem::take(&mut *self.checks());
+        let found = checks.iter_mut().find_map(|check| check(&step).err());
+        let mut now = self.checks();
+        checks.append(&mut now);
+        *now = checks;
+        drop(now);
+        match found {
+            Some(why) => self.fail(why),
+            None => {
+                self.0.pulse.beat();
+                if let Some(whose) = self.0.timeline.advance() {
+                    self.event(Event::Timer(whose));
+                }
+            }
         }
     }
-}
 
-/// One seed out of three numbers, so that neighbours have nothing in common. The multiplier is the golden ratio's, as
-/// in SplitMix64; the generator that is seeded does the rest.
-fn mixed(seed: u64, node: u64, starts: u64) -> u64 {
-    const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
-    let step = |state: u64, next: u64| (state ^ next).wrapping_mul(GOLDEN).rotate_left(29);
-    [node + 1, starts + 1].into_iter().fold(seed, step)
+    fn checks(&self) -> MutexGuard<'_, Vec<Check>> {
+        self.0.checks.lock().expect("no holder panics")
+    }
+
+    fn failure(&self, why: String) -> Failure {
+        let at = self.0.timeline.now();
+        Failure { seed: self.0.seed, at, why, trace: self.trace(), digest: self.digest() }
+    }
+
+    fn node<T>(&self, id: NodeId, with: impl FnOnce(&mut Node) -> T) -> T {
+        let mut nodes = self.0.nodes.lock().expect("no holder panics");
+        with(nodes.entry(id).or_insert_with(|| Node::new(self, id)))
+    }
 }
 
 impl fmt::Debug for Simulation {
@@ -204,44 +334,4 @@ impl fmt::Debug for Simulation {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::*;
-    use crate::ids::ByteSize;
-    use crate::log::disk::OpenMode;
-
-    const NODE: NodeId = NodeId(1);
-
-    #[test]
-    #[should_panic(expected = "a task of a simulated node panicked (seed 9)")]
-    fn a_panic_in_any_task_fails_the_run() {
-        run(9, async |simulation| {
-            simulation.world(NODE).tasks.spawn(async { panic!("a broken invariant") });
-            simulation.clock().sleep(Duration::from_secs(1)).await;
-        });
-    }
-
-    #[test]
-    fn a_crash_keeps_the_disk_as_it_was_synced_and_gives_other_chances() {
-        run(9, async |simulation| {
-            let (dir, path) = (Path::new("/dir"), Path::new("/dir/file"));
-            let before = simulation.world(NODE);
-            before.disk.create_dir(dir).unwrap();
-            let file = before.disk.open(path, OpenMode::New).unwrap();
-            before.disk.sync_dir(dir).unwrap();
-            file.write_at(b"kept", ByteSize(0)).unwrap();
-            file.sync().unwrap();
-            file.write_at(b"gone", ByteSize(4)).unwrap();
-            simulation.crash(NODE).await;
-            let after = simulation.world(NODE);
-            let file = after.disk.open(path, OpenMode::Existing).unwrap();
-            assert_eq!(file.length().unwrap(), ByteSize(4));
-            let again = Random::seeded(mixed(9, 1, 0));
-            assert_eq!(before.random.seed(), again.seed());
-            assert_ne!(after.random.seed(), Random::seeded(mixed(9, 1, 0)).seed());
-            simulation.wipe(NODE);
-            assert!(after.disk.open(path, OpenMode::Existing).is_err());
-        });
-    }
-}
+mod tests;

@@ -13,6 +13,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+pub(crate) use tasks::panic_text;
 pub use tasks::{Panics, Tasks};
 
 use crate::clock::Clock;

@@ -1,11 +1,13 @@
 //! Where openraft's tasks run: tokio, with the node's own chance and tasks that end with the node.
 //!
-//! Three things differ from openraft's own tokio runtime, so that one seed gives the same bytes twice. Chance comes
-//! from a seed (`DeterministicRng`); tasks belong to the node's [`Tasks`], so that a crash ends them; and a watch wakes
-//! its waiters in the order in which they came (tokio's takes it from the operating system's chance).
+//! Four things differ from openraft's own tokio runtime, so that one seed gives the same bytes twice. Chance comes
+//! from a seed (`DeterministicRng`); time is the node's own [`Clock`]; tasks belong to the node's [`Tasks`], so that a
+//! crash ends them; and a watch wakes its waiters in the order in which they came (tokio's takes it from the operating
+//! system's chance).
 
 use std::fmt;
 use std::future::Future;
+use std::ops::{Add, AddAssign, Sub, SubAssign};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -14,38 +16,54 @@ use futures_util::future::Either;
 use openraft_rt::deterministic_rng::DeterministicRng;
 use openraft_rt::{AsyncRuntime, Instant, OptionalSend};
 use openraft_rt_sim::SimWatch;
-use openraft_rt_tokio::{TokioInstant, TokioMpsc, TokioMutex, TokioOneshot, TokioRuntime};
+use openraft_rt_tokio::{TokioMpsc, TokioMutex, TokioOneshot, TokioRuntime};
+use partition::clock::{Clock, Elapsed, Moment, Sleep, Timeout};
 use partition::world::{Tasks, World};
 use tokio::sync::oneshot;
 
 /// The runtime that openraft is given.
 pub(crate) type Runtime = DeterministicRng<NodeRuntime>;
 
+/// Whose openraft this is: openraft asks its runtime by type, and so has no node at hand.
+#[derive(Clone)]
+struct Home {
+    tasks: Tasks,
+    clock: Clock,
+}
+
 tokio::task_local! {
-    static TASKS: Tasks;
+    static HOME: Home;
+}
+
+impl Home {
+    fn clock() -> Clock {
+        HOME.with(|home| home.clock.clone())
+    }
 }
 
 /// Runs what may spawn or draw on openraft's behalf as this node's.
 pub(crate) fn scoped<F: Future>(world: &World, work: F) -> impl Future<Output = F::Output> + use<F> {
     let seed = world.random.seed();
-    TASKS.scope(world.tasks.clone(), Runtime::scope(seed, work))
+    let home = Home { tasks: world.tasks.clone(), clock: world.clock.clone() };
+    HOME.scope(home, Runtime::scope(seed, work))
 }
 
-/// Tokio, but tasks belong to a node.
+/// Tokio, but tasks and time belong to a node.
 #[derive(Debug)]
 pub(crate) struct NodeRuntime(TokioRuntime);
 
 /// Tokio's timers tick each millisecond: a shorter sleep would take a whole tick. openraft waits one microsecond to
-/// join completions of the disk, and a yield does that as well.
+/// join completions of the disk, and a yield does that as well. (Waiting until a moment is no such case: who asks the
+/// clock again after a yield would find it where it was, for ever in virtual time.)
 const SHORTEST_SLEEP: Duration = Duration::from_micros(500);
 
 impl AsyncRuntime for NodeRuntime {
     type JoinError = Ended;
     type JoinHandle<T: OptionalSend + 'static> = Joining<T>;
-    type Sleep = Either<Yield, tokio::time::Sleep>;
-    type Instant = TokioInstant;
-    type TimeoutError = tokio::time::error::Elapsed;
-    type Timeout<R, T: Future<Output = R> + OptionalSend> = tokio::time::Timeout<T>;
+    type Sleep = Either<Yield, Sleep>;
+    type Instant = NodeInstant;
+    type TimeoutError = Elapsed;
+    type Timeout<R, T: Future<Output = R> + OptionalSend> = Timeout<T>;
     type ThreadLocalRng = <TokioRuntime as AsyncRuntime>::ThreadLocalRng;
     type Mpsc = TokioMpsc;
     type Watch = SimWatch;
@@ -57,12 +75,12 @@ impl AsyncRuntime for NodeRuntime {
         T: Future + OptionalSend + 'static,
         T::Output: OptionalSend + 'static,
     {
-        let tasks = TASKS.with(Tasks::clone);
+        let home = HOME.with(Home::clone);
         let (done, joining) = oneshot::channel();
         let work = async move {
             let _ = done.send(future.await);
         };
-        tasks.spawn(TASKS.scope(tasks.clone(), work));
+        home.tasks.clone().spawn(HOME.scope(home, work));
         Joining(joining)
     }
 
@@ -70,25 +88,26 @@ impl AsyncRuntime for NodeRuntime {
         if duration < SHORTEST_SLEEP {
             return Either::Left(Yield::default());
         }
-        Either::Right(tokio::time::sleep(duration))
+        Either::Right(Home::clock().sleep(duration))
     }
 
-    fn sleep_until(deadline: TokioInstant) -> Self::Sleep {
-        Self::sleep(deadline.saturating_duration_since(TokioInstant::now()))
+    fn sleep_until(deadline: NodeInstant) -> Self::Sleep {
+        let left = deadline.saturating_duration_since(NodeInstant::now());
+        Either::Right(Home::clock().sleep(left))
     }
 
     fn timeout<R, F: Future<Output = R> + OptionalSend>(
         duration: Duration,
         future: F,
     ) -> Self::Timeout<R, F> {
-        TokioRuntime::timeout(duration, future)
+        Home::clock().timeout(duration, future)
     }
 
     fn timeout_at<R, F: Future<Output = R> + OptionalSend>(
-        deadline: TokioInstant,
+        deadline: NodeInstant,
         future: F,
     ) -> Self::Timeout<R, F> {
-        TokioRuntime::timeout_at(deadline, future)
+        Self::timeout(deadline.saturating_duration_since(NodeInstant::now()), future)
     }
 
     fn is_panic(_: &Ended) -> bool {
@@ -108,7 +127,60 @@ impl AsyncRuntime for NodeRuntime {
     where
         F: Future<Output = T>,
     {
-        self.0.block_on(TASKS.scope(Tasks::default(), future))
+        let runtime = &mut self.0;
+        // A clock begins inside a runtime; this is for openraft's own suite of tests, which has no node.
+        runtime.block_on(async {
+            let home = Home { tasks: Tasks::default(), clock: Clock::real() };
+            HOME.scope(home, future).await
+        })
+    }
+}
+
+/// A moment on the node's clock, counted from a day before it began: openraft goes back from now by whole leases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct NodeInstant(Moment);
+
+const BEFORE: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl openraft_rt::Instant for NodeInstant {
+    fn now() -> Self {
+        Self(Home::clock().now().after(BEFORE))
+    }
+}
+
+impl Add<Duration> for NodeInstant {
+    type Output = Self;
+
+    fn add(self, span: Duration) -> Self {
+        Self(self.0.after(span))
+    }
+}
+
+impl AddAssign<Duration> for NodeInstant {
+    fn add_assign(&mut self, span: Duration) {
+        *self = *self + span;
+    }
+}
+
+impl Sub<Duration> for NodeInstant {
+    type Output = Self;
+
+    fn sub(self, span: Duration) -> Self {
+        Self(Moment::default().after(self.0.since(Moment::default()).saturating_sub(span)))
+    }
+}
+
+impl Sub for NodeInstant {
+    type Output = Duration;
+
+    fn sub(self, earlier: Self) -> Duration {
+        self.0.since(earlier.0)
+    }
+}
+
+impl SubAssign<Duration> for NodeInstant {
+    fn sub_assign(&mut self, span: Duration) {
+        *self = *self - span;
     }
 }
 

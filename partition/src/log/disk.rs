@@ -12,6 +12,7 @@ use crate::ids::ByteSize;
 
 pub use real::RealDisk;
 pub use simulated::SimulatedDisk;
+pub(crate) use simulated::Slowness;
 
 /// A file system, as far as a log needs one. Calls block: they are made by writers and by blocking tasks.
 pub trait Disk: Send + Sync + fmt::Debug + 'static {
@@ -64,11 +65,28 @@ pub trait Disk: Send + Sync + fmt::Debug + 'static {
 
 /// An open file. Reads and writes name their place, so that readers share it with the writer.
 pub trait DiskFile: Send + Sync + fmt::Debug + 'static {
+    /// Reads some bytes at `at`, as read(2) does: fewer than were asked for do not mean the end, none does.
+    ///
+    /// # Errors
+    /// As the operating system reports them.
+    fn read_some_at(&self, buffer: &mut [u8], at: ByteSize) -> io::Result<usize>;
+
     /// Fills `buffer` from `at`; returns how many bytes there were.
     ///
     /// # Errors
     /// As the operating system reports them.
-    fn read_at(&self, buffer: &mut [u8], at: ByteSize) -> io::Result<usize>;
+    fn read_at(&self, buffer: &mut [u8], at: ByteSize) -> io::Result<usize> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match self.read_some_at(&mut buffer[filled..], ByteSize(at.0 + filled as u64)) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(filled)
+    }
 
     /// Writes all of `bytes` at `at`.
     ///

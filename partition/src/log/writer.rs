@@ -17,6 +17,7 @@ use futures_util::FutureExt;
 use tokio::sync::{mpsc as tasks_mpsc, oneshot};
 
 use super::back::Back;
+use super::disk::Slowness;
 use super::order::{AppendJob, Order};
 use crate::clock::Clock;
 use crate::ids::ByteSize;
@@ -142,9 +143,19 @@ impl Writers {
     /// One simulated writer.
     #[must_use]
     pub fn simulated(clock: &Clock, tasks: &Tasks, delays: WriterDelays) -> Self {
+        Self::simulated_on(clock, tasks, delays, Slowness::default())
+    }
+
+    /// One simulated writer, on a disk that may become slow.
+    pub(crate) fn simulated_on(
+        clock: &Clock,
+        tasks: &Tasks,
+        delays: WriterDelays,
+        slowness: Slowness,
+    ) -> Self {
         let totals = Arc::new(Totals::default());
         let (queue, jobs) = tasks_mpsc::unbounded_channel();
-        let delays = Delays::Simulated(clock.clone(), delays);
+        let delays = Delays::Simulated(clock.clone(), delays, slowness);
         let sweeper = Sweeper::simulated(tasks, delays.clone());
         let hand = Hand::new(Pace::new(clock.clone(), delays, sweeper), Arc::clone(&totals));
         tasks.spawn(write_in_a_task(jobs, hand, clock.clone()));

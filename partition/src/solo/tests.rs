@@ -22,6 +22,8 @@ fn each_start_leads_in_an_epoch_of_its_own() {
         let first = client.append(append("one")).await.unwrap().placement().unwrap();
         cluster.crash(NodeId(1)).await;
         cluster.restart(NodeId(1)).await;
+        // The client learns that its connection has ended: until then, an append on it is of unknown outcome.
+        simulation.clock().sleep(SECOND).await;
         let second = client.append(append("two")).await.unwrap().placement().unwrap();
         assert_eq!((first.base, second.base), (Offset(0), Offset(1)));
         assert!(second.epoch > first.epoch, "{first:?} then {second:?}");

@@ -1,12 +1,16 @@
 //! Frames in memory, with seeded delays: the network of the simulation.
 //!
-//! All nodes of a run share one [`MemoryNetwork`]. What is sent gets an arrival time to the nanosecond; one task delivers
-//! in the order of arrival, so that the timer's coarse ticks (a millisecond) do not decide who comes first. Each delivery
-//! is a line of the trace: two runs of one seed have the same lines.
+//! All nodes of a run share one [`MemoryNetwork`]. What is sent gets an arrival time to the nanosecond, and one task
+//! delivers in that order. Each delivery is an event of the run's trace.
+//!
+//! Connections are TCP's: what is sent on one arrives in order and once, or the connection ends. So a cut holds what is
+//! sent until it is healed, a lost frame comes late (it is sent again), and what happens twice is a request whose reply
+//! was lost with its connection. Two connections overtake each other as their delays have it.
 
 mod ends;
+mod latency;
 mod state;
-mod trace;
+mod troubles;
 
 use std::fmt;
 use std::io;
@@ -17,27 +21,16 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{Notify, mpsc};
 
 use self::ends::{MemoryAccept, MemorySink, MemorySource};
-use self::state::{Ends, State, Way};
+use self::state::{Ends, State};
+use self::troubles::{Fare, Way};
 use super::{Address, Link, Listener, Transport};
 use crate::clock::Clock;
+use crate::fault::NetworkFault;
 use crate::ids::NodeId;
+use crate::simulation::RunTrace;
 use crate::world::Tasks;
 
-/// How long a frame takes: any time between the two, each as likely.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Latency {
-    /// At least.
-    pub least: Duration,
-    /// At most.
-    pub most: Duration,
-}
-
-impl Default for Latency {
-    /// A data centre's: 50 to 150 microseconds.
-    fn default() -> Self {
-        Self { least: Duration::from_micros(50), most: Duration::from_micros(150) }
-    }
-}
+pub use self::latency::Latency;
 
 /// A connection attempt over a cut is repeated so often, as TCP repeats its SYN.
 const CONNECT_RETRY: Duration = Duration::from_millis(200);
@@ -58,8 +51,8 @@ pub(super) struct Shared {
 impl MemoryNetwork {
     /// A network whose delays this seed decides. `tasks` runs the deliveries; they belong to no node.
     #[must_use]
-    pub fn new(clock: &Clock, tasks: &Tasks, seed: u64) -> Self {
-        let state = Mutex::new(State::new(seed));
+    pub(crate) fn new(clock: &Clock, tasks: &Tasks, seed: u64, trace: &RunTrace) -> Self {
+        let state = Mutex::new(State::new(seed, trace));
         let network = Self(Arc::new(Shared { clock: clock.clone(), state, sooner: Notify::new() }));
         tasks.spawn(network.clone().deliver());
         network
@@ -73,56 +66,23 @@ impl MemoryNetwork {
 
     /// Every frame from now on takes so long, unless its way has a latency of its own.
     pub fn set_latency(&self, latency: Latency) {
-        self.state().set_latency(latency);
+        self.state().troubles().set_latency(latency);
     }
 
     /// Frames from one node to another take so long from now on.
     pub fn set_latency_between(&self, from: NodeId, to: NodeId, latency: Latency) {
-        self.state().set_latency_between(Way { from, to }, latency);
+        self.state().troubles().set_latency_between(Way { from, to }, latency);
     }
 
-    /// Nothing arrives at `to` from `from` any more, until the cut is healed. What is sent waits, as TCP would repeat it.
-    pub fn cut(&self, from: NodeId, to: NodeId) {
-        self.change(|state, clock| {
-            state.note(clock.now(), format_args!("cut {from}>{to}"));
-            state.cut(Way { from, to });
-        });
-    }
-
-    /// Ends one cut.
-    pub fn heal(&self, from: NodeId, to: NodeId) {
-        self.change(|state, clock| {
-            state.note(clock.now(), format_args!("heal {from}>{to}"));
-            state.heal(Way { from, to }, clock.now());
-        });
-    }
-
-    /// Ends all cuts.
-    pub fn heal_all(&self) {
-        let cuts = self.state().cuts();
-        for way in cuts {
-            self.heal(way.from, way.to);
-        }
+    /// Begins or ends a fault.
+    pub(crate) fn fault(&self, fault: &NetworkFault) {
+        self.change(|state, clock| state.fault(fault, clock.now()));
     }
 
     /// Ends a node's connections and stops its listening, as the end of a process does: what it had sent still arrives,
     /// then the other side finds the connection closed.
-    pub fn crash(&self, node: NodeId) {
-        self.change(|state, clock| {
-            state.note(clock.now(), format_args!("crash {node}"));
-            state.crash(node, clock.now());
-        });
-    }
-
-    /// Adds a line to the trace: what a node or a client saw.
-    pub fn note(&self, text: &str) {
-        self.state().note(self.0.clock.now(), format_args!("{text}"));
-    }
-
-    /// What has happened so far, a line each.
-    #[must_use]
-    pub fn trace(&self) -> String {
-        self.state().trace().to_owned()
+    pub(crate) fn crash(&self, node: NodeId) {
+        self.change(|state, clock| state.crash(node, clock.now()));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -201,16 +161,15 @@ impl MemoryNetwork {
     /// Takes the time that a packet takes there, and waits while the way (or the way back) is cut.
     async fn travel(&self, from: NodeId, to: Address) {
         loop {
-            let (latency, open) = {
+            let fare = {
                 let mut state = self.state();
                 let Some(node) = state.node_at(to) else { return };
-                let (there, back) = (Way { from, to: node }, Way { from: node, to: from });
-                (state.draw(there), !state.is_cut(there) && !state.is_cut(back))
+                state.packet(Way { from, to: node }, self.0.clock.now())
             };
-            if open {
-                return self.0.clock.sleep(latency).await;
+            match fare {
+                Some(Fare::Arrives(took) | Fare::Never(took)) => return self.0.clock.sleep(took).await,
+                None => self.0.clock.sleep(CONNECT_RETRY).await,
             }
-            self.0.clock.sleep(CONNECT_RETRY).await;
         }
     }
 }

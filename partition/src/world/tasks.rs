@@ -1,9 +1,11 @@
 //! A node's tasks: spawned through one door, so that a crash ends them all, a pause holds them all, and a panic in any
 //! is seen.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
+use std::panic::{self, AssertUnwindSafe};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -35,7 +37,7 @@ pub struct Panics(Arc<Seen>);
 
 #[derive(Debug, Default)]
 struct Seen {
-    any: AtomicBool,
+    first: Mutex<Option<String>>,
     changed: Notify,
 }
 
@@ -43,7 +45,13 @@ impl Panics {
     /// Whether one has.
     #[must_use]
     pub fn any(&self) -> bool {
-        self.0.any.load(Ordering::Acquire)
+        self.said().is_some()
+    }
+
+    /// What the first one said.
+    #[must_use]
+    pub fn said(&self) -> Option<String> {
+        self.0.first.lock().expect("no holder panics").clone()
     }
 
     /// Resolves when one has.
@@ -55,8 +63,8 @@ impl Panics {
         }
     }
 
-    fn note(&self) {
-        self.0.any.store(true, Ordering::Release);
+    fn note(&self, said: String) {
+        self.0.first.lock().expect("no holder panics").get_or_insert(said);
         self.0.changed.notify_waiters();
     }
 }
@@ -157,20 +165,22 @@ impl Future for Task {
             }
         }
         let Self { work, panics, .. } = &mut *self;
-        let watch = NotePanic(panics);
-        let polled = work.as_mut().poll(cx);
-        std::mem::forget(watch);
-        polled
+        // It is noted, and goes on: nothing that the task held is used again.
+        match panic::catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
+            Ok(polled) => polled,
+            Err(panic) => {
+                panics.note(panic_text(&*panic));
+                panic::resume_unwind(panic)
+            }
+        }
     }
 }
 
-/// Dropped only while a panic unwinds.
-struct NotePanic<'a>(&'a Panics);
-
-impl Drop for NotePanic<'_> {
-    fn drop(&mut self) {
-        self.0.note();
-    }
+/// What a panic said.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a word");
+    format!("panicked: {text}")
 }
 
 #[cfg(test)]
@@ -224,6 +234,6 @@ mod tests {
         let tasks = Tasks::watched_by(&panics);
         tasks.spawn(async { panic!("on purpose") });
         panics.wait().await;
-        assert!(panics.any());
+        assert_eq!(panics.said().unwrap(), "panicked: on purpose");
     }
 }

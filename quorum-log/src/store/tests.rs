@@ -19,6 +19,7 @@ use super::log::await_stored;
 use super::{Store, checkpoint, open};
 use crate::config::{Config, Timing};
 use crate::raft::{Entry, Payload, Vote, VoteRecord, log_id, raft_node};
+use crate::runtime::scoped;
 
 const NODE: NodeId = NodeId(1);
 
@@ -100,7 +101,8 @@ fn h07_nothing_is_applied_or_committed_beyond_the_recovered_log() {
         assert!(store.machine.applied_state().await.unwrap().0 <= state.last_log_id);
         assert!(store.log.read_committed().await.unwrap() <= state.last_log_id);
         let mut helper = StorageHelper::new(&mut store.log, &mut store.machine).with_id(raft_node(NODE));
-        helper.get_initial_state().await.expect("openraft starts on what is left");
+        let state = scoped(&simulation.world(NODE), helper.get_initial_state()).await;
+        state.expect("openraft starts on what is left");
         let next = store.log.append([entry(1, 1)], IOFlushed::noop()).await;
         next.expect("and goes on without a hole");
     });

@@ -83,17 +83,8 @@ impl Disk for RealDisk {
 }
 
 impl DiskFile for RealFile {
-    fn read_at(&self, buffer: &mut [u8], at: ByteSize) -> io::Result<usize> {
-        let mut filled = 0;
-        while filled < buffer.len() {
-            match self.0.read_at(&mut buffer[filled..], at.0 + filled as u64) {
-                Ok(0) => break,
-                Ok(count) => filled += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(filled)
+    fn read_some_at(&self, buffer: &mut [u8], at: ByteSize) -> io::Result<usize> {
+        self.0.read_at(buffer, at.0)
     }
 
     fn write_at(&self, bytes: &[u8], at: ByteSize) -> io::Result<()> {

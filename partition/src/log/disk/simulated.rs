@@ -1,7 +1,11 @@
 //! Files in memory, kept twice: as a program sees them, and as a power cut would leave them.
 //!
 //! A write changes what is seen; only a sync carries it over. Names are no different: a file that was created, removed
-//! or renamed is so for good once its directory was synced. [`SimulatedDisk::crash`] forgets the rest.
+//! or renamed is so for good once its directory was synced. [`SimulatedDisk::crash`] forgets the rest, and
+//! [`SimulatedDisk::fault`] commits the faults of `partition::fault`.
+
+mod contents;
+mod troubles;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -9,18 +13,25 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::{Disk, DiskFile, DiskLock, OpenMode};
+use crate::fault::DiskFault;
 use crate::ids::ByteSize;
 use crate::world::Random;
 
-/// What a disk writes whole or not at all.
-const SECTOR: u64 = 512;
+use contents::{Change, Contents};
+use troubles::{Next, Reads, Room, Troubles, failed, no_room};
+
+pub(crate) use troubles::Slowness;
+
+/// What a segment's name ends with: bits flip in segments only.
+const SEGMENT: &str = "log";
 
 /// One node's disk. Clones share it, so that it outlives the node.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct SimulatedDisk(Arc<Mutex<State>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
+    troubles: Troubles,
     /// Raised by each crash: what was opened before is closed.
     boot: u64,
     inodes: BTreeMap<Inode, Contents>,
@@ -35,59 +46,24 @@ struct State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Inode(u64);
 
-/// A file twice, and how to get from the durable one to the one that is seen.
-#[derive(Debug, Default)]
-struct Contents {
-    seen: Vec<u8>,
-    durable: Vec<u8>,
-    unsynced: Vec<Change>,
-}
-
-#[derive(Debug)]
-enum Change {
-    Write { bytes: Box<[u8]>, at: usize },
-    Length(usize),
-}
-
-impl Change {
-    fn apply(&self, file: &mut Vec<u8>) {
-        match self {
-            Self::Write { bytes, at } => {
-                let end = at + bytes.len();
-                if file.len() < end {
-                    file.resize(end, 0);
-                }
-                file[*at..end].copy_from_slice(bytes);
-            }
-            Self::Length(length) => file.resize(*length, 0),
-        }
-    }
-}
-
-impl Change {
-    /// Whether the disk did it before the power went; it may have done a part of it.
-    fn survives(&mut self, random: &Random) -> bool {
-        if let Self::Write { bytes, at } = self
-            && random.below(4) == 0
-        {
-            let sectors = bytes.len() as u64 / SECTOR;
-            let kept = random.below(sectors + 1) * SECTOR;
-            // Sectors of the disk, not of the write.
-            let kept = kept.saturating_sub(*at as u64 % SECTOR);
-            *bytes = bytes[..usize::try_from(kept).expect("less than the length")].into();
-        }
-        random.below(2) == 0
-    }
-}
-
-impl Contents {
-    fn change(&mut self, change: Change) {
-        change.apply(&mut self.seen);
-        self.unsynced.push(change);
+impl Default for SimulatedDisk {
+    fn default() -> Self {
+        Self::seeded(0)
     }
 }
 
 impl SimulatedDisk {
+    /// An empty disk. What its faults leave to chance, this seed decides.
+    #[must_use]
+    pub fn seeded(seed: u64) -> Self {
+        Self(Arc::new(Mutex::new(State::empty(Troubles::seeded(seed), 0))))
+    }
+
+    /// Ends the process: what was open is closed, and all that was written stays.
+    pub fn kill(&self) {
+        self.state().boot += 1;
+    }
+
     /// Cuts the power: what was not synced is gone, and what was open is closed.
     pub fn crash(&self) {
         let mut state = self.state();
@@ -96,12 +72,13 @@ impl SimulatedDisk {
         let State { inodes, names, .. } = &mut *state;
         let named: BTreeSet<_> = names.values().copied().collect();
         inodes.retain(|inode, _| named.contains(inode));
-        for file in inodes.values_mut() {
-            if !file.unsynced.is_empty() {
-                file.seen.clone_from(&file.durable);
-                file.unsynced.clear();
-            }
-        }
+        inodes.values_mut().for_each(Contents::forget);
+    }
+
+    /// Cuts the power in the middle of what the disk does by itself, as its own chance has it.
+    pub(crate) fn crash_by_chance(&self) {
+        let random = self.state().troubles.random.clone();
+        self.crash_midway(&random);
     }
 
     /// Cuts the power in the middle of what the disk does by itself: of what was not synced, chance keeps some, in any
@@ -109,12 +86,7 @@ impl SimulatedDisk {
     pub fn crash_midway(&self, random: &Random) {
         let mut state = self.state();
         for file in state.inodes.values_mut() {
-            for mut change in std::mem::take(&mut file.unsynced) {
-                if change.survives(random) {
-                    change.apply(&mut file.durable);
-                }
-            }
-            file.seen.clone_from(&file.durable);
+            file.sync_in_vain(random);
         }
         let State { names, durable_names, .. } = &mut *state;
         let touched: BTreeSet<PathBuf> = names.keys().chain(durable_names.keys()).cloned().collect();
@@ -133,7 +105,30 @@ impl SimulatedDisk {
     /// Puts an empty disk in its place.
     pub fn wipe(&self) {
         let mut state = self.state();
-        *state = State { boot: state.boot + 1, ..State::default() };
+        let (random, slowness) = (state.troubles.random.clone(), state.troubles.slowness.clone());
+        slowness.set(std::time::Duration::ZERO);
+        let troubles = Troubles { random, slowness, ..Troubles::seeded(0) };
+        *state = State::empty(troubles, state.boot + 1);
+    }
+
+    /// Commits a fault, or ends it.
+    pub fn fault(&self, fault: &DiskFault) {
+        let mut state = self.state();
+        match *fault {
+            DiskFault::SlowSync { by } => state.troubles.slowness.set(by),
+            DiskFault::SyncError => state.troubles.sync = Next::Fails,
+            DiskFault::WriteError => state.troubles.write = Next::Fails,
+            DiskFault::Full => state.troubles.room = Room::None,
+            DiskFault::Freed => state.troubles.room = Room::Plenty,
+            DiskFault::ShortReads => state.troubles.reads = Reads::Short,
+            DiskFault::WholeReads => state.troubles.reads = Reads::Whole,
+            DiskFault::FlipBit { at } => state.flip(at),
+        }
+    }
+
+    /// How much longer each sync takes now, for who runs it.
+    pub(crate) fn slowness(&self) -> Slowness {
+        self.state().troubles.slowness.clone()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -142,6 +137,37 @@ impl SimulatedDisk {
 }
 
 impl State {
+    fn empty(troubles: Troubles, boot: u64) -> Self {
+        Self {
+            troubles,
+            boot,
+            inodes: BTreeMap::new(),
+            next_inode: 0,
+            dirs: BTreeSet::new(),
+            names: BTreeMap::new(),
+            durable_names: BTreeMap::new(),
+            locks: BTreeMap::new(),
+        }
+    }
+
+    /// Changes one bit of what was written to the segments, counted over them in order of their names.
+    fn flip(&mut self, at: ByteSize) {
+        let is_segment = |path: &Path| path.extension().is_some_and(|extension| extension == SEGMENT);
+        let segments = self.names.iter().filter(|(path, _)| is_segment(path)).map(|(_, inode)| *inode);
+        let segments: Vec<Inode> = segments.collect();
+        let written = |inode: &Inode| self.inodes.get(inode).map_or(0, |file| file.written() as u64);
+        let Some(mut byte) = at.0.checked_rem(segments.iter().map(written).sum()) else { return };
+        for inode in segments {
+            let length = self.inodes.get(&inode).map_or(0, |file| file.written() as u64);
+            if byte < length {
+                let bit = u32::try_from(at.0 % 8).expect("less than eight");
+                let file = self.inodes.get_mut(&inode).expect("its length was just asked");
+                return file.flip(usize::try_from(byte).expect("within a file in memory"), bit);
+            }
+            byte -= length;
+        }
+    }
+
     fn forget_unnamed(&mut self, inode: Inode) {
         let named = |names: &BTreeMap<PathBuf, Inode>| names.values().any(|at| *at == inode);
         if !named(&self.names) && !named(&self.durable_names) {
@@ -172,6 +198,9 @@ impl Disk for SimulatedDisk {
                 let dir = path.parent().unwrap_or(Path::new(""));
                 if !state.dirs.contains(dir) {
                     return Err(not_found(dir));
+                }
+                if state.troubles.room == Room::None {
+                    return Err(no_room());
                 }
                 let inode = Inode(state.next_inode);
                 state.next_inode += 1;
@@ -275,26 +304,38 @@ impl SimulatedFile {
         if self.mode == OpenMode::Reading {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the file was opened for reading"));
         }
-        self.with(|file| file.change(change))
+        self.with(|file, troubles| {
+            if let Change::Write { bytes, at } = &change {
+                if troubles.write.fails() {
+                    return Err(failed("a write"));
+                }
+                if troubles.room == Room::None && !file.has_room(at + bytes.len()) {
+                    return Err(no_room());
+                }
+            }
+            file.change(change);
+            Ok(())
+        })
     }
 
-    fn with<T>(&self, work: impl FnOnce(&mut Contents) -> T) -> io::Result<T> {
+    fn with<T>(&self, work: impl FnOnce(&mut Contents, &mut Troubles) -> io::Result<T>) -> io::Result<T> {
         let mut state = self.disk.state();
         if state.boot != self.boot {
             return Err(io::Error::new(io::ErrorKind::BrokenPipe, "the node that opened this file crashed"));
         }
         let removed = || io::Error::new(io::ErrorKind::NotFound, "the file was removed");
-        Ok(work(state.inodes.get_mut(&self.inode).ok_or_else(removed)?))
+        let State { inodes, troubles, .. } = &mut *state;
+        work(inodes.get_mut(&self.inode).ok_or_else(removed)?, troubles)
     }
 }
 
 impl DiskFile for SimulatedFile {
-    fn read_at(&self, buffer: &mut [u8], at: ByteSize) -> io::Result<usize> {
-        self.with(|file| {
+    fn read_some_at(&self, buffer: &mut [u8], at: ByteSize) -> io::Result<usize> {
+        self.with(|file, troubles| {
             let rest = file.seen.get(at.as_len()..).unwrap_or_default();
-            let count = rest.len().min(buffer.len());
+            let count = troubles.give(rest.len().min(buffer.len()));
             buffer[..count].copy_from_slice(&rest[..count]);
-            count
+            Ok(count)
         })
     }
 
@@ -303,10 +344,13 @@ impl DiskFile for SimulatedFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.with(|file| {
-            for change in std::mem::take(&mut file.unsynced) {
-                change.apply(&mut file.durable);
+        self.with(|file, troubles| {
+            if troubles.sync.fails() {
+                file.sync_in_vain(&troubles.random);
+                return Err(failed("a sync"));
             }
+            file.sync();
+            Ok(())
         })
     }
 
@@ -315,7 +359,7 @@ impl DiskFile for SimulatedFile {
     }
 
     fn length(&self) -> io::Result<ByteSize> {
-        self.with(|file| ByteSize::of(&file.seen))
+        self.with(|file, _| Ok(ByteSize::of(&file.seen)))
     }
 }
 

@@ -7,6 +7,7 @@ use super::WriterDelays;
 use super::sweeper::Sweeper;
 use crate::clock::{Clock, Moment};
 use crate::log::aside::{Aside, Tell};
+use crate::log::disk::Slowness;
 
 /// How a writer goes from step to step, and what it leaves to the sweeper.
 #[derive(Debug)]
@@ -22,7 +23,7 @@ pub(crate) enum Delays {
     /// None: as fast as the disk lets it.
     Real,
     /// Each step takes virtual time before it has its effect, so that a simulated crash can come between any two.
-    Simulated(Clock, WriterDelays),
+    Simulated(Clock, WriterDelays, Slowness),
 }
 
 impl Delays {
@@ -33,11 +34,15 @@ impl Delays {
 
     /// Before each sync.
     pub(crate) async fn sync(&self) {
-        self.wait(|delays| delays.sync).await;
+        let slowness = match self {
+            Self::Real => Duration::ZERO,
+            Self::Simulated(_, _, slowness) => slowness.get(),
+        };
+        self.wait(|delays| delays.sync + slowness).await;
     }
 
     async fn wait(&self, of: impl Fn(&WriterDelays) -> Duration) {
-        if let Self::Simulated(clock, delays) = self {
+        if let Self::Simulated(clock, delays, _) = self {
             clock.sleep(of(delays)).await;
         }
     }

@@ -71,6 +71,7 @@ impl FrameStream for MemorySource {
         Box::pin(poll_fn(|cx| match self.network.state().receive(self.pipe, Some(cx.waker())) {
             Received::Frame(frame) => Poll::Ready(Ok(Some(frame))),
             Received::End => Poll::Ready(Ok(None)),
+            Received::Reset => Poll::Ready(Err(reset())),
             Received::Nothing => Poll::Pending,
         }))
     }
@@ -78,9 +79,14 @@ impl FrameStream for MemorySource {
     fn ready(&mut self) -> io::Result<Option<Frame>> {
         Ok(match self.network.state().receive(self.pipe, None) {
             Received::Frame(frame) => Some(frame),
+            Received::Reset => return Err(reset()),
             Received::End | Received::Nothing => None,
         })
     }
+}
+
+fn reset() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionReset, "the connection was reset")
 }
 
 impl Drop for MemorySource {

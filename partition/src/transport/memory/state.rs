@@ -1,31 +1,24 @@
 //! Who is connected to whom, what is under way, and when it arrives.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fmt;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::task::Waker;
-use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::sync::mpsc;
 
-use super::trace::Trace;
-use super::{Latency, refused};
+use super::refused;
+use super::troubles::{Fare, Passage, Troubles, Way};
 use crate::clock::Moment;
+use crate::fault::NetworkFault;
 use crate::ids::NodeId;
+use crate::simulation::{Event, RunTrace};
 use crate::transport::{Address, Frame, Link, frame};
 
 /// Bytes under way or unread on one pipe, beyond which its sender waits: two socket buffers' worth.
 const PIPE_BYTES_MAX: u64 = 4 * 1024 * 1024;
-
-/// From one node to another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Way {
-    pub(super) from: NodeId,
-    pub(super) to: NodeId,
-}
 
 /// One direction of one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,6 +32,8 @@ pub(super) struct Ends {
 
 struct Pipe {
     way: Way,
+    /// The other direction of the same connection.
+    twin: PipeId,
     /// Under way, in order.
     sent: VecDeque<Item>,
     /// Of those, how many should have arrived but for a cut.
@@ -66,6 +61,8 @@ enum Side {
     Open,
     /// The writer is done (and for the reader: has been seen to be done).
     Closed,
+    /// The connection was reset.
+    Reset,
 }
 
 /// One listener of all there ever were.
@@ -80,82 +77,100 @@ struct Listening {
 
 pub(super) struct State {
     random: StdRng,
-    usual: Latency,
-    latencies: BTreeMap<Way, Latency>,
-    cuts: BTreeSet<Way>,
+    troubles: Troubles,
     listening: BTreeMap<Address, Listening>,
     next_listening: u64,
     pipes: BTreeMap<PipeId, Pipe>,
     next_pipe: u64,
     /// One entry for each item under way that is not held by a cut.
-    arrivals: BTreeMap<(Moment, u64), PipeId>,
+    arrivals: BTreeMap<(Moment, u64), (PipeId, Arrival)>,
     next_arrival: u64,
-    trace: Trace,
+    trace: RunTrace,
+}
+
+/// What happens at the far end of a pipe.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Arrival {
+    /// The next item arrives.
+    Item,
+    /// The sender has given up.
+    Reset,
 }
 
 impl State {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64, trace: &RunTrace) -> Self {
         Self {
             random: StdRng::seed_from_u64(seed),
-            usual: Latency::default(),
-            latencies: BTreeMap::new(),
-            cuts: BTreeSet::new(),
+            troubles: Troubles::default(),
             listening: BTreeMap::new(),
             next_listening: 0,
             pipes: BTreeMap::new(),
             next_pipe: 0,
             arrivals: BTreeMap::new(),
             next_arrival: 0,
-            trace: Trace::default(),
+            trace: trace.clone(),
         }
     }
 
-    pub(super) fn note(&mut self, at: Moment, text: fmt::Arguments<'_>) {
-        self.trace.line(at, text);
+    pub(super) fn troubles(&mut self) -> &mut Troubles {
+        &mut self.troubles
     }
 
-    pub(super) fn trace(&self) -> &str {
-        self.trace.lines()
+    /// How long a packet takes on this way, or nothing while it is cut (or the way back is).
+    pub(super) fn packet(&mut self, way: Way, now: Moment) -> Option<Fare> {
+        let back = Way { from: way.to, to: way.from };
+        let open = [way, back].map(|way| self.troubles.passage(way, now)) == [Passage::Open; 2];
+        open.then(|| self.troubles.draw(way, &mut self.random))
     }
 
-    pub(super) fn set_latency(&mut self, latency: Latency) {
-        self.usual = latency;
+    pub(super) fn fault(&mut self, fault: &NetworkFault, now: Moment) {
+        self.troubles.change(fault, now);
+        if let NetworkFault::Reset { from, to } = fault {
+            let (one, other) = (Way { from: *from, to: *to }, Way { from: *to, to: *from });
+            let between =
+                |(id, pipe): (&PipeId, &Pipe)| (pipe.way == one || pipe.way == other).then_some(*id);
+            let between: Vec<PipeId> = self.pipes.iter().filter_map(between).collect();
+            for id in between {
+                let under_way = self.pipes.get(&id).map_or(0, |pipe| pipe.sent.len());
+                let arrive = self.random.random_range(0..=under_way);
+                self.reset(id, arrive, now);
+            }
+        }
+        self.release(now);
     }
 
-    pub(super) fn set_latency_between(&mut self, way: Way, latency: Latency) {
-        self.latencies.insert(way, latency);
-    }
-
-    /// How long the next frame on this way takes.
-    pub(super) fn draw(&mut self, way: Way) -> Duration {
-        let Latency { least, most } = *self.latencies.get(&way).unwrap_or(&self.usual);
-        self.random.random_range(least..=most.max(least))
-    }
-
-    pub(super) fn cuts(&self) -> Vec<Way> {
-        self.cuts.iter().copied().collect()
-    }
-
-    pub(super) fn is_cut(&self, way: Way) -> bool {
-        self.cuts.contains(&way)
-    }
-
-    pub(super) fn cut(&mut self, way: Way) {
-        self.cuts.insert(way);
-    }
-
-    pub(super) fn heal(&mut self, way: Way, now: Moment) {
-        self.cuts.remove(&way);
+    /// What waited for a cut that is no more is on its way again.
+    fn release(&mut self, now: Moment) {
         let held: Vec<(PipeId, usize)> = self
             .pipes
             .iter_mut()
-            .filter(|(_, pipe)| pipe.way == way)
+            .filter(|(_, pipe)| pipe.held > 0 && self.troubles.passage(pipe.way, now) != Passage::Cut)
             .map(|(id, pipe)| (*id, std::mem::take(&mut pipe.held)))
             .collect();
         for (id, count) in held {
             for _ in 0..count {
                 self.schedule(id, now);
             }
+        }
+    }
+
+    /// Ends a pipe at once: of what is under way on it, the first so many frames arrive.
+    fn reset(&mut self, id: PipeId, arrive: usize, now: Moment) {
+        self.arrivals.retain(|_, (at, _)| *at != id);
+        for _ in 0..arrive {
+            self.arrive(id, now);
+        }
+        let Some(pipe) = self.pipes.get_mut(&id) else { return };
+        let Way { from, to } = pipe.way;
+        pipe.sent.clear();
+        pipe.held = 0;
+        pipe.writer = Side::Reset;
+        if pipe.reader == Side::Open {
+            pipe.reader = Side::Reset;
+            self.trace.event(now, Event::Closed { from, to });
+        }
+        for waker in [pipe.waiting_writer.take(), pipe.waiting_reader.take()].into_iter().flatten() {
+            waker.wake();
         }
     }
 
@@ -201,29 +216,12 @@ impl State {
     ) -> io::Result<(Ends, Ends, mpsc::Sender<Link>)> {
         let listening = self.listening.get(&to).ok_or_else(|| refused("nobody listens there"))?;
         let (node, accept) = (listening.node, listening.accept.clone());
-        self.trace.line(now, format_args!("{from}>{node} connect"));
-        let there = self.pipe(Way { from, to: node }, now);
-        let back = self.pipe(Way { from: node, to: from }, now);
+        self.trace.event(now, Event::Connected { from, to: node });
+        let (there, back) = (PipeId(self.next_pipe), PipeId(self.next_pipe + 1));
+        self.next_pipe += 2;
+        self.pipes.insert(there, Pipe::new(Way { from, to: node }, back, now));
+        self.pipes.insert(back, Pipe::new(Way { from: node, to: from }, there, now));
         Ok((Ends { out: there, into: back }, Ends { out: back, into: there }, accept))
-    }
-
-    fn pipe(&mut self, way: Way, now: Moment) -> PipeId {
-        let id = PipeId(self.next_pipe);
-        self.next_pipe += 1;
-        let pipe = Pipe {
-            way,
-            sent: VecDeque::new(),
-            held: 0,
-            arrived: VecDeque::new(),
-            bytes: 0,
-            not_before: now,
-            writer: Side::Open,
-            reader: Side::Open,
-            waiting_writer: None,
-            waiting_reader: None,
-        };
-        self.pipes.insert(id, pipe);
-        id
     }
 
     /// Sends frames as far as there is room; `Pending` when there is none.
@@ -236,7 +234,7 @@ impl State {
     ) -> Sent {
         while let Some(frame) = frames.pop_front() {
             let Some(pipe) = self.pipes.get_mut(&id) else { return Sent::Broken };
-            if pipe.reader == Side::Closed || pipe.writer == Side::Closed {
+            if pipe.reader != Side::Open || pipe.writer != Side::Open {
                 return Sent::Broken;
             }
             if pipe.bytes >= PIPE_BYTES_MAX {
@@ -261,8 +259,10 @@ impl State {
             }
             return Received::Frame(frame);
         }
-        if pipe.reader == Side::Closed {
-            return Received::End;
+        match pipe.reader {
+            Side::Open => {}
+            Side::Closed => return Received::End,
+            Side::Reset => return Received::Reset,
         }
         if let Some(waker) = waker {
             pipe.waiting_reader = Some(waker.clone());
@@ -273,7 +273,7 @@ impl State {
     /// The sender is done: what is under way arrives first.
     pub(super) fn end(&mut self, id: PipeId, now: Moment) {
         let Some(pipe) = self.pipes.get_mut(&id) else { return };
-        if pipe.writer == Side::Closed {
+        if pipe.writer != Side::Open {
             return;
         }
         pipe.writer = Side::Closed;
@@ -287,7 +287,7 @@ impl State {
     /// The reader is gone: nothing that is under way will be read.
     pub(super) fn abandon(&mut self, id: PipeId) {
         if let Some(pipe) = self.pipes.remove(&id) {
-            self.arrivals.retain(|_, at| *at != id);
+            self.arrivals.retain(|_, (at, _)| *at != id);
             for waker in [pipe.waiting_writer, pipe.waiting_reader].into_iter().flatten() {
                 waker.wake();
             }
@@ -310,12 +310,18 @@ impl State {
     }
 
     fn schedule(&mut self, id: PipeId, now: Moment) {
-        let Some(way) = self.pipes.get(&id).map(|pipe| pipe.way) else { return };
-        let latency = self.draw(way);
         let Some(pipe) = self.pipes.get_mut(&id) else { return };
-        let due = now.after(latency).max(pipe.not_before);
+        let (took, arrival) = match self.troubles.draw(pipe.way, &mut self.random) {
+            Fare::Arrives(took) => (took, Arrival::Item),
+            Fare::Never(took) => (took, Arrival::Reset),
+        };
+        let due = now.after(took).max(pipe.not_before);
         pipe.not_before = due;
-        self.arrivals.insert((due, self.next_arrival), id);
+        self.schedule_at(id, arrival, due);
+    }
+
+    fn schedule_at(&mut self, id: PipeId, arrival: Arrival, due: Moment) {
+        self.arrivals.insert((due, self.next_arrival), (id, arrival));
         self.next_arrival += 1;
     }
 
@@ -323,33 +329,89 @@ impl State {
         self.arrivals.first_key_value().map(|((due, _), _)| *due)
     }
 
+    /// Delivers what is due.
     pub(super) fn deliver_until(&mut self, now: Moment) {
         while let Some(first) = self.arrivals.first_entry().filter(|first| first.key().0 <= now) {
-            let ((due, _), id) = first.remove_entry();
-            let Some(pipe) = self.pipes.get_mut(&id) else { continue };
-            if self.cuts.contains(&pipe.way) {
-                pipe.held += 1;
-                continue;
-            }
-            let Way { from, to } = pipe.way;
-            match pipe.sent.pop_front() {
-                Some(Item::Frame(frame)) => {
-                    let crc = crc32c::crc32c_append(crc32c::crc32c(&frame.head), &frame.body);
-                    let size = frame::size(&frame);
-                    self.trace.line(due, format_args!("{from}>{to} {size} {crc:08x}"));
-                    pipe.arrived.push_back(frame);
+            let (_, (id, arrival)) = first.remove_entry();
+            self.deliver(id, arrival, now);
+        }
+    }
+
+    fn deliver(&mut self, id: PipeId, arrival: Arrival, now: Moment) {
+        let Some(way) = self.pipes.get(&id).map(|pipe| pipe.way) else { return };
+        match self.troubles.passage(way, now) {
+            Passage::CutUntil(then) => self.schedule_at(id, arrival, then),
+            Passage::Cut => {
+                // A sender that gives up behind a cut sends once more when it is healed.
+                if let Some(pipe) = self.pipes.get_mut(&id) {
+                    pipe.held += 1;
                 }
-                Some(Item::End) => {
-                    self.trace.line(due, format_args!("{from}>{to} end"));
-                    pipe.reader = Side::Closed;
-                }
-                None => unreachable!("an arrival has been scheduled for each item"),
             }
-            if let Some(reader) = pipe.waiting_reader.take() {
-                reader.wake();
+            Passage::Open if arrival == Arrival::Reset => self.reset_both(id, now),
+            Passage::Open => {
+                let is_frame = self.arrive(id, now) == Some(ItemKind::Frame);
+                if is_frame && self.troubles.takes_reply(way) {
+                    self.reset_both(id, now);
+                }
             }
         }
     }
+
+    fn reset_both(&mut self, id: PipeId, now: Moment) {
+        let twin = self.pipes.get(&id).map(|pipe| pipe.twin);
+        for id in [Some(id), twin].into_iter().flatten() {
+            self.reset(id, 0, now);
+        }
+    }
+
+    /// The first item under way is there.
+    fn arrive(&mut self, id: PipeId, now: Moment) -> Option<ItemKind> {
+        let pipe = self.pipes.get_mut(&id)?;
+        let Way { from, to } = pipe.way;
+        let kind = match pipe.sent.pop_front()? {
+            Item::Frame(frame) => {
+                let crc = crc32c::crc32c_append(crc32c::crc32c(&frame.head), &frame.body);
+                let size = frame::size(&frame);
+                self.trace.event(now, Event::Delivered { from, to, size, crc });
+                pipe.arrived.push_back(frame);
+                ItemKind::Frame
+            }
+            Item::End => {
+                self.trace.event(now, Event::Closed { from, to });
+                pipe.reader = Side::Closed;
+                ItemKind::End
+            }
+        };
+        if let Some(reader) = pipe.waiting_reader.take() {
+            reader.wake();
+        }
+        Some(kind)
+    }
+}
+
+impl Pipe {
+    fn new(way: Way, twin: PipeId, now: Moment) -> Self {
+        Self {
+            way,
+            twin,
+            sent: VecDeque::new(),
+            held: 0,
+            arrived: VecDeque::new(),
+            bytes: 0,
+            not_before: now,
+            writer: Side::Open,
+            reader: Side::Open,
+            waiting_writer: None,
+            waiting_reader: None,
+        }
+    }
+}
+
+/// What has arrived.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ItemKind {
+    Frame,
+    End,
 }
 
 /// How sending went.
@@ -365,4 +427,5 @@ pub(super) enum Received {
     Frame(Frame),
     Nothing,
     End,
+    Reset,
 }

@@ -15,6 +15,10 @@ fn frame(text: &str) -> Frame {
     Frame { head: Bytes::copy_from_slice(text.as_bytes()), body: Bytes::new() }
 }
 
+fn fault(simulation: &Simulation, text: &str) {
+    simulation.fault(&text.parse().unwrap());
+}
+
 async fn connected(simulation: &Simulation) -> (Link, Link) {
     let mut listener = simulation.world(B).network.listen(Address::simulated(B)).await.unwrap();
     let link = simulation.world(A).network.connect(Address::simulated(B)).await.unwrap();
@@ -37,7 +41,7 @@ async fn next(link: &mut Link) -> String {
 fn frames_of_one_connection_do_not_overtake_each_other() {
     simulation::run(3, async |simulation| {
         let (mut near, mut far) = connected(&simulation).await;
-        let spread = Latency { least: Duration::ZERO, most: Duration::from_secs(1) };
+        let spread = Latency::Uniform { least: Duration::ZERO, most: Duration::from_secs(1) };
         simulation.network().set_latency(spread);
         let texts: Vec<String> = (0..50).map(|n| n.to_string()).collect();
         for text in &texts {
@@ -54,14 +58,14 @@ fn a_cut_holds_what_is_sent_one_way_until_it_is_healed() {
     simulation::run(4, async |simulation| {
         let (mut near, mut far) = connected(&simulation).await;
         send(&mut near, &["under way"]).await;
-        simulation.network().cut(A, B);
+        fault(&simulation, "cut 1>2");
         send(&mut near, &["one", "two"]).await;
         send(&mut far, &["back"]).await;
         assert_eq!(next(&mut near).await, "back");
         simulation.clock().sleep(Duration::from_secs(1)).await;
         assert!(far.stream.ready().unwrap().is_none());
         send(&mut near, &["three"]).await;
-        simulation.network().heal(A, B);
+        fault(&simulation, "heal 1>2");
         for text in ["under way", "one", "two", "three"] {
             assert_eq!(next(&mut far).await, text);
         }
@@ -119,6 +123,9 @@ fn one_seed_writes_one_trace_and_another_seed_another() {
             }
             for _ in 0..20 {
                 next(&mut far).await;
+            }
+            for _ in 0..40 {
+                next(&mut near).await;
             }
             simulation.note("done");
             simulation.trace()

@@ -193,7 +193,7 @@ fn a_call_ends_at_its_deadline_and_its_late_reply_disturbs_nobody() {
         let (serving, _questions) = obedient(&server).await;
         let peer = Peer::new(&client, serving.address());
         peer.call(request("first"), LONG).await.unwrap();
-        simulation.network().cut(NodeId(1), NodeId(2));
+        simulation.fault(&"cut 1>2".parse().unwrap());
         let started = client.clock.now();
         let long = peer.call(request("long"), LONG);
         let short = peer.call(request("short"), Duration::from_millis(50)).await;
@@ -202,7 +202,7 @@ fn a_call_ends_at_its_deadline_and_its_late_reply_disturbs_nobody() {
         assert!(took < Duration::from_millis(60), "{took:?}");
         // Nothing was heard since the call: the connection is given up, and with it what it carried.
         assert!(matches!(long.await, Err(CallError::Lost(_))));
-        simulation.network().heal_all();
+        simulation.heal_network();
         assert_eq!(peer.call(request("next"), LONG).await.unwrap().message, "next");
     });
 }
