@@ -29,7 +29,7 @@ struct EndlessSegment {
 }
 
 impl DiskFile for EndlessSegment {
-    fn read_at(&self, buffer: &mut [u8], at: ByteSize) -> io::Result<usize> {
+    fn read_some_at(&self, buffer: &mut [u8], at: ByteSize) -> io::Result<usize> {
         let size = self.batch.size().0;
         let count = self.length()?.0.saturating_sub(at.0).min(buffer.len() as u64);
         let mut filled = 0;

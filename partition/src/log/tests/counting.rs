@@ -79,8 +79,8 @@ impl Disk for CountingDisk {
 }
 
 impl DiskFile for CountingFile {
-    fn read_at(&self, buffer: &mut [u8], at: ByteSize) -> io::Result<usize> {
-        let count = self.file.read_at(buffer, at)?;
+    fn read_some_at(&self, buffer: &mut [u8], at: ByteSize) -> io::Result<usize> {
+        let count = self.file.read_some_at(buffer, at)?;
         *self.reads.0.lock().unwrap().entry(self.name.clone()).or_default() += count as u64;
         Ok(count)
     }
