@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::time::Duration;
 
 use crate::clock::{Clock, Moment, Timeline, Whose};
-use crate::fault::{ClockFault, Fault, NetworkFault};
+use crate::fault::{ClockFault, Fault};
 use crate::ids::NodeId;
 use crate::log::writer::WriterDelays;
 use crate::transport::memory::MemoryNetwork;
@@ -249,7 +249,9 @@ impl Simulation {
     /// Commits a fault of the network, of a disk or of a clock, or ends it. A fault of a process is only noted: a
     /// [`Nemesis`](crate::fault::Nemesis) has the cluster commit it.
     pub fn fault(&self, fault: &Fault) {
-        self.event(Event::Fault(fault.clone()));
+        if !matches!(fault, Fault::Network(_)) {
+            self.event(Event::Fault(fault.clone()));
+        }
         match fault {
             Fault::Network(fault) => self.0.network.fault(fault),
             Fault::Disk { node, fault } => self.node(*node, |node| node.disk_fault(fault)),
@@ -261,11 +263,6 @@ impl Simulation {
             }),
             Fault::Process { .. } => {}
         }
-    }
-
-    /// Ends all faults of the network.
-    pub fn heal_network(&self) {
-        self.fault(&Fault::Network(NetworkFault::HealAll));
     }
 
     /// Adds a line to the trace.

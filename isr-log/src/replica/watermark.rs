@@ -38,9 +38,7 @@ pub(super) fn advance(
             (Some((_, life)), Some(heard)) if heard.incarnation == life => heard.durable,
             // A member that is silent, or lives another life than the recorded one, holds everything up.
             (Some(_), _) => return current,
-            (None, Some(heard)) if !by_record && progress.joins(now, log.end, rules.lag_max) => {
-                heard.durable
-            }
+            (None, Some(heard)) if !by_record && progress.joins(now, log.end, rules.lag_max) => heard.durable,
             (None, _) => continue,
         };
         end = end.min(has);

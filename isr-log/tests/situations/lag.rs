@@ -106,7 +106,7 @@ fn s18_a_follower_that_is_slow_but_just_in_time_stays_and_every_append_pays_for_
     staged(18, shape(), |mut stage| async move {
         let way = LAG_MAX * 9 / 20;
         for (from, to) in [(A, C), (C, A)] {
-            stage.simulation.network().set_latency_between(from, to, Latency { least: way, most: way });
+            stage.simulation.network().set_latency_between(from, to, Latency::Constant(way));
         }
         stage.commits().await;
         for _ in 0..10 {

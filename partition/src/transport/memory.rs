@@ -74,8 +74,23 @@ impl MemoryNetwork {
         self.state().troubles().set_latency_between(Way { from, to }, latency);
     }
 
+    /// Nothing arrives at `to` from `from` any more, until the cut is healed.
+    pub fn cut(&self, from: NodeId, to: NodeId) {
+        self.fault(&NetworkFault::Cut { from, to });
+    }
+
+    /// Ends one cut.
+    pub fn heal(&self, from: NodeId, to: NodeId) {
+        self.fault(&NetworkFault::Heal { from, to });
+    }
+
+    /// Ends all that is wrong.
+    pub fn heal_all(&self) {
+        self.fault(&NetworkFault::HealAll);
+    }
+
     /// Begins or ends a fault.
-    pub(crate) fn fault(&self, fault: &NetworkFault) {
+    pub fn fault(&self, fault: &NetworkFault) {
         self.change(|state, clock| state.fault(fault, clock.now()));
     }
 

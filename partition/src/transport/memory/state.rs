@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::refused;
 use super::troubles::{Fare, Passage, Troubles, Way};
 use crate::clock::Moment;
-use crate::fault::NetworkFault;
+use crate::fault::{Fault, NetworkFault};
 use crate::ids::NodeId;
 use crate::simulation::{Event, RunTrace};
 use crate::transport::{Address, Frame, Link, frame};
@@ -124,6 +124,7 @@ impl State {
     }
 
     pub(super) fn fault(&mut self, fault: &NetworkFault, now: Moment) {
+        self.trace.event(now, Event::Fault(Fault::Network(fault.clone())));
         self.troubles.change(fault, now);
         if let NetworkFault::Reset { from, to } = fault {
             let (one, other) = (Way { from: *from, to: *to }, Way { from: *to, to: *from });

@@ -202,7 +202,7 @@ fn a_call_ends_at_its_deadline_and_its_late_reply_disturbs_nobody() {
         assert!(took < Duration::from_millis(60), "{took:?}");
         // Nothing was heard since the call: the connection is given up, and with it what it carried.
         assert!(matches!(long.await, Err(CallError::Lost(_))));
-        simulation.heal_network();
+        simulation.network().heal_all();
         assert_eq!(peer.call(request("next"), LONG).await.unwrap().message, "next");
     });
 }
