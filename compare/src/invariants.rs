@@ -20,6 +20,7 @@
 //! changes of the voters, of which there are none, and what openraft does not show: how it counts.
 
 mod acked;
+mod candidacy;
 mod commit;
 mod controllers;
 mod coverage;

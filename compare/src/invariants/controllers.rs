@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use isr_log::controller::image::{Broker, Image, Standing};
-use isr_log::metadata::PartitionState;
+use isr_log::metadata::{Incarnation, PartitionState};
 use isr_log::probe::ControllerProbe;
 use partition::ids::{NodeId, Offset};
+use partition::probe::Life;
 
 use super::coverage::Coverage;
 use super::name::{Breach, Invariant};
+use super::sight::{Former, Sight};
 
 /// Images of records that were applied so long ago are not compared any more: no controller lags so much and is well.
 const IMAGES_MAX: usize = 1024;
@@ -27,7 +29,13 @@ pub(super) struct Controllers {
     probes: BTreeMap<NodeId, (ControllerProbe, Option<u64>)>,
     images: BTreeMap<Offset, (NodeId, Arc<Image>)>,
     newest: Option<Arc<Image>>,
+    /// Lives that were in sync or eligible as soon as they had registered.
+    carried: BTreeMap<NodeId, Incarnation>,
 }
+
+/// A life joins an in-sync set in three records at least: it registers, is unfenced, and is proposed. Between images so
+/// close to each other it cannot have.
+const TOO_CLOSE_TO_JOIN: u64 = 2;
 
 impl Controllers {
     pub(super) fn started(&mut self, node: NodeId, probe: ControllerProbe) {
@@ -83,8 +91,43 @@ impl Controllers {
             coverage.decided(before.map(|before| &**before), state);
             sound(state, |node| image.brokers().get(node).copied())?;
         }
+        self.carry(&image);
         self.newest = Some(image);
         Ok(Decided::Newer)
+    }
+
+    /// Notes who has registered since the image before, and is in sync or eligible already.
+    fn carry(&mut self, image: &Image) {
+        let Some(before) = &self.newest else { return };
+        if image.applied_to().since(before.applied_to()) > TOO_CLOSE_TO_JOIN
+            || !image.rules().keeps_eligible()
+        {
+            return;
+        }
+        for state in image.partitions() {
+            for (node, life) in state.in_sync.iter().chain(&state.eligible) {
+                let former = before.brokers().get(*node).map(|broker| broker.incarnation);
+                if former.is_some_and(|former| former < *life) {
+                    self.carried.insert(*node, *life);
+                }
+            }
+        }
+    }
+
+    /// Nobody who has crashed was carried into his new life.
+    pub(super) fn exclude_crashed(&self, sights: &[Sight]) -> Result<(), Breach> {
+        let carried = |sight: &&Sight| {
+            let life = self.carried.get(&sight.node).map(|life| Life::from(*life));
+            let is_of_now = life.is_some() && sight.now.as_ref().is_some_and(|now| now.life == life);
+            is_of_now && sight.former == Former::Crash
+        };
+        match sights.iter().find(carried) {
+            Some(sight) => {
+                let what = format!("{} has crashed, and was a candidate when it had registered", sight.node);
+                Err(Breach::of(Invariant::UncleanExclusion, what))
+            }
+            None => Ok(()),
+        }
     }
 }
 

@@ -13,6 +13,11 @@ use super::sight::Sight;
 pub(super) fn led(sights: &[Sight], leader: &Sight) -> Result<(), Breach> {
     let Some(now) = leader.leads() else { return Ok(()) };
     let Electorate::Voters(sets) = &now.electorate else { return Ok(()) };
+    if now.acknowledged > now.high_watermark {
+        let (told, high) = (now.acknowledged, now.high_watermark);
+        let what = format!("leader {} has acknowledged to {told}, and committed to {high}", now.node);
+        return Err(Breach::of(Invariant::AckRule, what));
+    }
     let led_before = |before: &&Snapshot| before.role == Role::Leader && before.epoch == now.epoch;
     let Some(before) = leader.before.as_ref().filter(led_before) else { return Ok(()) };
     if now.high_watermark <= before.high_watermark {

@@ -48,13 +48,15 @@ pub enum Invariant {
     /// In sync and eligible are replicas, none of them is both; nobody is eligible while enough are in sync; who is
     /// fenced is not in sync, but for the last member where nobody can be eligible.
     ValidControllerIsrAndElr,
-    /// Who has registered anew is in neither set in its former life, but for the last one.
+    /// Who has registered anew is in neither set in its former life, but for the last one; nor in its new life, when the
+    /// former ended in a crash, before the leader has asked for it.
     UncleanExclusion,
     /// Controllers that have applied the same records hold the same.
     MetadataLogMatching,
     /// The high watermark stands still while fewer are in sync than must be.
     StrictMinIsr,
     /// At an acknowledgement all of the leader's maximal set have it stored, and enough are in sync. Under `Cached`: written.
+    /// By majority: it is below the leader's own watermark.
     AckRule,
     /// What a leader commits is stored on a majority of each set of voters. Under `Cached`: written.
     CommittedOnQuorum,
@@ -68,11 +70,16 @@ pub enum Invariant {
     AppendPersistedBeforeReply,
     /// A linearizable read reaches all that had been acknowledged when it began.
     ReadIndexBarrier,
+    /// Who stands for election has a log that a majority would elect, or would have a little before: that is what it has
+    /// asked them first.
+    CandidateNotBehind,
+    /// No log starts beyond what clients have asked to give up. Where that is told.
+    TrimmedOnRequest,
 }
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 30] = [
         Self::AckedNotLost,
         Self::CommittedPrefixConsistent,
         Self::CommittedImmutable,
@@ -101,6 +108,8 @@ impl Invariant {
         Self::VotePersistedBeforeReply,
         Self::AppendPersistedBeforeReply,
         Self::ReadIndexBarrier,
+        Self::CandidateNotBehind,
+        Self::TrimmedOnRequest,
     ];
 }
 

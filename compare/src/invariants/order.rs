@@ -1,5 +1,6 @@
 //! One replica over time, and its numbers beside each other.
 
+use partition::ids::Offset;
 use partition::partition::Role;
 use partition::probe::{Electorate, Snapshot};
 
@@ -32,6 +33,16 @@ pub(super) fn monotone(before: &Snapshot, now: &Snapshot) -> Result<(), Breach> 
         return breach(Invariant::MonotonicApplied, what);
     }
     Ok(())
+}
+
+/// A log starts no later than clients have asked for.
+pub(super) fn trimmed_on_request(now: &Snapshot, trimmed_to: Offset) -> Result<(), Breach> {
+    if now.log_start <= trimmed_to {
+        return Ok(());
+    }
+    let (node, start) = (now.node, now.log_start);
+    let what = format!("the log of {node} starts at {start}; clients gave up what lies below {trimmed_to}");
+    Err(Breach::of(Invariant::TrimmedOnRequest, what))
 }
 
 /// A replica's numbers are in the order in which they come about.

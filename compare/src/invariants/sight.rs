@@ -7,17 +7,31 @@ use partition::log::Durability;
 use partition::partition::Role;
 use partition::probe::{BatchMark, Electorate, InSyncSet, Life, Probe, Snapshot, Vote};
 
+use super::candidacy::Reached;
 use super::mirror::Mirror;
 
 /// What a node may lose when it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Loss {
+    /// Nothing: it was stopped in order, and has said so on its disk.
+    Nothing,
     /// Its process only: what it has written stays.
     Process,
     /// Its power: what was not synced may be gone.
     Power,
     /// Its disk: anything may be gone.
     Disk,
+}
+
+/// How the life before the present one ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Former {
+    /// There was none.
+    None,
+    /// In order.
+    InOrder,
+    /// Not so.
+    Crash,
 }
 
 /// What a node that is down must still have.
@@ -48,6 +62,10 @@ pub(super) struct Sight {
     pub(super) last_stored: Offset,
     pub(super) last_vote: Option<Vote>,
     pub(super) log: Mirror,
+    /// How far the log had come, and when.
+    pub(super) reached: Reached,
+    /// How the life before this one ended.
+    pub(super) former: Former,
     /// Below it the log was compared with what is committed.
     pub(super) confirmed_to: Offset,
     /// Before it entries were compared with what others have applied.
@@ -70,6 +88,8 @@ impl Sight {
             last_stored: Offset::ZERO,
             last_vote: None,
             log: Mirror::default(),
+            reached: Reached::default(),
+            former: Former::None,
             confirmed_to: Offset::ZERO,
             applied_to: Ordinal::ZERO,
             keeps: Keeps::All,
@@ -89,8 +109,9 @@ impl Sight {
         let keeps = match (self.damage.take().map_or(loss, |damage| damage.max(loss)), durability) {
             (Loss::Disk, _) => Keeps::Nothing,
             (Loss::Power, Durability::Cached) => Keeps::Vote,
-            (Loss::Power, Durability::Synced) | (Loss::Process, _) => Keeps::All,
+            (Loss::Power, Durability::Synced) | (Loss::Nothing | Loss::Process, _) => Keeps::All,
         };
+        self.former = if loss == Loss::Nothing { Former::InOrder } else { Former::Crash };
         self.keeps = self.keeps.max(keeps);
         if self.keeps != Keeps::All {
             self.log.cut(Offset::ZERO);

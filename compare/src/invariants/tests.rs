@@ -23,6 +23,8 @@ use super::{Invariant, Loss, Setting, Violation, Watch};
 /// The life in which each replica is, unless a test says otherwise.
 const LIFE: u64 = 7;
 const NOW: Moment = Moment(1);
+/// So much later that no answer is under way any more.
+const LATER: Moment = Moment(60_000_000_000);
 
 /// A replica as a test wants it to look.
 #[derive(Clone, Debug)]
@@ -126,6 +128,7 @@ impl Plant {
 
 /// A watch, and replicas that look as they are told.
 struct Scene {
+    now: Moment,
     watch: Watch,
     replicas: BTreeMap<NodeId, Arc<Fake>>,
 }
@@ -154,7 +157,7 @@ impl Probe for Fake {
 
 impl Scene {
     fn new(durability: Durability) -> Self {
-        Self { watch: Watch::new(Setting { durability, replicas: 3 }), replicas: BTreeMap::new() }
+        Self { now: NOW, watch: Watch::new(Setting { durability, replicas: 3 }), replicas: BTreeMap::new() }
     }
 
     fn synced() -> Self {
@@ -173,11 +176,16 @@ impl Scene {
             let mut shown = fake.0.lock().unwrap();
             *shown = (shown.0 + 1, Some((snapshot, marks)));
         }
-        self.watch.step(NOW)
+        self.watch.step(self.now)
     }
 
     fn show(&mut self, plants: impl IntoIterator<Item = Plant>) {
         self.try_show(plants).unwrap();
+    }
+
+    /// Time passes, in which nothing happens.
+    fn later(&mut self) {
+        self.now = LATER;
     }
 
     /// These replicas look so from now on, and that breaks this invariant.

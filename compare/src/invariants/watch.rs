@@ -15,7 +15,7 @@ use super::coverage::Coverage;
 use super::identity::Identities;
 use super::name::{Breach, Violation};
 use super::sight::{Loss, Sight};
-use super::{in_sync, majority, order, restart};
+use super::{candidacy, in_sync, majority, order, restart};
 
 /// What is watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,15 @@ pub struct Setting {
     pub durability: Durability,
     /// How many replicas there are.
     pub replicas: usize,
+}
+
+/// Whether a watch is told what clients ask to give up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trims {
+    /// By [`Watch::trimming`], always before it is asked.
+    Told,
+    /// No.
+    Untold,
 }
 
 /// Watches one partition's replicas, and the controllers where there are any.
@@ -37,6 +46,9 @@ pub struct Watch {
     acked: Acked,
     /// The furthest end that clients were told is committed.
     floor: Offset,
+    /// The furthest place below which clients have asked to give up all.
+    trimmed_to: Offset,
+    trims: Trims,
     /// The leader that was found to have all that was acknowledged so far.
     complete: Option<Reign>,
     guarantee: Guarantee,
@@ -84,6 +96,8 @@ impl Watch {
             identities: Identities::default(),
             acked: Acked::default(),
             floor: Offset::ZERO,
+            trimmed_to: Offset::ZERO,
+            trims: Trims::Untold,
             complete: None,
             guarantee: Guarantee::Holds,
             turned: Vec::new(),
@@ -147,6 +161,16 @@ impl Watch {
         complete.and_then(|()| self.durable(base)).map_err(at(now))
     }
 
+    /// From now on each trim is told before it is asked, by [`Watch::trimming`]: a log that starts later is a finding.
+    pub fn trims_are_told(&mut self) {
+        self.trims = Trims::Told;
+    }
+
+    /// A client is about to ask that all below this is given up.
+    pub fn trimming(&mut self, to: Offset) {
+        self.trimmed_to = self.trimmed_to.max(to);
+    }
+
     /// How far clients were told that it is committed: what a linearizable read that begins now has to reach.
     #[must_use]
     pub fn floor(&self) -> Offset {
@@ -166,7 +190,7 @@ impl Watch {
     /// # Errors
     /// The first [`Violation`] that is found.
     pub fn step(&mut self, now: Moment) -> Result<(), Violation> {
-        self.look().map_err(at(now))
+        self.look(now).map_err(at(now))
     }
 
     /// What was met so far.
@@ -175,7 +199,7 @@ impl Watch {
         Coverage { elections: self.identities.elections(), ..self.coverage }
     }
 
-    fn look(&mut self) -> Result<(), Breach> {
+    fn look(&mut self, now: Moment) -> Result<(), Breach> {
         let decided = self.controllers.look(&mut self.coverage)?;
         self.turned.clear();
         for at in 0..self.sights.len() {
@@ -186,7 +210,7 @@ impl Watch {
             }
         }
         let anything = decided == Decided::Newer || !self.turned.is_empty();
-        if anything { self.compare() } else { Ok(()) }
+        if anything { self.compare(now) } else { Ok(()) }
     }
 
     /// Takes in what a replica has turned into.
@@ -240,6 +264,9 @@ impl Watch {
         let (sight, later) = rest.split_first_mut().expect("the one that has changed");
         let now = sight.now.as_ref().expect("it was just seen");
         order::ordered(now)?;
+        if self.trims == Trims::Told {
+            order::trimmed_on_request(now, self.trimmed_to)?;
+        }
         if let Some(before) = &sight.before {
             order::monotone(before, now)?;
         }
@@ -259,17 +286,26 @@ impl Watch {
     }
 
     /// What the replicas are beside each other, and beside what the controllers have decided.
-    fn compare(&mut self) -> Result<(), Breach> {
+    fn compare(&mut self, now: Moment) -> Result<(), Breach> {
+        for turned in &self.turned {
+            let sight = &mut self.sights[*turned];
+            sight.reached.note(now, &sight.log);
+        }
+        if self.turned.iter().any(|turned| candidacy::newly_stands(&self.sights[*turned]).is_some()) {
+            self.sights.iter_mut().for_each(|sight| sight.reached.forget(now));
+        }
         if self.guarantee == Guarantee::Void {
             return Ok(());
         }
         self.sights.iter_mut().for_each(|sight| sight.log.agree(&self.ledger));
-        for leader in self.turned.iter().map(|at| &self.sights[*at]) {
-            in_sync::led(&self.sights, leader)?;
-            majority::led(&self.sights, leader)?;
+        for turned in self.turned.iter().map(|at| &self.sights[*at]) {
+            in_sync::led(&self.sights, turned)?;
+            majority::led(&self.sights, turned)?;
+            candidacy::not_behind(turned, &self.sights, self.setting.replicas)?;
         }
         let state = self.controllers.state().map(|state| &**state);
         in_sync::hold(&self.sights, state, &self.ledger)?;
+        self.controllers.exclude_crashed(&self.sights)?;
         let reign = self.newest_leader().and_then(reign_of);
         if reign != self.complete {
             if let Some(leader) = self.newest_leader() {

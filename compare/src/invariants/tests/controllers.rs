@@ -84,3 +84,57 @@ fn metadata_log_matching() {
     scene.watch.controller_started(NodeId(103), controller(103, 2));
     scene.breaks(Invariant::MetadataLogMatching, []);
 }
+
+/// A controller sees 2 and 3 go, so that 2 is eligible, and 2 come back as one that ended in order, in this life.
+fn carried(scene: &mut Scene) -> Life {
+    let mut image = Image::default();
+    let mut next = 0;
+    let mut says = |image: &mut Image, command| {
+        let at = Offset(next);
+        next += 1;
+        image.apply(at, &Record { epoch: ControllerEpoch::default().next(), command }).unwrap();
+        Incarnation(at)
+    };
+    says(&mut image, Command::Claim { node: NodeId(101) });
+    let mut lives = Vec::new();
+    for node in (1..=3).map(NodeId) {
+        let registration = Registration { node, replaces: None, disk: Disk::Fresh };
+        let incarnation = says(&mut image, Command::Register(registration));
+        says(&mut image, Command::Unfence { broker: node, incarnation });
+        lives.push(incarnation);
+    }
+    says(&mut image, Command::CreatePartition(decided(1, &[]).spec));
+    for node in [3, 2] {
+        says(&mut image, Command::Fence { broker: NodeId(node), incarnation: lives[node as usize - 1] });
+    }
+    let window = Window::default();
+    let probe = ControllerProbe::through(&window);
+    let show = |image: &Image| {
+        window.show(|| ControllerSnapshot {
+            node: NodeId(101),
+            active: None,
+            image: Arc::new(image.clone()),
+        });
+    };
+    show(&image);
+    scene.watch.controller_started(NodeId(101), probe);
+    scene.show([]);
+    let registration =
+        Registration { node: NodeId(2), replaces: Some(lives[1]), disk: Disk::Clean(lives[1]) };
+    let reborn = says(&mut image, Command::Register(registration));
+    show(&image);
+    reborn.into()
+}
+
+#[test]
+fn h03_unclean_exclusion_knows_who_has_crashed() {
+    let begins = |loss| {
+        let mut scene = Scene::synced();
+        let life = carried(&mut scene);
+        scene.show([replica(2, &[]).with(|seen| seen.life = Some(Life(1)))]);
+        scene.end(2, loss);
+        scene.try_show([replica(2, &[]).with(|seen| seen.life = Some(life))])
+    };
+    begins(Loss::Nothing).unwrap();
+    named(begins(Loss::Process), Invariant::UncleanExclusion);
+}

@@ -81,6 +81,7 @@ fn acked_not_lost_is_seen_when_the_client_hears_of_it() {
 fn acked_below_the_log_start_was_given_up() {
     let log = &[(1, 10), (1, 11)];
     let mut scene = Scene::synced();
+    scene.watch.trimming(Offset(1));
     scene.show([replica(1, log).leads(1, &[1]).high(2)]);
     scene.ack(0, 10).unwrap();
     let trimmed = replica(2, log).high(2).leads(2, &[2]).with(|seen| {

@@ -57,3 +57,37 @@ fn read_index_barrier() {
     named(scene.watch.read_reached(NOW, scene.watch.floor(), Offset(0)), Invariant::ReadIndexBarrier);
     scene.watch.read_reached(NOW, scene.watch.floor(), Offset(1)).unwrap();
 }
+
+#[test]
+fn ack_rule_of_a_majority() {
+    let leader =
+        |high, told| replica(1, LONG).elected(1).high(high).with(|seen| seen.acknowledged = Offset(told));
+    let mut scene = Scene::synced();
+    scene.show([leader(0, 0), replica(2, LONG)]);
+    scene.show([leader(1, 1)]);
+    scene.breaks(Invariant::AckRule, [leader(1, 2)]);
+}
+
+#[test]
+fn candidate_not_behind() {
+    let stands = |log, epoch| {
+        replica(3, log).voted(epoch, Standing::Candidate, 3).with(|seen| seen.role = Role::Candidate)
+    };
+    let scene = || {
+        let mut scene = Scene::synced();
+        let short = &[(1, 10)];
+        let third = replica(3, short).voted(1, Standing::Elected, 1);
+        scene.show([replica(1, short), replica(2, short), third]);
+        scene.show([replica(1, LONG), replica(2, LONG)]);
+        scene
+    };
+    // What the others have just appended they may have lacked when they were asked.
+    scene().show([stands(&[(1, 10)], 2)]);
+    let mut late = scene();
+    late.later();
+    late.breaks(Invariant::CandidateNotBehind, [stands(&[(1, 10)], 2)]);
+    let mut equal = scene();
+    equal.show([replica(3, LONG).voted(1, Standing::Elected, 1)]);
+    equal.later();
+    equal.show([stands(LONG, 2)]);
+}

@@ -112,3 +112,21 @@ fn state_ordering() {
         Scene::synced().breaks(Invariant::StateOrdering, [plant]);
     }
 }
+
+#[test]
+fn trimmed_on_request() {
+    let trimmed = || {
+        replica(1, &[(1, 10), (1, 11)]).high(2).with(|seen| {
+            seen.log_start = Offset(1);
+            seen.first = Ordinal(1);
+        })
+    };
+    Scene::synced().show([trimmed()]);
+    let mut scene = Scene::synced();
+    scene.watch.trims_are_told();
+    scene.watch.trimming(Offset(1));
+    scene.show([trimmed()]);
+    let mut scene = Scene::synced();
+    scene.watch.trims_are_told();
+    scene.breaks(Invariant::TrimmedOnRequest, [trimmed()]);
+}
