@@ -59,6 +59,7 @@ mod order;
 pub mod producers;
 mod reader;
 mod recovery;
+pub mod retention;
 mod scan;
 mod segment;
 mod segments;

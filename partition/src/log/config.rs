@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::retention::Retention;
 use crate::ids::ByteSize;
 
 /// What an acknowledgement stands for on one disk.
@@ -20,6 +21,8 @@ pub struct LogConfig {
     pub durability: Durability,
     /// A segment is sealed before it would grow beyond this. Default: 256 MiB (Kafka's `segment.bytes` is 1 GiB).
     pub segment_bytes: ByteSize,
+    /// How much of the past is kept. Default: all.
+    pub retention: Retention,
     /// Under `Cached`, the log is flushed once so much was written. Default: never, as Kafka's `flush.messages`.
     pub flush_bytes: Option<ByteSize>,
     /// Under `Cached`, the log is flushed so long after a write, at the latest. Default: never, as Kafka's `flush.ms`.
@@ -39,6 +42,7 @@ impl Default for LogConfig {
         Self {
             durability: Durability::Synced,
             segment_bytes: ByteSize::mib(256),
+            retention: Retention::default(),
             flush_bytes: None,
             flush_interval: None,
             index_interval: ByteSize::kib(4),
