@@ -11,6 +11,8 @@ use std::sync::Arc;
 use crate::ids::ByteSize;
 
 pub use real::RealDisk;
+#[cfg(test)]
+pub(crate) use simulated::Grain;
 pub use simulated::SimulatedDisk;
 pub(crate) use simulated::Slowness;
 

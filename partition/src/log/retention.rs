@@ -108,7 +108,8 @@ mod tests {
     #[test]
     fn a_segment_goes_when_its_newest_record_is_too_old() {
         let all = segments(&[Some(100), Some(300), Some(200), Some(900)]);
-        for (keep, start) in [(900, None), (899, Some(10)), (701, Some(10)), (600, Some(30)), (50, Some(40))] {
+        for (keep, start) in [(900, None), (899, Some(10)), (701, Some(10)), (600, Some(30)), (50, Some(40))]
+        {
             assert_eq!(by_time(keep).due(&all, NOW, Offset(40)), start.map(Offset), "keep {keep} ms");
         }
     }

@@ -19,6 +19,7 @@ use crate::world::{Random, Tasks, World};
 
 mod cold;
 mod counting;
+mod crashes;
 mod faults;
 mod flushing;
 mod looking;

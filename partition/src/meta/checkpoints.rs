@@ -21,6 +21,12 @@ pub trait Checkpoints: Send + Sync + fmt::Debug + 'static {
 pub struct MemoryCheckpoints(Arc<Mutex<BTreeMap<String, Bytes>>>);
 
 impl MemoryCheckpoints {
+    /// The same values, shared with nobody.
+    #[must_use]
+    pub fn copied(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.0.lock().expect("no holder panics").clone())))
+    }
+
     /// Loses them all: a crash may, and nothing may go wrong then.
     pub fn clear(&self) {
         self.0.lock().expect("no holder panics").clear();

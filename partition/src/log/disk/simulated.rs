@@ -5,6 +5,8 @@
 //! [`SimulatedDisk::fault`] commits the faults of `partition::fault`.
 
 mod contents;
+#[cfg(test)]
+mod states;
 mod troubles;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +22,8 @@ use crate::world::Random;
 use contents::{Change, Contents};
 use troubles::{Next, Reads, Room, Troubles, failed, no_room};
 
+#[cfg(test)]
+pub(crate) use states::Grain;
 pub(crate) use troubles::Slowness;
 
 /// What a segment's name ends with: bits flip in segments only.
@@ -29,7 +33,7 @@ const SEGMENT: &str = "log";
 #[derive(Clone, Debug)]
 pub struct SimulatedDisk(Arc<Mutex<State>>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct State {
     troubles: Troubles,
     /// Raised by each crash: what was opened before is closed.

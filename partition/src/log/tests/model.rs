@@ -19,7 +19,7 @@ fn key() -> String {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Op {
+pub(super) enum Op {
     Append {
         epoch_step: u32,
         records: u8,
@@ -48,7 +48,7 @@ enum Op {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum CrashKind {
+pub(super) enum CrashKind {
     /// All that was not synced is lost.
     Clean,
     /// Some of it is kept, torn and out of order; the checkpoints may be lost.
@@ -56,7 +56,7 @@ enum CrashKind {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Checkpoints {
+pub(super) enum Checkpoints {
     Kept,
     Lost,
     /// They are those of the last time that the log was remembered.
@@ -88,14 +88,14 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Entry {
+pub(super) struct Entry {
     batch: Batch,
     ordinal: Ordinal,
 }
 
 /// What the log should hold, and how much of it is promised.
 #[derive(Clone, Debug)]
-struct Model {
+pub(super) struct Model {
     /// All batches since the log began or was emptied; those below `start` are no longer asked for.
     entries: Vec<Entry>,
     start: Offset,
@@ -107,7 +107,7 @@ struct Model {
 }
 
 impl Model {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let begins = (Offset::ZERO, Ordinal::ZERO);
         Self {
             entries: Vec::new(),
@@ -155,17 +155,27 @@ impl Model {
 }
 
 /// The log under test, what it should hold, and what it may hold instead until a cut or a trim has been reported.
-struct Trial {
-    bench: Bench,
-    model: Model,
+pub(super) struct Trial {
+    pub(super) bench: Bench,
+    pub(super) model: Model,
     /// Before each change that was not reported yet, oldest first.
-    before: VecDeque<(Change, Model)>,
+    pub(super) before: VecDeque<(Change, Model)>,
     remembered: Option<Bytes>,
+    /// What the log said when it failed, where that is no surprise.
+    pub(super) failed: Failed,
+}
+
+/// Whether the log may fail, and has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Failed {
+    Never,
+    NotYet,
+    Has(String),
 }
 
 /// What else than an append changes a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Change {
+pub(super) enum Change {
     Truncate,
     Trim,
     /// Reported as a truncation, then as a trim.
@@ -173,7 +183,11 @@ enum Change {
 }
 
 impl Trial {
-    async fn apply(&mut self, op: Op) {
+    pub(super) fn new(bench: Bench, model: Model, before: VecDeque<(Change, Model)>, failed: Failed) -> Self {
+        Self { bench, model, before, remembered: None, failed }
+    }
+
+    pub(super) async fn apply(&mut self, op: Op) {
         match op {
             Op::Append { epoch_step, records, size, producer } => {
                 let mut builder = BatchBuilder::new(i64::from(size));
@@ -234,6 +248,9 @@ impl Trial {
             }
             Op::Settle => {
                 while self.bench.log.stored() < self.bench.log.end() || !self.before.is_empty() {
+                    if matches!(self.failed, Failed::Has(_)) {
+                        return;
+                    }
                     let event = self.bench.events.recv().await.unwrap();
                     self.take(event);
                 }
@@ -244,7 +261,7 @@ impl Trial {
     }
 
     /// Takes in what was reported so far.
-    fn listen(&mut self) {
+    pub(super) fn listen(&mut self) {
         while let Ok(event) = self.bench.events.try_recv() {
             self.take(event);
         }
@@ -254,7 +271,8 @@ impl Trial {
         // Even when it is about an older generation, the change that it reports was carried out.
         let oldest = self.before.front().map(|(change, _)| *change);
         match (&event, oldest) {
-            (LogEvent::Failed(why), _) => panic!("{why}"),
+            (LogEvent::Failed(why), _) if self.failed == Failed::Never => panic!("{why}"),
+            (LogEvent::Failed(why), _) => self.failed = Failed::Has(why.clone()),
             (LogEvent::Truncated { .. }, Some(Change::Truncate)) | (LogEvent::Trimmed { .. }, Some(_)) => {
                 self.before.pop_front();
             }
@@ -268,7 +286,7 @@ impl Trial {
     }
 
     /// What the log holds must be what one of the models says, and at least what that one promises.
-    async fn check_after_crash(&mut self) {
+    pub(super) async fn check_after_crash(&mut self) {
         let found = self.found().await;
         let before = self.before.drain(..).map(|(_, model)| model);
         let candidates: Vec<_> = before.chain([self.model.clone()]).collect();
@@ -300,7 +318,7 @@ impl Trial {
         Found { start: log.start(), end: log.end(), ordinals: log.ordinals(), batches }
     }
 
-    async fn check(&self) {
+    pub(super) async fn check(&self) {
         let found = self.found().await;
         assert!(self.model.explains(&found), "found {found:#?}\nnot {:#?}", self.model);
         let log = &self.bench.log;
@@ -354,7 +372,7 @@ fn run(config: LogConfig, ops: Vec<Op>) {
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
         let bench = Bench::new(config).await;
-        let mut trial = Trial { bench, model: Model::new(), before: VecDeque::new(), remembered: None };
+        let mut trial = Trial::new(bench, Model::new(), VecDeque::new(), Failed::Never);
         for op in ops {
             match op {
                 Op::Crash(kind) => {

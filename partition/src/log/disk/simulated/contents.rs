@@ -3,26 +3,26 @@
 use crate::world::Random;
 
 /// What a disk writes whole or not at all.
-const SECTOR: u64 = 512;
+pub(super) const SECTOR: u64 = 512;
 
 /// A file twice, and how to get from the durable one to the one that is seen.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Contents {
     pub(super) seen: Vec<u8>,
-    durable: Vec<u8>,
-    unsynced: Vec<Change>,
+    pub(super) durable: Vec<u8>,
+    pub(super) unsynced: Vec<Change>,
     /// Up to here there is room on the disk: it has been written. A file that was only lengthened has none.
     room: usize,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Change {
     Write { bytes: Box<[u8]>, at: usize },
     Length(usize),
 }
 
 impl Change {
-    fn apply(&self, file: &mut Vec<u8>) {
+    pub(super) fn apply(&self, file: &mut Vec<u8>) {
         match self {
             Self::Write { bytes, at } => {
                 let end = at + bytes.len();
@@ -51,6 +51,12 @@ impl Change {
 }
 
 impl Contents {
+    /// A file that holds this, durably.
+    #[cfg(test)]
+    pub(super) fn durable(bytes: Vec<u8>) -> Self {
+        Self { room: bytes.len(), seen: bytes.clone(), durable: bytes, unsynced: Vec::new() }
+    }
+
     pub(super) fn change(&mut self, change: Change) {
         change.apply(&mut self.seen);
         self.room = match &change {

@@ -53,7 +53,7 @@ impl Next {
 }
 
 /// What is wrong now, and the chance by which it is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Troubles {
     pub(super) random: Random,
     pub(super) slowness: Slowness,
