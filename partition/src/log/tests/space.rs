@@ -105,6 +105,23 @@ async fn a_closed_log_keeps_no_space_it_does_not_use() {
     assert_eq!(file.length().unwrap().0, used);
 }
 
+/// What lies behind the last batch of the active segment must be zeros, and nothing of an older segment.
+fn assert_zeros_follow(bench: &Bench) {
+    let name = segments(bench).pop().unwrap();
+    let file = bench.disk.open(&Path::new(DIR).join(&name), OpenMode::Existing).unwrap();
+    let mut bytes = vec![0; file.length().unwrap().as_len()];
+    file.read_at(&mut bytes, ByteSize::ZERO).unwrap();
+    let mut rest = bytes::Bytes::from(bytes);
+    let mut next: Offset = name.trim_end_matches(".log").parse().unwrap();
+    while let Ok(batch) = Batch::parse(&rest)
+        && batch.base_offset() == next
+    {
+        next = batch.next_offset();
+        rest = rest.slice(batch.size().as_len()..);
+    }
+    assert!(rest.iter().all(|byte| *byte == 0), "something of an older segment follows offset {next}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn h05_a_segment_that_is_used_again_is_zeroed_and_synced_first() {
     // Batches of one size, so that old ones would lie exactly where new ones may be torn off.
@@ -120,6 +137,7 @@ async fn h05_a_segment_that_is_used_again_is_zeroed_and_synced_first() {
             recycled += u32::from(names(&bench.disk).contains(&SPARE.to_owned()));
         }
         sweep(&bench).await;
+        assert_zeros_follow(&bench);
         let end = bench.log.end();
         let before = bench.contents().await;
         bench.append(1 + round, &["unsynced"]);
@@ -144,6 +162,7 @@ async fn h05_a_spare_that_is_not_zeroed_to_its_end_is_not_used() {
     while segments(&bench).len() == rolls {
         bench.append(1, &["of one size"]);
         bench.event().await;
+        assert_zeros_follow(&bench);
     }
     let end = bench.log.stored();
     let bench = bench.crash().await.unwrap();
