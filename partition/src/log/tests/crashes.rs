@@ -1,7 +1,7 @@
 //! Every state that a power cut can leave, in short runs: the power goes after each single operation on the disk, and
 //! of what was not synced then, each combination of sectors, lengths and names is tried.
 //!
-//! Sidecar files that nobody relies on are kept or lost as a whole. The judge is the model's: what was reported as stored
+//! Sidecar files that nobody relies on are kept or lost together. The judge is the model's: what was reported as stored
 //! is there, and what is there is a beginning of what was appended.
 
 use std::collections::VecDeque;
@@ -109,7 +109,7 @@ fn grain(path: &Path) -> Grain {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let relied_on =
         name.ends_with(".log") || matches!(name, "log-state" | "clean-shutdown" | "segment.spare");
-    if relied_on { Grain::Sectors } else { Grain::Whole }
+    if relied_on { Grain::Sectors } else { Grain::Together }
 }
 
 /// The log as it is while its disk has power for so many operations.
@@ -224,8 +224,7 @@ async fn look(run: &Run, operations: u64, looked: &mut Looked) {
             let opened = Bench::open(disk.copied(), checkpoints, tiny()).await;
             let bench = opened
                 .unwrap_or_else(|error| panic!("power for {operations} operations: {error}\n{disk:#?}"));
-            let mut trial =
-                Trial::new(bench, run.model.clone(), run.before.clone(), Failed::Never);
+            let mut trial = Trial::new(bench, run.model.clone(), run.before.clone(), Failed::Never);
             trial.check_after_crash().await;
             trial.check().await;
             // It is a log like any other.

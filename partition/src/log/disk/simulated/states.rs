@@ -3,6 +3,7 @@
 //! What was synced is there. Of the rest each sector of each write, each change of a file's length and each change of a
 //! name is there or is not, in any combination: a disk writes what was not synced in whatever order it likes.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -13,17 +14,17 @@ use super::{Change, Contents, Inode, SECTOR, SimulatedDisk, State};
 pub(crate) enum Grain {
     /// Each sector may be lost by itself.
     Sectors,
-    /// All or nothing: for a file that nobody must rely on.
-    Whole,
+    /// All or nothing, together with all other files of which this is said: nobody must rely on them.
+    Together,
 }
 
 /// What chance decides when the power is cut.
 #[derive(Clone, Debug)]
 enum Undecided {
-    /// Unsynced changes of a file, by their places among the pieces of that file.
-    Changes(Inode, Vec<usize>),
-    /// Whether a name is what it became.
-    Name(PathBuf),
+    /// Unsynced changes of files, by their places among the pieces of each.
+    Changes(Vec<(Inode, usize)>),
+    /// Whether these names are what they became.
+    Names(Vec<PathBuf>),
 }
 
 /// All those disks, one after another. Two of them may be alike.
@@ -46,25 +47,32 @@ impl SimulatedDisk {
             file.unsynced = file.unsynced.iter().flat_map(Change::pieces).collect();
         }
         let mut undecided = Vec::new();
-        let paths: std::collections::BTreeSet<_> = now.names.keys().chain(now.durable_names.keys()).collect();
-        let mut seen = std::collections::BTreeSet::new();
+        let (mut names, mut contents) = (Vec::new(), Vec::new());
+        let paths: BTreeSet<_> = now.names.keys().chain(now.durable_names.keys()).collect();
+        let mut seen = BTreeSet::new();
         for path in paths {
             let (is, was) = (now.names.get(path), now.durable_names.get(path));
-            if is != was {
-                undecided.push(Undecided::Name(path.clone()));
+            match grain(path) {
+                _ if is == was => {}
+                Grain::Sectors => undecided.push(Undecided::Names(vec![path.clone()])),
+                Grain::Together => names.push(path.clone()),
             }
             for inode in [is, was].into_iter().flatten().filter(|inode| seen.insert(**inode)) {
-                let Some(changes) = now.inodes.get(inode).map(|file| file.unsynced.len()) else { continue };
+                let count = now.inodes.get(inode).map_or(0, |file| file.unsynced.len());
+                let changes = (0..count).map(|at| (*inode, at));
                 match grain(path) {
                     Grain::Sectors => {
-                        undecided.extend((0..changes).map(|at| Undecided::Changes(*inode, vec![at])));
+                        undecided.extend(changes.map(|change| Undecided::Changes(vec![change])));
                     }
-                    Grain::Whole if changes > 0 => {
-                        undecided.push(Undecided::Changes(*inode, (0..changes).collect()));
-                    }
-                    Grain::Whole => {}
+                    Grain::Together => contents.extend(changes),
                 }
             }
+        }
+        if !names.is_empty() {
+            undecided.push(Undecided::Names(names));
+        }
+        if !contents.is_empty() {
+            undecided.push(Undecided::Changes(contents));
         }
         assert!(undecided.len() <= UNDECIDED_MAX, "{} pieces are unsynced: {undecided:?}", undecided.len());
         CrashStates { now, undecided, next: 0 }
@@ -114,16 +122,20 @@ impl Iterator for CrashStates {
         }
         for (_, undecided) in self.undecided.iter().enumerate().filter(|(at, _)| kept(*at)) {
             match undecided {
-                Undecided::Changes(inode, changes) => {
-                    let file = state.inodes.get_mut(inode).expect("it was there a moment ago");
-                    for change in changes {
+                Undecided::Changes(changes) => {
+                    for (inode, change) in changes {
+                        let file = state.inodes.get_mut(inode).expect("it was there a moment ago");
                         self.now.inodes[inode].unsynced[*change].apply(&mut file.durable);
                     }
                 }
-                Undecided::Name(path) => match self.now.names.get(path) {
-                    Some(inode) => drop(state.names.insert(path.clone(), *inode)),
-                    None => drop(state.names.remove(path)),
-                },
+                Undecided::Names(paths) => {
+                    for path in paths {
+                        match self.now.names.get(path) {
+                            Some(inode) => drop(state.names.insert(path.clone(), *inode)),
+                            None => drop(state.names.remove(path)),
+                        }
+                    }
+                }
             }
         }
         state.durable_names = state.names.clone();
