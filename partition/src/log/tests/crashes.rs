@@ -80,8 +80,8 @@ impl Disk for FailingPower {
 }
 
 impl DiskFile for PoweredFile {
-    fn read_at(&self, buffer: &mut [u8], at: ByteSize) -> io::Result<usize> {
-        self.file.read_at(buffer, at)
+    fn read_some_at(&self, buffer: &mut [u8], at: ByteSize) -> io::Result<usize> {
+        self.file.read_some_at(buffer, at)
     }
 
     fn write_at(&self, bytes: &[u8], at: ByteSize) -> io::Result<()> {

@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use super::{Change, Contents, Inode, SECTOR, SimulatedDisk, State};
+use super::contents::{Change, Contents, SECTOR};
+use super::{Inode, SimulatedDisk, State, Troubles};
 
 /// How closely a file's unsynced bytes are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,15 +111,12 @@ impl Iterator for CrashStates {
             return None;
         }
         let kept = |at: usize| self.next >> at & 1 == 1;
-        let mut state = State {
-            boot: self.now.boot,
-            next_inode: self.now.next_inode,
-            dirs: self.now.dirs.clone(),
-            names: self.now.durable_names.clone(),
-            ..State::default()
-        };
+        let mut state = State::empty(Troubles::seeded(0), self.now.boot);
+        state.next_inode = self.now.next_inode;
+        state.dirs.clone_from(&self.now.dirs);
+        state.names.clone_from(&self.now.durable_names);
         for (inode, file) in &self.now.inodes {
-            state.inodes.insert(*inode, Contents { durable: file.durable.clone(), ..Contents::default() });
+            state.inodes.insert(*inode, Contents::durable(file.durable.clone()));
         }
         for (_, undecided) in self.undecided.iter().enumerate().filter(|(at, _)| kept(*at)) {
             match undecided {
@@ -140,7 +138,7 @@ impl Iterator for CrashStates {
         }
         state.durable_names = state.names.clone();
         for file in state.inodes.values_mut() {
-            file.seen.clone_from(&file.durable);
+            *file = Contents::durable(std::mem::take(&mut file.durable));
         }
         self.next += 1;
         Some(SimulatedDisk(Arc::new(Mutex::new(state))))
