@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use benches::appends::{Appender, Load, batch, world};
 use benches::bare::Bare;
+use benches::verdict::{Limit, median, say};
 use partition::clock::{Clock, Moment};
 use partition::ids::{ByteSize, Offset};
 use partition::log::LogConfig;
@@ -121,24 +122,4 @@ impl Bench<'_> {
         all.sort_unstable();
         all[all.len() - 1 - all.len() / 1000].as_secs_f64() * 1e3
     }
-}
-
-enum Limit {
-    AtMost(f64),
-    AtLeast(f64),
-}
-
-fn say(what: &str, value: f64, unit: &str, limit: Limit) {
-    let (holds, text) = match limit {
-        Limit::AtMost(most) => (value <= most, format!("at most {most}")),
-        Limit::AtLeast(least) => (value >= least, format!("at least {least}")),
-    };
-    let verdict = if holds { "holds" } else { "does not hold here" };
-    println!("{what}: {value:.2} {unit} ({text}: {verdict})");
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut all: Vec<f64> = values.collect();
-    all.sort_unstable_by(f64::total_cmp);
-    all[all.len() / 2]
 }

@@ -13,8 +13,8 @@ use crate::log::segment::{Place, Segment, segment_path};
 use crate::log::sidecars;
 use crate::log::state::SegmentsAre;
 
-/// Segments are read in pieces of so much.
-const CHUNK: ByteSize = ByteSize::mib(1);
+/// Segments are read in pieces of so much: a piece stays in the cache of a core while it is checked.
+const CHUNK: ByteSize = ByteSize::kib(128);
 
 /// A sealed segment that was not read: what its seal says of it.
 struct Known {
