@@ -121,10 +121,12 @@ impl Segment {
         self.ask(|index| index.start_for_batch(ordinal.0.saturating_sub(self.start.ordinal.0)))
     }
 
-    /// Whether the batch belongs into the next one: this one would grow beyond `limit`, or its index beyond 32 bits.
+    /// Whether the batch belongs into the next one: this one would grow beyond `limit`, or beyond what Kafka's indexes
+    /// can say.
     pub(crate) fn is_full_for(&self, batch: &Batch, limit: ByteSize) -> bool {
-        let too_long = self.end.position.0 + batch.size().0 > limit.0;
-        let too_many = batch.next_offset().since(self.base()) > i32::MAX.unsigned_abs().into();
+        let sayable = u64::from(i32::MAX.unsigned_abs());
+        let too_long = self.end.position.0 + batch.size().0 > limit.0.min(sayable);
+        let too_many = batch.next_offset().since(self.base()) > sayable;
         self.end.position > ByteSize::ZERO && (too_long || too_many)
     }
 

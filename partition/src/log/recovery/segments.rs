@@ -79,7 +79,13 @@ impl Recovery {
             known.push(self.know(pair[0], pair[1])?);
         }
         let below: u64 = known.iter().map(|known| known.batches).sum();
+        // The ordinal of the log start is synced: it lies where the seals say, or they are of other segments.
         let Some(first) = checkpoint.segment.ordinal.0.checked_sub(below) else { return Ok(None) };
+        let start = self.state.start_ordinal.0;
+        let misplaced = bases[0] == self.state.start && first != start;
+        if first > start || misplaced || known.first().is_some_and(|known| first + known.batches < start) {
+            return Ok(None);
+        }
         let mut ordinal = Ordinal(first);
         let mut segments = Vec::new();
         for (known, next) in known.into_iter().zip(&bases[1..]) {
