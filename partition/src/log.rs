@@ -25,7 +25,7 @@
 //! | `<base>.index`, `.timeindex` | Kafka's sparse indexes: the position of an offset, the newest time up to one | not: made again from the batches |
 //! | `<base>.ordinals` | ours: how many batches lie before an indexed one, and the [`Seal`](index::Seal) of a complete segment | not: made again |
 //! | `log-state` | truncation generation, log start, its ordinal, what producers sent before it; two slots | before a cut or a trim |
-//! | `leader-epoch-checkpoint` | the epochs, as Kafka writes them | not: rebuilt from the batches |
+//! | `leader-epoch-checkpoint` | the epochs, as Kafka writes them: no checksum covers a batch's epoch, so an opening compares | when epochs are cut off |
 //! | `clean-shutdown` | which run was closed in order, and where it ended | at close; its removal before the first append |
 //! | checkpoint store | the recovery point, and what was true there: generation, ordinal, epochs, producers | not: may be stale |
 //!

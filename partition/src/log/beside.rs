@@ -3,38 +3,79 @@
 use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::disk::{Disk, OpenMode};
+use super::disk::{Disk, DiskFile, OpenMode};
 use super::epochs::{EpochHistory, EpochStart};
 use crate::ids::{ByteSize, Generation, Offset};
 
-/// Kafka's name for the epochs of a log. Rebuilt from the batches at each opening; written for other tools.
+/// Kafka's name for the epochs of a log. An epoch lies outside a batch's checksum: an opening holds the batches against
+/// this file, and then makes it again from them. It may lack the newest epochs, but what it says is true.
 pub(crate) const EPOCHS_FILE: &str = "leader-epoch-checkpoint";
+/// While it is being written.
+const UNFINISHED: &str = "leader-epoch-checkpoint.tmp";
 /// More than this is no file of epochs: a million elections.
 const EPOCHS_FILE_MAX: ByteSize = ByteSize::mib(32);
 /// Written when a log is closed in order.
 const CLEAN_FILE: &str = "clean-shutdown";
 
-/// Writes the epochs in Kafka's text format: a version, how many, and a line `epoch offset` for each. Not synced.
+/// Writes the epochs, not synced: enough when some were added.
 pub(crate) fn write_epochs(disk: &dyn Disk, dir: &Path, epochs: &EpochHistory) -> io::Result<()> {
+    write_unfinished(disk, dir, epochs)?;
+    finish(disk, dir)
+}
+
+/// Writes the epochs, durably: needed when some were taken back. An error of a sync is never one of room, which could be
+/// tried again.
+pub(crate) fn keep_epochs(disk: &dyn Disk, dir: &Path, epochs: &EpochHistory) -> io::Result<()> {
+    let final_error = |error: io::Error| io::Error::other(error.to_string());
+    write_unfinished(disk, dir, epochs)?.sync().map_err(final_error)?;
+    finish(disk, dir)?;
+    disk.sync_dir(dir).map_err(final_error)
+}
+
+/// In Kafka's text format: a version, how many, and a line `epoch offset` for each.
+fn write_unfinished(disk: &dyn Disk, dir: &Path, epochs: &EpochHistory) -> io::Result<Arc<dyn DiskFile>> {
     let mut text = format!("0\n{}\n", epochs.entries().len());
     for entry in epochs.entries() {
         writeln!(text, "{} {}", entry.epoch, entry.start).expect("a string takes all");
     }
-    replace(disk, dir, EPOCHS_FILE, text.as_bytes())
+    let file = disk.open(&dir.join(UNFINISHED), OpenMode::OrNew)?;
+    file.set_length(ByteSize::ZERO)?;
+    file.write_at(text.as_bytes(), ByteSize::ZERO)?;
+    Ok(file)
 }
 
-/// What the file of epochs says; `None` when it is not in that format.
-pub(crate) fn read_epochs(disk: &dyn Disk, dir: &Path) -> io::Result<Option<Vec<EpochStart>>> {
-    let file = disk.open(&dir.join(EPOCHS_FILE), OpenMode::Reading)?;
+fn finish(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+    disk.rename(&dir.join(UNFINISHED), &dir.join(EPOCHS_FILE))
+}
+
+/// The checkpoint of the epochs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum EpochsRead {
+    /// There is no such file.
+    Missing,
+    /// It is not in that format, or does not ascend: a crash may have torn it.
+    Unreadable,
+    /// What it says.
+    Read(EpochHistory),
+}
+
+/// What the file of epochs says.
+pub(crate) fn read_epochs(disk: &dyn Disk, dir: &Path) -> io::Result<EpochsRead> {
+    let file = match disk.open(&dir.join(EPOCHS_FILE), OpenMode::Reading) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(EpochsRead::Missing),
+        opened => opened?,
+    };
     let mut bytes = vec![0; file.length()?.as_len().min(EPOCHS_FILE_MAX.as_len())];
     let there = file.read_at(&mut bytes, ByteSize::ZERO)?;
-    Ok(std::str::from_utf8(&bytes[..there]).ok().and_then(parse_epochs))
+    let parsed = std::str::from_utf8(&bytes[..there]).ok().and_then(parse_epochs);
+    Ok(parsed.map_or(EpochsRead::Unreadable, EpochsRead::Read))
 }
 
-fn parse_epochs(text: &str) -> Option<Vec<EpochStart>> {
+fn parse_epochs(text: &str) -> Option<EpochHistory> {
     let (version, rest) = text.split_once('\n')?;
     let (count, rest) = rest.split_once('\n')?;
     let entry = |line: &str| {
@@ -42,15 +83,8 @@ fn parse_epochs(text: &str) -> Option<Vec<EpochStart>> {
         Some(EpochStart { epoch: epoch.parse().ok()?, start: start.parse().ok()? })
     };
     let entries = rest.lines().map(entry).collect::<Option<Vec<_>>>()?;
-    (version == "0" && count.parse() == Ok(entries.len())).then_some(entries)
-}
-
-fn replace(disk: &dyn Disk, dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let unfinished = dir.join(format!("{name}.tmp"));
-    let file = disk.open(&unfinished, OpenMode::OrNew)?;
-    file.set_length(ByteSize::ZERO)?;
-    file.write_at(bytes, ByteSize::ZERO)?;
-    disk.rename(&unfinished, &dir.join(name))
+    let whole = version == "0" && count.parse() == Ok(entries.len());
+    EpochHistory::of_entries(entries).filter(|_| whole)
 }
 
 /// Says that a log was closed in order: in which run, and where it ended.

@@ -22,6 +22,24 @@ pub struct EpochEnd {
     pub end: Offset,
 }
 
+/// What a history says of the epoch of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// It has this one.
+    Exactly(Epoch),
+    /// Newer ones may have begun since.
+    AtLeast(Epoch),
+}
+
+impl Expected {
+    pub(crate) fn admits(self, epoch: Epoch) -> bool {
+        match self {
+            Self::Exactly(expected) => epoch == expected,
+            Self::AtLeast(oldest) => epoch >= oldest,
+        }
+    }
+}
+
 /// The epochs of one log: both epochs and starts strictly ascend.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EpochHistory {
@@ -46,6 +64,23 @@ impl EpochHistory {
             }
         }
         self.starts.push(EpochStart { epoch, start: base });
+    }
+
+    /// That of these entries; `None` when they do not ascend.
+    #[must_use]
+    pub(crate) fn of_entries(starts: Vec<EpochStart>) -> Option<Self> {
+        let ascends =
+            starts.windows(2).all(|pair| pair[0].epoch < pair[1].epoch && pair[0].start < pair[1].start);
+        ascends.then_some(Self { starts })
+    }
+
+    /// The epoch that a batch at `base` must have, or at least have, by a history that may lack its newest entries; `None`
+    /// when it does not reach so far back. In an empty log, the last entry is of a record before `log_start`.
+    pub(crate) fn expects(&self, base: Offset, log_start: Offset) -> Option<Expected> {
+        let last = self.starts.last()?;
+        let epoch = self.epoch_at(base)?;
+        let newer_possible = base > last.start || base == last.start && base == log_start;
+        Some(if newer_possible { Expected::AtLeast(epoch) } else { Expected::Exactly(epoch) })
     }
 
     /// The newest epoch in the log.
@@ -112,6 +147,24 @@ mod tests {
     fn the_end_of_an_epoch_is_where_the_next_one_begins() {
         let ends = [0, 1, 3, 4, 5, 6, 7].map(|asked| history().end_of(Epoch(asked), Offset(12)));
         assert_eq!(ends, [None, end(1, 5), end(1, 5), end(4, 9), end(4, 9), end(6, 12), end(6, 12)]);
+    }
+
+    #[test]
+    fn a_history_says_what_epoch_a_batch_has_as_far_as_it_goes() {
+        use Expected::{AtLeast, Exactly};
+        let of = |base| history().expects(Offset(base), Offset(0));
+        assert_eq!([0, 4, 5, 8].map(of), [1, 1, 4, 4].map(|epoch| Some(Exactly(Epoch(epoch)))));
+        assert_eq!([of(9), of(10)], [Some(Exactly(Epoch(6))), Some(AtLeast(Epoch(6)))]);
+        assert!(AtLeast(Epoch(6)).admits(Epoch(7)) && !AtLeast(Epoch(6)).admits(Epoch(5)));
+        assert!(Exactly(Epoch(6)).admits(Epoch(6)) && !Exactly(Epoch(6)).admits(Epoch(7)));
+        let mut empty = EpochHistory::default();
+        assert_eq!(empty.expects(Offset(20), Offset(20)), None);
+        // All was trimmed away: the entry only says how far epochs had come.
+        empty.assign(Epoch(3), Offset(20));
+        assert_eq!(empty.expects(Offset(20), Offset(20)), Some(AtLeast(Epoch(3))));
+        assert_eq!(EpochHistory::of_entries(history().entries().to_vec()), Some(history()));
+        let twice = [history().entries(), history().entries()].concat();
+        assert_eq!(EpochHistory::of_entries(twice), None);
     }
 
     #[test]

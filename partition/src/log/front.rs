@@ -214,9 +214,8 @@ impl Log {
         self.shared.close_files(&gone);
         self.shared.close_files(&[base]);
         let (state, recall) = (self.state.clone(), self.recall(left));
-        let (mark, length) = (self.mark(), place.position);
-        self.order(Order::Truncate(Cut { state, to, base, length, gone, mark, recall }))?;
-        self.order(Order::Epochs(Arc::clone(&self.epochs)))
+        let (mark, length, epochs) = (self.mark(), place.position, Arc::clone(&self.epochs));
+        self.order(Order::Truncate(Cut { state, to, base, length, gone, mark, epochs, recall }))
     }
 
     /// Gives up all below `to`, which need not be a batch boundary. The log start moves now; whole segments are deleted
@@ -291,8 +290,8 @@ impl Log {
         };
         self.shared.close_files(&gone);
         let mark = self.mark();
-        self.order(Order::Restart { state: self.state.clone(), gone, mark })?;
-        self.order(Order::Epochs(Arc::clone(&self.epochs)))
+        let (state, epochs) = (self.state.clone(), Arc::clone(&self.epochs));
+        self.order(Order::Restart { state, gone, mark, epochs })
     }
 
     /// Takes an event into account; call it with each event, in order. Returns it back unless it is stale.

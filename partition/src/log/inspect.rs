@@ -32,7 +32,7 @@ pub use report::{
 use super::disk::{Disk, OpenMode};
 use super::segment::{segment_base, segment_path};
 use super::state::STATE_FILE;
-use crate::ids::{ByteSize, Offset};
+use crate::ids::{ByteSize, Epoch, Offset};
 use crate::meta::Checkpoints;
 use crate::record::Batch;
 use beside::Beside;
@@ -113,7 +113,7 @@ fn look(request: &Request<'_>) -> Result<Option<LogReport>, InspectError> {
     if bases.is_empty() && !names.iter().any(|name| name == STATE_FILE) {
         return Err(InspectError::NotALog(dir.to_path_buf()));
     }
-    let beside = Beside::read(request, &names).map_err(|source| failed(dir, source))?;
+    let beside = Beside::read(request).map_err(|source| failed(dir, source))?;
     let mut reading = Reading::new(request, &beside, &names);
     for base in &bases {
         let sealed = if bases.last() == Some(base) { Sealed::NotYet } else { Sealed::Yes };
@@ -124,7 +124,7 @@ fn look(request: &Request<'_>) -> Result<Option<LogReport>, InspectError> {
         }
     }
     let report = judge::judge(reading, &beside, &names, dir);
-    let steady = Beside::read(request, &names).is_ok_and(|now| now.same_as(&beside));
+    let steady = Beside::read(request).is_ok_and(|now| now.same_as(&beside));
     Ok(steady.then_some(report))
 }
 
@@ -154,7 +154,7 @@ pub fn each_batch(
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             opened => opened?,
         };
-        let mut walk = Walk::new(&*file, segment.base)?;
+        let mut walk = Walk::new(&*file, segment.base, Epoch::ZERO)?;
         while walk.position() < segment.batch_bytes {
             let position = walk.position();
             let Ok(batch) = walk.verified()? else { break };

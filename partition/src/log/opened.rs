@@ -128,7 +128,7 @@ fn rebuild(
             Err(Stop::End | Stop::Blank) => {
                 return Err(Failure::Damaged(at, "batches are missing".to_owned()));
             }
-            Err(Stop::Broken(what)) => return Err(Failure::Damaged(at, what)),
+            Err(Stop::Broken(what) | Stop::Backwards(what)) => return Err(Failure::Damaged(at, what)),
         }
         batches += 1;
     }

@@ -33,7 +33,7 @@ pub(crate) enum Order {
     /// Stores the state with its new start, then removes these segments, oldest first.
     Trim { state: LogState, gone: Vec<Offset> },
     /// Empties the log; it begins again at the state's start.
-    Restart { state: LogState, gone: Vec<Offset>, mark: Option<Mark> },
+    Restart { state: LogState, gone: Vec<Offset>, mark: Option<Mark>, epochs: Arc<EpochHistory> },
     /// What is true of the log here. Nothing waits for this.
     Mark(Option<Mark>),
     /// The epochs changed. Nothing waits for this, and it waits for nothing.
@@ -67,6 +67,8 @@ pub(crate) struct Cut {
     pub(crate) gone: Vec<Offset>,
     /// What is true of the log then.
     pub(crate) mark: Option<Mark>,
+    /// The epochs that are left.
+    pub(crate) epochs: Arc<EpochHistory>,
     /// Whose batches must be looked up in what is left.
     pub(crate) recall: Option<Recall>,
 }

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use super::aside::{DELETED, SPARE};
 use super::back::{Active, Back, BackParts};
-use super::beside::{self, CleanShutdown};
+use super::beside::{self, CleanShutdown, EpochsRead};
 use super::cache::TailCache;
 use super::checkpoint::Checkpoint;
 use super::config::{Durability, LogConfig};
@@ -103,6 +103,8 @@ struct Recovery {
     /// The epoch of the batch that was read last, visible or not.
     newest: Epoch,
     epochs: EpochHistory,
+    /// What the checkpoint of the epochs says, which may lack the newest.
+    witness: EpochHistory,
     producers: Producers,
 }
 
@@ -131,12 +133,17 @@ impl Recovery {
             (false, Some(_)) => Opening::Clean,
             (false, None) => Opening::Unclean,
         };
+        let witness = match beside::read_epochs(&**disk, dir)? {
+            EpochsRead::Read(history) => history,
+            EpochsRead::Missing | EpochsRead::Unreadable => EpochHistory::default(),
+        };
         let kept = std::mem::replace(&mut state.durability, request.config.durability);
         state.run += 1;
         state_file.store(&state)?;
         Ok(Self {
             producers: state.producers.clone(),
             epochs: EpochHistory::default(),
+            witness,
             newest: Epoch::ZERO,
             request,
             state_file,
@@ -161,7 +168,8 @@ impl Recovery {
         let end = segments.active().end();
         let Request { disk, checkpoints, dir, lock, config, events, .. } = self.request;
         let file = disk.open(&segment_path(&dir, segments.active().base()), OpenMode::Existing)?;
-        beside::write_epochs(&*disk, &dir, &self.epochs)?;
+        // Durable before the first append: what it said of a tail that is gone would contradict that.
+        beside::keep_epochs(&*disk, &dir, &self.epochs)?;
         let generation = self.state.generation;
         let mut view = View {
             start: self.state.start,

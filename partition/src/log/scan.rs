@@ -31,6 +31,9 @@ pub(crate) enum Stop {
     Blank,
     /// Something else follows.
     Broken(String),
+    /// A sound batch of the right offset follows, of an older epoch than the one before it. No crash leaves that: an epoch
+    /// lies outside the checksum, and one of the two was changed.
+    Backwards(String),
 }
 
 impl<'a> Scan<'a> {
@@ -109,7 +112,7 @@ impl<'a> Scan<'a> {
             First::Base(_) | First::Last(_) => {}
         }
         if batch.epoch() < self.epoch {
-            return Err(Stop::Broken(format!("epoch {} after {}", batch.epoch(), self.epoch)));
+            return Err(Stop::Backwards(format!("epoch {} after {}", batch.epoch(), self.epoch)));
         }
         self.window.advance(batch.bytes().len());
         self.expected = First::Base(next);

@@ -21,6 +21,7 @@ mod cold;
 mod counting;
 mod crashes;
 mod faults;
+mod flips;
 mod flushing;
 mod looking;
 mod model;

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use super::{Active, Back, room};
 use crate::ids::{ByteSize, Offset};
 use crate::log::aside::{NextSegment, Recycle};
-use crate::log::beside::{CleanShutdown, RecoveryPoint};
+use crate::log::beside::{self, CleanShutdown, RecoveryPoint};
 use crate::log::config::Durability;
 use crate::log::disk::OpenMode;
+use crate::log::epochs::EpochHistory;
 use crate::log::event::LogEvent;
 use crate::log::index::First;
 use crate::log::order::{Cut, Mark, Order, Recall};
@@ -36,7 +37,9 @@ impl Back {
             Order::Roll(base, sealed) => self.roll(*base, sealed, pace, totals).await,
             Order::Truncate(cut) => self.truncate(cut, pace, totals).await,
             Order::Trim { state, gone } => self.trim(state, gone, pace).await,
-            Order::Restart { state, gone, mark } => self.restart(state, gone, mark, pace).await,
+            Order::Restart { state, gone, mark, epochs } => {
+                self.restart(state, gone, mark, epochs, pace).await
+            }
             Order::Mark(mark) => {
                 self.marks.note(mark.take());
                 Ok(())
@@ -124,6 +127,7 @@ impl Back {
         self.space.changed();
         self.sync(pace, totals).await?;
         self.progress.unsynced_segments.retain(|(end, _)| *end <= cut.base);
+        self.keep_epochs(&cut.epochs, pace).await?;
         self.marks.begin_again(cut.mark.take());
         self.go_on_at(&cut.state, cut.to);
         if let Some(recall) = cut.recall.take() {
@@ -132,6 +136,14 @@ impl Back {
         }
         self.tell(LogEvent::Truncated { generation: self.state.generation, to: cut.to });
         Ok(())
+    }
+
+    /// An opening holds batches against this file: an epoch that was cut off must not come back to contradict those that
+    /// are appended from now on.
+    async fn keep_epochs(&mut self, epochs: &EpochHistory, pace: &Pace) -> io::Result<()> {
+        self.progress.epochs = None;
+        pace.sync().await;
+        beside::keep_epochs(&*self.disk, &self.dir, epochs)
     }
 
     /// The log end is here now, and all below it is synced.
@@ -181,6 +193,7 @@ impl Back {
         state: &LogState,
         gone: &[Offset],
         mark: &mut Option<Mark>,
+        epochs: &EpochHistory,
         pace: &Pace,
     ) -> io::Result<()> {
         let (generation, to) = (state.generation, state.start);
@@ -192,6 +205,7 @@ impl Back {
         self.marks.remove(gone)?;
         self.make_segment(to, pace).await?;
         self.begin(to)?;
+        self.keep_epochs(epochs, pace).await?;
         self.store_state(state, pace).await?;
         (self.progress.unsynced, self.progress.unsynced_since) = (ByteSize::ZERO, None);
         self.progress.unsynced_segments.clear();

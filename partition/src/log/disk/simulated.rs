@@ -106,6 +106,14 @@ impl SimulatedDisk {
         self.crash();
     }
 
+    /// A copy of it as the next process finds it after a kill, which loses nothing that was written.
+    #[cfg(test)]
+    pub(crate) fn after_kill(&self) -> Self {
+        let mut state = self.state().clone();
+        state.boot += 1;
+        Self(Arc::new(Mutex::new(state)))
+    }
+
     /// Puts an empty disk in its place.
     pub fn wipe(&self) {
         let mut state = self.state();

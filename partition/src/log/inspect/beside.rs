@@ -5,10 +5,10 @@ use std::io;
 use super::Request;
 use super::report::{Closing, Origin};
 use crate::ids::Offset;
-use crate::log::beside::{self, CleanShutdown};
+use crate::log::beside::{self, CleanShutdown, EpochsRead};
 use crate::log::checkpoint::Checkpoint;
 use crate::log::config::Durability;
-use crate::log::epochs::EpochStart;
+use crate::log::epochs::Expected;
 use crate::log::state::{LogState, StateFile};
 
 /// What lies beside the segments.
@@ -18,21 +18,13 @@ pub(super) struct Beside {
     /// Why the state cannot be read.
     pub(super) state_error: Option<String>,
     pub(super) marker: Option<CleanShutdown>,
-    /// Of the state's generation.
-    pub(super) recovery_point: Option<Offset>,
+    /// The recovery point, of this log and of the state's generation.
+    pub(super) checkpoint: Option<Checkpoint>,
     pub(super) epochs: EpochsRead,
 }
 
-/// The checkpoint of the epochs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum EpochsRead {
-    Missing,
-    Unreadable,
-    Read(Vec<EpochStart>),
-}
-
 impl Beside {
-    pub(super) fn read(request: &Request<'_>, names: &[String]) -> io::Result<Self> {
+    pub(super) fn read(request: &Request<'_>) -> io::Result<Self> {
         let Request { disk, dir, checkpoints, .. } = request;
         let (state, state_error) = match StateFile::peek(*disk, dir) {
             Ok(state) => (state, None),
@@ -40,16 +32,11 @@ impl Beside {
             Err(error) if error.kind() == io::ErrorKind::InvalidData => (None, Some(error.to_string())),
             Err(error) => return Err(error),
         };
-        let recovery_point = state.as_ref().and_then(|state| {
-            let found = checkpoints.and_then(|checkpoints| Checkpoint::load(checkpoints, dir, state));
-            found.as_ref().map(Checkpoint::to)
-        });
-        let epochs = if names.iter().any(|name| name == beside::EPOCHS_FILE) {
-            beside::read_epochs(*disk, dir)?.map_or(EpochsRead::Unreadable, EpochsRead::Read)
-        } else {
-            EpochsRead::Missing
-        };
-        Ok(Self { state, state_error, marker: CleanShutdown::peek(*disk, dir)?, recovery_point, epochs })
+        let checkpoint = state
+            .as_ref()
+            .and_then(|state| checkpoints.and_then(|checkpoints| Checkpoint::load(checkpoints, dir, state)));
+        let epochs = beside::read_epochs(*disk, dir)?;
+        Ok(Self { state, state_error, marker: CleanShutdown::peek(*disk, dir)?, checkpoint, epochs })
     }
 
     /// Whether nothing was cut, opened or closed between two looks. A trim does not matter: what was read was there.
@@ -71,7 +58,23 @@ impl Beside {
     pub(super) fn sound_below(&self) -> Offset {
         let Some(state) = &self.state else { return Offset::ZERO };
         let trimmed = if state.durability == Durability::Synced { state.start } else { Offset::ZERO };
-        self.clean().map(|marker| marker.end).or(self.recovery_point).unwrap_or(trimmed)
+        self.clean().map(|marker| marker.end).or(self.recovery_point()).unwrap_or(trimmed)
+    }
+
+    pub(super) fn recovery_point(&self) -> Option<Offset> {
+        self.checkpoint.as_ref().map(Checkpoint::to)
+    }
+
+    /// What is known of the epoch of a batch, and who says so.
+    pub(super) fn expected(&self, base: Offset) -> Option<(Expected, &'static str)> {
+        let start = self.state.as_ref().map_or(Offset::ZERO, |state| state.start);
+        let at = base.max(start);
+        let checkpoint = self.checkpoint.as_ref().filter(|checkpoint| at < checkpoint.to());
+        if let Some(epoch) = checkpoint.and_then(|checkpoint| checkpoint.epochs.epoch_at(at)) {
+            return Some((Expected::Exactly(epoch), "the recovery point"));
+        }
+        let EpochsRead::Read(witness) = &self.epochs else { return None };
+        Some((witness.expects(at, start)?, beside::EPOCHS_FILE))
     }
 
     pub(super) fn closing(&self) -> Closing {

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use super::beside::{Beside, EpochsRead};
+use super::beside::Beside;
 use super::report::{Closing, Cut, EpochsFile, Finding, IndexState, LogReport, Origin, SegmentReport, Tail};
 use super::segments::Reading;
 use crate::ids::{ByteSize, Offset};
 use crate::log::aside::{DELETED, SPARE};
-use crate::log::beside::EPOCHS_FILE;
+use crate::log::beside::{EPOCHS_FILE, EpochsRead};
 use crate::log::config::Durability;
 use crate::log::state::{STATE_FILE, SegmentsAre};
 
@@ -33,7 +33,7 @@ pub(super) fn judge(reading: Reading<'_>, beside: &Beside, names: &[String], dir
         epochs: reading.epochs.entries().to_vec(),
         epochs_file: EpochsFile::Agrees,
         closing: beside.closing(),
-        recovery_point: beside.recovery_point,
+        recovery_point: beside.recovery_point(),
         cuts: Vec::new(),
         producers: reading.producers(),
         producers_left_out: reading.producers_left_out,
@@ -106,12 +106,14 @@ impl LogReport {
             let broken = match &segment.tail {
                 Tail::Nothing => "the file ends".to_owned(),
                 Tail::SetAside => "zeros follow".to_owned(),
-                Tail::Broken { what, .. } => what.clone(),
+                Tail::Broken { what, .. } | Tail::Backwards { what } => what.clone(),
             };
             let why = if segment.end < beside.sound_below() {
                 format!("all below {} had been synced", beside.sound_below())
             } else if next.is_some() && durability != Some(Durability::Cached) {
                 "a segment is synced before the next one begins".to_owned()
+            } else if matches!(segment.tail, Tail::Backwards { .. }) {
+                "no crash leaves that".to_owned()
             } else {
                 self.cut_behind(segment, "no sync had covered it, so a crash may have torn it");
                 for later in &live[at + 1..] {
@@ -140,7 +142,7 @@ impl LogReport {
 
     /// What follows the last batch, unless that is nothing but zeros that were set aside.
     fn cut_behind(&mut self, segment: &SegmentReport, why: &str) {
-        if let Tail::Broken { what, .. } = &segment.tail {
+        if let Tail::Broken { what, .. } | Tail::Backwards { what } = &segment.tail {
             self.cuts.push(Cut {
                 file: segment.file.clone(),
                 position: segment.batch_bytes,
@@ -174,36 +176,23 @@ impl LogReport {
         self.epochs_file = match &beside.epochs {
             EpochsRead::Missing => EpochsFile::Missing,
             EpochsRead::Unreadable => EpochsFile::Unreadable,
-            EpochsRead::Read(entries) if *entries == derived => EpochsFile::Agrees,
+            EpochsRead::Read(history) if history.entries() == derived => EpochsFile::Agrees,
             // In an empty log, it says how far epochs have come; the state knows that too.
-            EpochsRead::Read(entries)
+            EpochsRead::Read(history)
                 if derived.is_empty()
-                    && entries.last().map(|last| last.epoch)
-                        == beside.state.as_ref().and_then(|state| state.epoch_before) =>
+                    && history.latest() == beside.state.as_ref().and_then(|state| state.epoch_before) =>
             {
                 EpochsFile::Agrees
             }
             EpochsRead::Read(_) => EpochsFile::Differs,
         };
-        let closed = matches!(self.closing, Closing::Clean { .. });
         let wrong = match self.epochs_file {
             EpochsFile::Agrees => return,
             EpochsFile::Missing => "is missing",
-            EpochsFile::Differs => "says something else than the batches",
+            EpochsFile::Differs => "does not say all that the batches say",
             EpochsFile::Unreadable => "is not in Kafka's format",
         };
-        if closed && self.findings.is_empty() {
-            self.findings.push(Finding {
-                file: EPOCHS_FILE.to_owned(),
-                position: None,
-                offset: None,
-                what: format!("it {wrong}, though the log was closed in order"),
-                now: "compare with another replica's: either this file or a batch's epoch was changed"
-                    .to_owned(),
-            });
-        } else {
-            self.remarks.push(format!("{EPOCHS_FILE} {wrong}; an opening writes it from the batches"));
-        }
+        self.remarks.push(format!("{EPOCHS_FILE} {wrong}; an opening writes it from the batches"));
     }
 
     fn judge_indexes(&mut self, beside: &Beside) {

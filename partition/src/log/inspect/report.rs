@@ -146,6 +146,11 @@ pub enum Tail {
         /// Where a sound batch follows, and its offset; looked for only when every byte is read.
         resumes: Option<(ByteSize, Offset)>,
     },
+    /// A batch of an older epoch than the one before it, which no crash leaves.
+    Backwards {
+        /// Which epochs.
+        what: String,
+    },
 }
 
 /// An index file beside a segment.

@@ -10,7 +10,7 @@ use super::walk::Walk;
 use super::{Depth, Request};
 use crate::ids::{ByteSize, Epoch, Offset, ProducerId};
 use crate::log::disk::OpenMode;
-use crate::log::epochs::EpochHistory;
+use crate::log::epochs::{EpochHistory, Expected};
 use crate::log::scan::Stop;
 use crate::log::segment::segment_path;
 use crate::record::{Batch, BatchHeader};
@@ -30,6 +30,7 @@ pub(super) struct Reading<'a> {
     names: &'a [String],
     /// From here on an opening reads every byte.
     verify_from: Offset,
+    beside: &'a Beside,
     start: Offset,
     newest: Epoch,
     pub(super) all: Vec<SegmentReport>,
@@ -40,11 +41,12 @@ pub(super) struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    pub(super) fn new(request: &'a Request<'a>, beside: &Beside, names: &'a [String]) -> Self {
+    pub(super) fn new(request: &'a Request<'a>, beside: &'a Beside, names: &'a [String]) -> Self {
         Self {
             request,
             names,
             verify_from: beside.sound_below(),
+            beside,
             start: beside.state.as_ref().map_or(Offset::ZERO, |state| state.start),
             newest: Epoch::ZERO,
             all: Vec::new(),
@@ -63,7 +65,7 @@ impl<'a> Reading<'a> {
     pub(super) fn segment(&mut self, base: Offset, sealed: Sealed) -> io::Result<()> {
         let path = segment_path(self.request.dir, base);
         let file = self.request.disk.open(&path, OpenMode::Reading)?;
-        let mut walk = Walk::new(&*file, base)?;
+        let mut walk = Walk::new(&*file, base, self.newest)?;
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let mut report = SegmentReport {
             base,
@@ -97,9 +99,8 @@ impl<'a> Reading<'a> {
                     Err(stop) => break stop,
                 }
             };
-            if header.epoch < self.newest {
-                break Stop::Broken(format!("epoch {} after {}", header.epoch, self.newest));
-            }
+            let header = self.with_true_epoch(header, position, &report.file);
+            walk.correct_epoch(header.epoch);
             self.newest = header.epoch;
             report.count(&header);
             indexes.batch(position, &header);
@@ -126,6 +127,28 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
+    /// The epoch lies outside the checksum: it is held against what else is known of it, and that is believed.
+    fn with_true_epoch(&mut self, header: BatchHeader, position: ByteSize, file: &str) -> BatchHeader {
+        let visible = header.next_offset() > self.start;
+        let expected = self.beside.expected(header.base_offset).filter(|_| visible);
+        let Some((expected, says)) = expected.filter(|(expected, _)| !expected.admits(header.epoch)) else {
+            return header;
+        };
+        let (Expected::Exactly(epoch) | Expected::AtLeast(epoch)) = expected;
+        self.findings.push(Finding {
+            file: file.to_owned(),
+            position: Some(position),
+            offset: Some(header.base_offset),
+            what: format!("epoch {} in the batch's header, but {says} says {epoch}", header.epoch),
+            now: format!(
+                "compare with another replica; if {says} is wrong, remove that file; else stop this replica, move its \
+                 directory away and start it again, so that it copies the partition (a raft voter: under a new id)"
+            ),
+        });
+        // A witness that is wrong itself must not lead backwards.
+        BatchHeader { epoch: epoch.max(self.newest), ..header }
+    }
+
     fn tail(&self, walk: &Walk<'_>, stop: Stop) -> io::Result<Tail> {
         let deep = self.request.depth == Depth::Records;
         Ok(match stop {
@@ -138,6 +161,7 @@ impl<'a> Reading<'a> {
                     resumes: walk.resumes()?,
                 },
             },
+            Stop::Backwards(what) => Tail::Backwards { what },
             Stop::Broken(what) => Tail::Broken { what, resumes: if deep { walk.resumes()? } else { None } },
         })
     }

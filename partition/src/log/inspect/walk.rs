@@ -11,6 +11,9 @@ use crate::record::{Batch, BatchHeader, HEADER_LENGTH};
 
 /// So much is read at a time, or one batch.
 const WINDOW: usize = 64 * 1024;
+/// Where a batch says its format, and which it says.
+const AT_MAGIC: usize = 16;
+const MAGIC: u8 = 2;
 /// Behind damage, a sound batch is looked for in so many bytes.
 const RESUME_WITHIN: u64 = 16 * 1024 * 1024;
 
@@ -27,8 +30,8 @@ pub(super) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// Begins at the beginning of the segment of that base.
-    pub(super) fn new(file: &'a dyn DiskFile, base: Offset) -> io::Result<Self> {
+    /// Begins at the beginning of the segment of that base; the batch before it had this epoch.
+    pub(super) fn new(file: &'a dyn DiskFile, base: Offset, epoch: Epoch) -> io::Result<Self> {
         Ok(Self {
             file,
             length: file.length()?,
@@ -36,7 +39,7 @@ impl<'a> Walk<'a> {
             window_at: ByteSize::ZERO,
             position: ByteSize::ZERO,
             next_offset: base,
-            epoch: Epoch::ZERO,
+            epoch,
         })
     }
 
@@ -58,10 +61,7 @@ impl<'a> Walk<'a> {
     /// The next batch's header, its bytes unread.
     pub(super) fn header(&mut self) -> io::Result<Result<BatchHeader, Stop>> {
         let found = self.peek()?;
-        if let Ok(header) = &found {
-            self.step(header);
-        }
-        Ok(found)
+        Ok(found.and_then(|header| self.step(&header).map(|()| header)))
     }
 
     /// The next batch, every byte of it verified.
@@ -73,17 +73,27 @@ impl<'a> Walk<'a> {
         let bytes = self.bytes(header.size.as_len())?;
         match Batch::parse(&bytes) {
             Err(error) => Ok(Err(Stop::Broken(error.to_string()))),
-            Ok(batch) => {
-                self.step(&header);
-                Ok(Ok(batch))
-            }
+            Ok(batch) => Ok(self.step(&header).map(|()| batch)),
         }
     }
 
-    fn step(&mut self, header: &BatchHeader) {
+    /// The batch before should have had this epoch: what follows is held against it.
+    pub(super) fn correct_epoch(&mut self, epoch: Epoch) {
+        self.epoch = epoch;
+    }
+
+    fn step(&mut self, header: &BatchHeader) -> Result<(), Stop> {
+        if header.base_offset != self.next_offset {
+            let (found, expected) = (header.base_offset, self.next_offset);
+            return Err(Stop::Broken(format!("offset {found} where {expected} should be")));
+        }
+        if header.epoch < self.epoch {
+            return Err(Stop::Backwards(format!("epoch {} after {}", header.epoch, self.epoch)));
+        }
         self.position = ByteSize(self.position.0 + header.size.0);
         self.next_offset = header.next_offset();
         self.epoch = header.epoch;
+        Ok(())
     }
 
     fn peek(&mut self) -> io::Result<Result<BatchHeader, Stop>> {
@@ -102,12 +112,6 @@ impl<'a> Walk<'a> {
         let left = self.length.0.saturating_sub(self.position.0);
         if header.size.0 > left {
             return broken(format!("{left} bytes of a batch that has {}", header.size));
-        }
-        if header.base_offset != self.next_offset {
-            return broken(format!("offset {} where {} should be", header.base_offset, self.next_offset));
-        }
-        if header.epoch < self.epoch {
-            return broken(format!("epoch {} after {}", header.epoch, self.epoch));
         }
         Ok(Ok(header))
     }
@@ -151,6 +155,10 @@ impl<'a> Walk<'a> {
         bytes.truncate(there);
         let bytes = Bytes::from(bytes);
         for skip in 1..bytes.len().saturating_sub(HEADER_LENGTH - 1) {
+            // Most places are told from a batch by one byte.
+            if bytes[skip + AT_MAGIC] != MAGIC {
+                continue;
+            }
             let Ok(header) = BatchHeader::peek(&bytes[skip..]) else { continue };
             if header.base_offset < self.next_offset || header.size.as_len() > bytes.len() - skip {
                 continue;

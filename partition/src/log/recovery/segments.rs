@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Failure, Recovery, Request, damaged, tidy_up};
 use crate::ids::{ByteSize, Epoch, Offset, Ordinal};
+use crate::log::beside;
 use crate::log::checkpoint::Checkpoint;
 use crate::log::config::Durability;
 use crate::log::disk::{DiskFile, OpenMode};
@@ -12,6 +13,7 @@ use crate::log::scan::{Scan, Stop};
 use crate::log::segment::{Place, Segment, segment_path};
 use crate::log::sidecars;
 use crate::log::state::SegmentsAre;
+use crate::record::Batch;
 
 /// Segments are read in pieces of so much: a piece stays in the cache of a core while it is checked.
 const CHUNK: ByteSize = ByteSize::kib(128);
@@ -230,12 +232,22 @@ impl Recovery {
         let From { segment, place, mut index } = from;
         let path = segment_path(&self.request.dir, segment.offset);
         let file = self.request.disk.open(&path, OpenMode::Existing)?;
+        let length = file.length()?;
+        if length < place.position {
+            let what = format!(
+                "{} has {length} bytes, but {} were synced up to offset {}; restore this replica from another one",
+                path.display(),
+                place.position,
+                place.offset,
+            );
+            return Err(damaged(segment.offset, what));
+        }
         let mut scan = Scan::new(&*file, place.position, First::Base(place.offset), CHUNK);
         let mut end = place;
         let stop = loop {
             let batch = match scan.next()? {
                 Ok(batch) if batch.epoch() < self.newest => {
-                    break Stop::Broken(format!("epoch {} after {}", batch.epoch(), self.newest));
+                    break Stop::Backwards(format!("epoch {} after {}", batch.epoch(), self.newest));
                 }
                 Ok(batch) => batch,
                 Err(stop) => break stop,
@@ -246,6 +258,7 @@ impl Recovery {
             end = Place { offset: batch.next_offset(), ordinal: end.ordinal.next(), position };
             self.newest = batch.epoch();
             if batch.next_offset() > self.state.start {
+                self.check_epoch(&batch)?;
                 self.epochs.assign(batch.epoch(), batch.base_offset().max(self.state.start));
                 self.producers.note(&batch);
             }
@@ -255,6 +268,24 @@ impl Recovery {
         }
         self.cut(&*file, end.position, &stop)?;
         Ok((segment, end, index))
+    }
+
+    /// The epoch lies outside the checksum. No crash tears it alone: where it contradicts the checkpoint of the epochs,
+    /// one of the two was changed.
+    fn check_epoch(&self, batch: &Batch) -> Result<(), Failure> {
+        let at = batch.base_offset().max(self.state.start);
+        match self.witness.expects(at, self.state.start) {
+            Some(expected) if !expected.admits(batch.epoch()) => {
+                let what = format!(
+                    "epoch {}, but {} says {expected:?}; compare with another replica: either that file or the batch was \
+                     changed; remove the file if that is wrong, else restore this replica from another one",
+                    batch.epoch(),
+                    beside::EPOCHS_FILE,
+                );
+                Err(damaged(at, what))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A segment that was read and is complete.
@@ -281,13 +312,15 @@ impl Recovery {
             format!("all below {} had been synced", self.sound_below)
         } else if next.is_some() && self.kept == Durability::Synced {
             "a segment is synced before the next one begins".to_owned()
+        } else if matches!(stop, Stop::Backwards(_)) {
+            "no crash leaves that".to_owned()
         } else {
             return Ok(());
         };
         let what = match stop {
             Stop::End => "the file ends",
             Stop::Blank => "zeros follow",
-            Stop::Broken(what) => what,
+            Stop::Broken(what) | Stop::Backwards(what) => what,
         };
         Err(damaged(at, format!("{what}, though {why}; restore this replica from another one")))
     }

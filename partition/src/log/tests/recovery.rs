@@ -88,6 +88,68 @@ async fn damage_below_the_recovery_point_is_found_by_whoever_reads_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_segment_that_lost_what_was_synced_is_not_filled_up_with_zeros() {
+    let mut bench = Bench::new(LogConfig::default()).await;
+    bench.append(1, &["a"]);
+    bench.append(1, &["b"]);
+    bench.settle().await;
+    let bench = bench.reopen().await;
+    let file = segment(&bench, 0);
+    let short = ByteSize(batch(&["a"]).size().0 + 10);
+    file.set_length(short).unwrap();
+    file.sync().unwrap();
+    let disk = bench.disk.clone();
+    let Err(LogError::Damaged { what, .. }) = bench.crash().await.map(|bench| bench.log.end()) else {
+        panic!("the loss went unseen")
+    };
+    assert!(what.contains("restore this replica"), "{what}");
+    let path = segment_path(Path::new(DIR), Offset(0));
+    assert_eq!(disk.open(&path, OpenMode::Reading).unwrap().length().unwrap(), short);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_epoch_that_the_checkpoint_of_epochs_contradicts_is_damage_and_cuts_nothing() {
+    let mut bench = Bench::new(LogConfig::default()).await;
+    for (epoch, value) in [(1, "a"), (4, "b"), (9, "c")] {
+        bench.append(epoch, &[value]);
+    }
+    bench.settle().await;
+    bench.checkpoints.clear();
+    // One that its neighbours allow. A file that lacks the newest epochs is no contradiction.
+    let at = ByteSize(batch(&["a"]).size().0 + 15);
+    segment(&bench, 0).write_at(&[5], at).unwrap();
+    let (disk, checkpoints, config) =
+        (bench.disk.after_kill(), bench.checkpoints.clone(), bench.config.clone());
+    drop(bench);
+    let opened = Bench::open(disk.after_kill(), checkpoints.clone(), config.clone()).await;
+    let Err(LogError::Damaged { at: Offset(1), what }) = opened.map(|bench| bench.log.end()) else {
+        panic!("a changed epoch was believed")
+    };
+    assert!(what.contains("leader-epoch-checkpoint"), "{what}");
+    disk.remove(&Path::new(DIR).join("leader-epoch-checkpoint")).unwrap();
+    let bench = Bench::open(disk, checkpoints, config).await.unwrap();
+    assert_eq!(bench.log.end(), Offset(3), "removing the file, as the error says, does not help");
+}
+
+#[tokio::test(start_paused = true)]
+async fn h05_an_epoch_that_was_cut_off_does_not_come_back_to_contradict_what_is_appended() {
+    let mut bench = Bench::new(LogConfig::default()).await;
+    for (epoch, value) in [(1, "a"), (3, "b"), (7, "c")] {
+        bench.append(epoch, &[value]);
+    }
+    bench.settle().await;
+    let mut bench = bench.reopen().await;
+    bench.log.truncate(Offset(1)).unwrap();
+    bench.event().await;
+    bench.append(2, &["B"]);
+    bench.settle().await;
+    bench.checkpoints.clear();
+    let bench = bench.crash().await.unwrap();
+    let contents: Vec<_> = bench.contents().await.into_iter().map(|(_, epoch, _)| epoch.0).collect();
+    assert_eq!(contents, [1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn damage_in_a_log_that_was_closed_in_order_is_an_error_though_the_recovery_point_is_gone() {
     let mut bench = Bench::new(LogConfig::default()).await;
     bench.append(1, &["a"]);
