@@ -2,7 +2,10 @@
 //!
 //! ```text
 //! replicas 3 min=2                 three replicas, two must be in sync; clocks at zero, nobody has read anything
+//!          [most=5] [lag=fetch]    by an older rule: so many records may be missing, or only the last fetch counts;
+//!          [minimum=loose]         what others have appended is committed below the minimum
 //! decide leader=1 epoch=1 isr=1-2  the controllers decide; all who are up read it, or only those in `to=1-2`
+//!        [eligible=3] [passed=3]   who is eligible beside the set; whom an unclean election has passed over
 //! append 1 [count=2] [acks=leader] a client appends records at a replica
 //! store 1 [2 ...]                  the disks of these replicas store what they were given
 //! deliver [from=2] [to=1] [max=1]  delivers what is under way, and what that causes, until nothing is left
@@ -25,7 +28,9 @@ use std::time::Duration;
 
 use goldenscript::{Command, Context, Runner};
 use harness::Harness;
+use isr_log::HistoricRules;
 use isr_log::replica::{Event, ProposalOutcome};
+use isr_log::rules::{LagRule, MinimumRule};
 use partition::ids::{Epoch, NodeId, Offset};
 use partition::partition::Acks;
 
@@ -66,16 +71,31 @@ impl Runner for Script {
         match command.name.as_str() {
             "replicas" => {
                 let min = key(&mut args, "min").map_or(Ok(1), |min| min.parse())?;
+                let mut rules = HistoricRules::default();
+                match (key(&mut args, "lag").as_deref(), key(&mut args, "most")) {
+                    (None, None) => {}
+                    (Some("fetch"), None) => rules.lag = LagRule::LastFetch,
+                    (None, Some(most)) => rules.lag = LagRule::Messages(most.parse()?),
+                    (other, _) => return Err(format!("no such lag: {other:?}").into()),
+                }
+                match key(&mut args, "minimum").as_deref() {
+                    None => {}
+                    Some("loose") => rules.minimum = MinimumRule::Loose,
+                    Some(other) => return Err(format!("no such minimum: {other}").into()),
+                }
                 let replicas = args.next_pos().ok_or("how many?")?.parse()?;
-                self.harness = Some(Harness::new(replicas, min));
+                self.harness = Some(Harness::with(replicas, min, rules));
             }
             "decide" => {
                 let leader = key(&mut args, "leader").map(|node| node.parse()).transpose()?;
                 let epoch: Epoch = key(&mut args, "epoch").ok_or("which epoch?")?.parse()?;
                 let isr = nodes(&key(&mut args, "isr").ok_or("who is in sync?")?)?;
                 let to = key(&mut args, "to").map(|to| nodes(&to)).transpose()?;
+                let eligible = nodes(&key(&mut args, "eligible").unwrap_or_default())?;
+                let passed_over = nodes(&key(&mut args, "passed").unwrap_or_default())?;
                 let harness = self.harness();
                 harness.decide(leader, epoch, &isr);
+                harness.decide_also(&eligible, &passed_over);
                 for node in to.unwrap_or_else(|| harness.up()) {
                     harness.read_decision(node);
                 }
@@ -219,6 +239,8 @@ macro_rules! situations {
 }
 
 situations! {
+    c13_lag_by_last_fetch
+    c13_lag_by_messages
     elect_from_the_in_sync_set
     fetch_ahead_while_syncing
     grow_on_catch_up
@@ -227,6 +249,7 @@ situations! {
     h12_report_when_a_sync_ends
     h14_a_proposal_of_unknown_outcome
     h16_proof_of_leadership
+    h16_who_is_eligible_is_asked_too
     replicate_with_parked_fetches
     s01_truncate_by_epoch
     s03_three_epochs_at_one_offset
@@ -235,6 +258,10 @@ situations! {
     s06_stale_high_watermark
     s07_growth_whose_answer_is_late
     s08_a_fetch_of_a_former_life
+    s09_removed_and_added_again
+    s13_alone_below_the_minimum
+    s14_an_unclean_election
+    s23_a_joiner_holds_the_high_watermark
     shrink_by_time_lag
     too_few_in_sync
     trim_everywhere

@@ -32,8 +32,9 @@ use crate::rules::HistoricRules;
 
 /// Requests that wait for the controller's task, beside those that wait for a commit.
 const REQUESTS_MAX: usize = 1024;
-/// How often to ask the local replica whether it leads: adds half of it to a takeover, which takes an election anyway.
-const SEAT_INTERVAL: Duration = Duration::from_millis(25);
+/// How often to ask the local replica whether it leads. That adds half of it to a takeover, which takes an election of a
+/// second and more anyway; asked each 25 ms, an idle controller did little else.
+const SEAT_INTERVAL: Duration = Duration::from_millis(200);
 /// How long to wait for a commit before the outcome is called unknown: longer than an election of the metadata
 /// partition's leader, shorter than a session.
 const APPEND_TIMEOUT: Duration = Duration::from_secs(2);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use isr_log::HistoricRules;
 use isr_log::message::{Confirm, ConfirmReply, Fetch, FetchReply, Report};
-use isr_log::metadata::{Incarnation, PartitionSpec, PartitionState, Version};
+use isr_log::metadata::{Incarnation, Members, PartitionSpec, PartitionState, Recovery, Version};
 use isr_log::replica::{
     Command, Commands, Event, FetchId, LogView, Proposal, ProposalOutcome, Replica, Round, Rules,
 };
@@ -125,11 +125,15 @@ pub struct Harness {
 
 impl Harness {
     pub fn new(replicas: u32, min_isr: usize) -> Self {
+        Self::with(replicas, min_isr, HistoricRules::default())
+    }
+
+    pub fn with(replicas: u32, min_isr: usize, historic: HistoricRules) -> Self {
         let rules = Rules {
             lag_max: Duration::from_millis(1000),
             fetch_wait: Duration::from_millis(500),
             fetch_bytes_max: ByteSize::mib(1),
-            historic: HistoricRules::default(),
+            historic,
             mutated: isr_log::mutant::Mutated::NOT,
         };
         let nodes: Vec<NodeId> = (1..=replicas).map(NodeId).collect();
@@ -201,6 +205,14 @@ impl Harness {
         self.state = PartitionState { leader, epoch, in_sync: lives, version, ..self.state.clone() };
     }
 
+    /// What was decided holds, and so do these: who is eligible beside the set, and whom an unclean election has passed over.
+    pub fn decide_also(&mut self, eligible: &[NodeId], passed_over: &[NodeId]) {
+        let lives = |nodes: &[NodeId]| nodes.iter().map(|node| (*node, self.nodes[node].life)).collect();
+        let (eligible, passed_over): (Members, Members) = (lives(eligible), lives(passed_over));
+        let recovery = if passed_over.is_empty() { Recovery::Done } else { Recovery::Pending };
+        self.state = PartitionState { eligible, passed_over, recovery, ..self.state.clone() };
+    }
+
     /// A replica reads what was decided.
     pub fn read_decision(&mut self, node: NodeId) {
         let state = Arc::new(self.state.clone());
@@ -213,12 +225,14 @@ impl Harness {
         let current = self.state.leader == Some(from)
             && (self.state.epoch, self.state.version) == (proposal.epoch, proposal.version);
         let alive = proposal.members.iter().all(|(node, life)| self.nodes[node].life == *life);
-        if !alive {
+        let recovering = self.state.recovery == Recovery::Pending && proposal.members.len() > 1;
+        if !alive || recovering {
             return Some((from, proposal, ProposalOutcome::Refused));
         }
         if current {
             let version = Version(self.state.version.0 + 1);
-            self.state = PartitionState { in_sync: proposal.members.clone(), version, ..self.state.clone() };
+            let (in_sync, recovery) = (proposal.members.clone(), Recovery::Done);
+            self.state = PartitionState { in_sync, recovery, version, ..self.state.clone() };
         }
         Some((from, proposal, ProposalOutcome::Overtaken))
     }

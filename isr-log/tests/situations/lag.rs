@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use isr_log::HistoricRules;
 use isr_log::cluster::Shape;
+use isr_log::rules::LagRule;
 use partition::cluster::Cluster;
+use partition::partition::{Acks, Append};
+use partition::record::BatchBuilder;
 use partition::transport::memory::Latency;
 
-use crate::stage::{A, B, C, Stage, staged};
+use crate::stage::{A, B, C, PATIENCE, Stage, staged};
 
 const LAG_MAX: Duration = Duration::from_secs(1);
 const SESSION: Duration = Duration::from_millis(600);
@@ -73,9 +77,7 @@ fn s17_a_leader_that_stops_in_order_hands_over_without_a_stall() {
         warm(&mut stage, SESSION).await;
         // Appends go on while it stops: the longest of them is the stall.
         let client = stage.cluster.client();
-        let load: Vec<_> = (0..200)
-            .map(|_| stage.append(partition::partition::Acks::Committed, Duration::from_secs(30)))
-            .collect();
+        let load: Vec<_> = (0..200).map(|_| stage.append(Acks::Committed, Duration::from_secs(30))).collect();
         let clock = stage.clock().clone();
         let appends = async {
             let mut longest = Duration::ZERO;
@@ -118,4 +120,48 @@ fn s18_a_follower_that_is_slow_but_just_in_time_stays_and_every_append_pays_for_
             assert_eq!(stage.members().await, [A, B, C]);
         }
     });
+}
+
+/// How often the in-sync set changes in some seconds of bursts, and how many bursts are refused, on a cluster that is well but
+/// a few milliseconds wide.
+fn changes_under_bursts(lag: LagRule) -> (usize, usize) {
+    let historic = HistoricRules { lag, ..HistoricRules::default() };
+    staged(13, Shape { historic, ..shape() }, |stage| async move {
+        let way = Duration::from_millis(4);
+        for node in [B, C] {
+            for (from, to) in [(A, node), (node, A)] {
+                stage.simulation.network().set_latency_between(from, to, Latency { least: way, most: way });
+            }
+        }
+        let values: Vec<bytes::Bytes> = vec!["x".into(); 200];
+        let end = stage.clock().now().after(Duration::from_secs(20));
+        let bursts = async {
+            let mut refused = 0;
+            while stage.clock().now() < end {
+                let batch = BatchBuilder::of_values(0, &values);
+                let append = Append { batch, acks: Acks::Committed, timeout: PATIENCE };
+                refused += usize::from(stage.cluster.replica(A).append(append).await.is_err());
+                stage.passes(Duration::from_millis(10)).await;
+            }
+            refused
+        };
+        let changes = async {
+            let (mut changes, mut members) = (0, stage.members().await);
+            while stage.clock().now() < end {
+                let now = stage.status(A).await.expect("it leads").members;
+                changes += usize::from(now != members);
+                members = now;
+                stage.passes(Duration::from_millis(2)).await;
+            }
+            changes
+        };
+        futures_util::future::join(changes, bursts).await
+    })
+}
+
+#[test]
+fn c13_by_the_number_of_messages_bursts_make_the_set_flap_and_by_time_they_do_not() {
+    assert_eq!(changes_under_bursts(LagRule::CaughtUp), (0, 0));
+    let (flaps, refused) = changes_under_bursts(LagRule::Messages(100));
+    assert!(flaps >= 10 && refused >= 1, "{flaps} changes, {refused} bursts refused");
 }
