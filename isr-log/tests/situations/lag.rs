@@ -130,7 +130,7 @@ fn changes_under_bursts(lag: LagRule) -> (usize, usize) {
         let way = Duration::from_millis(4);
         for node in [B, C] {
             for (from, to) in [(A, node), (node, A)] {
-                stage.simulation.network().set_latency_between(from, to, Latency { least: way, most: way });
+                stage.simulation.network().set_latency_between(from, to, Latency::Constant(way));
             }
         }
         let values: Vec<bytes::Bytes> = vec!["x".into(); 200];
