@@ -46,9 +46,13 @@
 //! **What this crate never touches:** a consensus protocol. The controllers' records lie in any
 //! [`Partition`](::partition::partition::Partition) that is handed in.
 //!
-//! **Left out:** moving a partition to other brokers; eligible leader replicas, unclean election, truncation by high
-//! watermark and set membership by message count (Kafka's historic rules); leases; reading from the nearest follower as
-//! anything but an explicit choice; compaction and transactions; more than one partition in one fetch.
+//! **When nobody in sync is alive**, whoever left the set while it was too small to commit leads: nothing was committed
+//! without it. Whoever ended uncleanly is neither in sync nor such a one, until it has caught up anew; when nobody else is
+//! left, the last leader is taken if its disk is still its own. Older rules are switches in [`rules`].
+//!
+//! **Left out:** moving a partition to other brokers; truncation by high watermark (Kafka's historic rule); comparing the
+//! logs of those who come back when nobody is known to have all; leases; reading from the nearest follower as anything but
+//! an explicit choice; compaction and transactions; more than one partition in one fetch.
 
 pub mod cluster;
 pub mod config;
