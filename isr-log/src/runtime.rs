@@ -13,6 +13,7 @@ use futures_util::future::BoxFuture;
 use partition::clock::Moment;
 use partition::error::Doubt;
 use partition::ids::{ByteSize, Epoch, NodeId, Offset, PartitionId};
+use partition::log::retention;
 use partition::log::{Log, LogEvent, LogReader};
 use partition::partition::Status;
 use partition::probe::Snapshot;
@@ -99,6 +100,7 @@ pub(crate) struct TaskState {
     kept_watermark: Offset,
     next_timeouts: Moment,
     next_watermark: Moment,
+    next_retention: Moment,
     ending: Option<Ending>,
 }
 
@@ -258,6 +260,10 @@ impl ReplicaTask {
         if self.state.next_watermark <= now && high_watermark != self.state.kept_watermark {
             self.state.next_watermark = now.after(WATERMARK_STEP);
             self.keep_watermark();
+        }
+        if self.state.next_retention <= now {
+            self.state.next_retention = now.after(retention::CHECK_INTERVAL);
+            self.retain();
         }
     }
 

@@ -26,6 +26,8 @@
 //! | `<base>.ordinals` | ours: how many batches lie before an indexed one, and the [`Seal`](index::Seal) of a complete segment | not: made again |
 //! | `log-state` | truncation generation, log start, its ordinal, what producers sent before it; two slots | before a cut or a trim |
 //! | `leader-epoch-checkpoint` | the epochs, as Kafka writes them: no checksum covers a batch's epoch, so an opening compares | when epochs are cut off |
+//! | `segment.spare` | zeros for the next segment, an older one's space if there was any (H-05) | before it is used; an opening removes it |
+//! | `.lock` | nothing: who has the log open holds a lock on it | - |
 //! | `clean-shutdown` | which run was closed in order, and where it ended | at close; its removal before the first append |
 //! | checkpoint store | the recovery point, and what was true there: generation, ordinal, epochs, producers | not: may be stale |
 //!
@@ -38,7 +40,13 @@
 //! Whoever keeps a position of this log elsewhere keeps the generation with it, discards another one's (H-04), and after
 //! an opening takes no position beyond the log end for true (H-07).
 //!
-//! Left out so far: retention by time and size.
+//! Beside the writers of a node runs one sweeper, for what no append should wait for: it sets zeros aside ahead of a log's
+//! end and prepares the next segment, as much as the log uses; it cuts, syncs and unlinks old segments. The writer
+//! depends on none of it: where no space was set aside, it grows the file itself. A disk that is full makes the log refuse
+//! appends ([`LogError::NoSpace`]); what was taken before waits in memory until there is room. An error of a sync, of any
+//! kind, is the end: [`LogEvent::Failed`]. What need not be kept any more is [`retention`]'s to say, and a leader's to trim.
+//!
+//! Left out: rolling a segment because of its age; compaction.
 
 mod aside;
 mod back;

@@ -10,6 +10,8 @@ use futures_util::future::{self, BoxFuture};
 use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{InitializeError, RaftError};
 use partition::client::service::PartitionService;
+use partition::ids::Timestamp;
+use partition::log::retention::{self, Retention};
 use partition::log::{Log, LogEvent};
 use partition::partition::Partition;
 use partition::probe::Probe;
@@ -108,6 +110,9 @@ impl Node {
 
         let voters = config.voters.keys().copied().collect();
         let partition = Arc::new(QuorumPartition::new(Arc::clone(&replica), raft.clone(), voters));
+        if config.log.retention != Retention::default() {
+            world.tasks.spawn(retain(world.clone(), Arc::clone(&replica), Arc::clone(&partition)));
+        }
         let clients = PartitionService::new();
         clients.add(config.partition.clone(), Arc::clone(&partition) as Arc<dyn Partition>);
         let service = Arc::new(NodeService { clients, replicas: ReplicaService::new(raft.clone(), mutated) });
@@ -193,6 +198,24 @@ async fn observe(
         if now.since(noted) >= CHECKPOINT_INTERVAL {
             store::checkpoint(&world, &config, &replica);
             noted = now;
+        }
+    }
+}
+
+/// How long a trim may take that retention asks for: the next look asks again.
+const TRIM_TIME: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// As leader, proposes to give up what need not be kept, as far as it is committed.
+async fn retain(world: World, replica: Arc<Replica>, partition: Arc<QuorumPartition>) {
+    loop {
+        world.clock.sleep(retention::CHECK_INTERVAL).await;
+        let (now, Ok(extent)) = (Timestamp(world.clock.wall_ms()), replica.extent()) else { return };
+        let Ok(due) = replica.with_log(|log| log.retention_due(now, extent.high)) else { return };
+        // Followers are told so, and wait for their leader's trim.
+        if let Some(to) = due
+            && let Err(error) = partition.trim(to, TRIM_TIME).await
+        {
+            tracing::debug!(%to, %error, "not trimmed here");
         }
     }
 }

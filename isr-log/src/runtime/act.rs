@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use partition::clock::Moment;
 use partition::error::{AppendError, ReadError, Refusal};
-use partition::ids::{ByteSize, NodeId, Offset};
+use partition::ids::{ByteSize, NodeId, Offset, Timestamp};
 use partition::log::{CacheRead, LogError, SequenceCheck};
 use partition::partition::{Fetched, Isolation, Read, Tail};
 use partition::record::Batches;
@@ -264,6 +264,19 @@ impl ReplicaTask {
                 }
                 self.state.reads.await_trim(to, deadline, answer);
             }
+        }
+    }
+
+    /// As leader, gives up what need not be kept, as far as it is committed; the members follow.
+    pub(super) fn retain(&mut self) {
+        if self.replica.next_proof().is_none() || self.replica.visible_to().is_none() {
+            return;
+        }
+        let now = Timestamp(self.world.clock.wall_ms());
+        if let Some(to) = self.log.retention_due(now, self.replica.high_watermark()) {
+            tracing::info!(partition = %self.partition, %to, "giving up what need not be kept");
+            let trimmed = self.log.trim(to);
+            self.must(trimmed);
         }
     }
 

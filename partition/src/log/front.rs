@@ -1,5 +1,6 @@
 //! The front: what a replica's own task sees of its log.
 
+mod past;
 mod push;
 
 use std::io;

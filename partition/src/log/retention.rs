@@ -2,11 +2,16 @@
 //!
 //! Decided by whoever leads, never beyond what is committed, and carried out by a trim, so that all replicas begin at
 //! the same offset. A log that others depend on (the controllers') keeps all.
+//!
+//! Left out: rolling an active segment because of its age (Kafka's `segment.ms`). When all of it is too old, the log start
+//! moves behind it, and its file goes when the segment was filled.
 
 use std::time::Duration;
 
 use crate::ids::{ByteSize, Offset, Timestamp};
 
+/// How often a leader looks whether something is due; Kafka's `log.retention.check.interval.ms`.
+pub const CHECK_INTERVAL: Duration = Duration::from_secs(300);
 /// How much of the past a log keeps. Default: all of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Retention {

@@ -26,6 +26,7 @@ mod flushing;
 mod looking;
 mod model;
 mod opening;
+mod past;
 mod recovery;
 mod space;
 mod writing;
