@@ -10,6 +10,7 @@
 //!
 //! Left out: what happens inside replicas. That is judged by the invariants of a simulated run.
 
+mod edn;
 mod json;
 pub(crate) mod number;
 mod operation;

@@ -185,3 +185,20 @@ fn what_cannot_be_judged_is_refused_with_a_reason() {
         assert!(error.contains(reason), "{error:?} does not say {reason:?}");
     }
 }
+
+/// Two appends at once, one of them unknown; a read that begins elsewhere; and what the workload has no word for.
+#[test]
+fn a_history_in_the_words_of_jepsen() {
+    let history = History::from_json(include_str!("tests/small.json")).unwrap();
+    let mut text = Vec::new();
+    history.write_edn(&mut text).unwrap();
+    assert_eq!(std::str::from_utf8(&text).unwrap(), include_str!("tests/small.edn"));
+}
+
+/// The same file is what a user can hand over; it is judged as it looks.
+#[test]
+fn the_small_history_is_kept() {
+    let history = History::from_json(include_str!("tests/small.json")).unwrap();
+    let report = crate::checker::check(&history);
+    assert_eq!(report.verdict, crate::checker::Verdict::Kept, "{report}");
+}
