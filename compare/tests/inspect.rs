@@ -41,6 +41,14 @@ impl Node {
         self.dir().join("orders-0")
     }
 
+    /// A writer's thread lets go of the checkpoint store last, and flushes it then; until that its file is locked.
+    fn wait_until_let_go(&self) {
+        let store = fs::File::open(self.dir().join("meta/checkpoints/db")).unwrap();
+        while store.try_lock().is_err() {
+            std::thread::yield_now();
+        }
+    }
+
     async fn open(&self) -> Open {
         let world = World::real(&self.dir().join("meta/checkpoints"), NonZeroUsize::MIN).unwrap();
         let (sender, events) = mpsc::unbounded_channel();
@@ -106,6 +114,7 @@ fn closed() -> Node {
         }
         open.log.close().await.unwrap();
     });
+    node.wait_until_let_go();
     node
 }
 
