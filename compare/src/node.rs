@@ -18,7 +18,6 @@ mod hosted;
 mod meter;
 mod part;
 mod plan;
-mod port;
 mod process;
 mod real;
 mod role;

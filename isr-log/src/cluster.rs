@@ -97,13 +97,13 @@ struct Running<T> {
 
 impl IsrCluster {
     /// Starts a cluster on this ground. It has a leader a little later.
-    pub async fn start(mut ground: Ground, shape: Shape) -> Self {
+    pub async fn start(ground: Ground, shape: Shape) -> Self {
         let nodes: Vec<NodeId> = (1..=shape.replicas).map(NodeId).collect();
         let id = PartitionId::new("isr", 0).expect("a legal name");
         let spec = PartitionSpec { id, replicas: nodes.clone(), min_isr: shape.min_isr };
         let mut addresses = BTreeMap::new();
         for node in nodes.iter().copied().chain([CONTROLLER]) {
-            addresses.insert(node, ground.address(node).await);
+            addresses.insert(node, ground.address(node));
         }
         let controller = start_controller(&ground, &shape, &spec, addresses[&CONTROLLER]).await;
         let world = ground.world(CLIENT);

@@ -2,6 +2,7 @@
 
 pub mod codec;
 pub mod frame;
+pub mod held_port;
 pub mod memory;
 pub mod router;
 pub mod rpc;

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,6 +19,7 @@ use partition::partition::Partition;
 use partition::probe::Probe;
 use partition::simulation::Simulation;
 use partition::transport::Address;
+use partition::transport::held_port::HeldPort;
 use partition::transport::rpc::{Serving, serve};
 use partition::world::World;
 
@@ -66,7 +66,7 @@ enum Ground {
     /// Virtual time.
     Simulated(Simulation),
     /// This machine. A crash ends a replica's tasks; what was written stays, as it does when a process is killed.
-    Real { dir: PathBuf, worlds: BTreeMap<NodeId, World> },
+    Real { dir: PathBuf, worlds: BTreeMap<NodeId, World>, _ports: BTreeMap<NodeId, HeldPort> },
 }
 
 /// A replica that runs.
@@ -88,13 +88,10 @@ impl QuorumCluster {
     /// # Errors
     /// When there is no free port.
     pub async fn on_sockets(dir: &Path, plan: Plan) -> io::Result<Self> {
-        // All are held until all are known, so that they differ.
-        let any = || TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-        let held = ids(&plan).map(|node| Ok((node, any()?))).collect::<io::Result<Vec<_>>>()?;
-        let address = |(node, listener): &(NodeId, TcpListener)| Ok((*node, Address(listener.local_addr()?)));
-        let voters = held.iter().map(address).collect::<io::Result<_>>()?;
-        drop(held);
-        let ground = Ground::Real { dir: dir.to_owned(), worlds: BTreeMap::new() };
+        let held = |node| Ok((node, HeldPort::any()?));
+        let ports = ids(&plan).map(held).collect::<io::Result<BTreeMap<_, _>>>()?;
+        let voters = ports.iter().map(|(node, port)| (*node, port.address())).collect();
+        let ground = Ground::Real { dir: dir.to_owned(), worlds: BTreeMap::new(), _ports: ports };
         Ok(Self::start(plan, ground, voters, &World::of_client()).await)
     }
 

@@ -20,7 +20,6 @@ use serde::{Deserialize, Serialize};
 use super::meter::{Metered, Sent};
 use super::part::{Part, Place};
 use super::plan::{Plan, PlanError};
-use super::port;
 use super::real::node_world;
 use super::role::Role;
 use crate::floor::FloorError;
@@ -101,7 +100,7 @@ impl Bound {
     ) -> Result<Self, NodeError> {
         let sent = Sent::default();
         let network = Metered::over(TcpTransport, sent.clone());
-        let listener = port::listen(&network, listen).await.map_err(NodeError::Listen)?;
+        let listener = network.listen(listen).await.map_err(NodeError::Listen)?;
         let directory = |source| NodeError::Directory { path: dir.display().to_string(), source };
         std::fs::create_dir_all(dir).map_err(directory)?;
         let world = world_of(dir, &random, Arc::new(network)).await?;

@@ -86,7 +86,7 @@ impl Cluster for Running {
         async move {
             let host = self.replica_host(node);
             let started = match host.bind(address).await {
-                Ok(_) => host.start(&plan).await,
+                Ok(()) => host.start(&plan).await,
                 Err(error) => Err(error),
             };
             self.note(started);

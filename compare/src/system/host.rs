@@ -1,6 +1,5 @@
 //! One node of a cluster, wherever it runs: its identity, and what can be done to it.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,12 +30,6 @@ pub(super) struct Identity {
     pub(super) seed: u64,
 }
 
-/// Any free port of this machine alone.
-#[must_use]
-pub(super) fn any_port() -> Address {
-    Address(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
-}
-
 /// A node, wherever it runs.
 #[derive(Debug)]
 pub(super) enum Host {
@@ -60,8 +53,8 @@ impl Host {
         }
     }
 
-    /// Takes a port: this one, or any when it is port 0. Returns which.
-    pub(super) async fn bind(&mut self, at: Address) -> Result<Address, LaunchError> {
+    /// Listens at its port.
+    pub(super) async fn bind(&mut self, at: Address) -> Result<(), LaunchError> {
         match self {
             Self::Process(host) => host.bind(at).await,
             Self::Task(host) => host.bind(at).await,

@@ -44,13 +44,12 @@ impl TaskHost {
         LaunchError::BadInput(format!("{}: {error}", self.identity.name))
     }
 
-    pub(super) async fn bind(&mut self, at: Address) -> Result<Address, LaunchError> {
+    pub(super) async fn bind(&mut self, at: Address) -> Result<(), LaunchError> {
         let Identity { role, node, dir, seed, .. } = &self.identity;
         let bound = Bound::bind(*node, *role, at, dir, Random::of_node(*seed, *node)).await;
         let bound = bound.map_err(|error| self.error(&error))?;
-        let address = bound.address();
         self.phase = Phase::Bound(Box::new(bound));
-        Ok(address)
+        Ok(())
     }
 
     pub(super) async fn start(&mut self, plan: &Plan) -> Result<(), LaunchError> {

@@ -1,6 +1,7 @@
 //! Starts a cluster: binds all ports, tells every node of all, and waits until the partition takes writes.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,12 +9,13 @@ use futures_util::future::try_join_all;
 use partition::ids::{NodeId, PartitionId};
 use partition::partition::{Partition, Role as PartitionRole};
 use partition::transport::Address;
+use partition::transport::held_port::HeldPort;
 use partition::world::Tasks;
 
 use super::casualty::Casualties;
 use super::client_world;
 use super::error::LaunchError;
-use super::host::{Host, Identity, any_port};
+use super::host::{Host, Identity};
 use super::in_process::TaskHost;
 use super::process::{Nursery, ProcessHost};
 use super::running::Running;
@@ -79,10 +81,14 @@ pub async fn launch_program(
         Hosting::InProcess => Host::Task(TaskHost::new(identity, casualties.clone(), tasks.clone())),
     };
     let mut hosts: Vec<Host> = identities.into_iter().map(host).collect();
-    let addresses = try_join_all(hosts.iter_mut().map(|host| host.bind(any_port()))).await?;
+    let held = hosts.iter().map(|_| HeldPort::any()).collect::<io::Result<Vec<_>>>();
+    let ports =
+        held.map_err(|error| LaunchError::BadInput(format!("no free port on this machine: {error}")))?;
+    let addresses: Vec<_> = ports.iter().map(HeldPort::address).collect();
+    try_join_all(hosts.iter_mut().zip(&addresses).map(|(host, at)| host.bind(*at))).await?;
     let plan = plan(shape, &hosts, &addresses);
     try_join_all(hosts.iter_mut().map(|host| host.start(&plan))).await?;
-    let running = Running { shape, plan, hosts, casualties, world, tasks };
+    let running = Running { shape, plan, hosts, _ports: ports, casualties, world, tasks };
     wait_until_ready(&running).await?;
     Ok(running)
 }

@@ -86,7 +86,7 @@ impl ProcessHost {
         self.life.as_ref().map(|life| life.pid.as_raw_nonzero().get().unsigned_abs())
     }
 
-    pub(super) async fn bind(&mut self, at: Address) -> Result<Address, LaunchError> {
+    pub(super) async fn bind(&mut self, at: Address) -> Result<(), LaunchError> {
         let Identity { role, node, dir, seed, name } = &self.identity;
         let mut command = Command::new(&self.nursery.program);
         command.arg("node").arg("--supervised");
@@ -114,8 +114,7 @@ impl ProcessHost {
         self.nursery.tasks.spawn(mourner.wait(child, stderr));
         self.life = Some(Life { pid, stdin, stdout: BufReader::new(stdout).lines(), fate, ended });
         let line = self.line("listening", BIND_LIMIT).await?;
-        let address = line.strip_prefix("listening ").and_then(|address| address.parse().ok());
-        address.map(Address).ok_or_else(|| self.nonsense(&line))
+        if line == format!("listening {at}") { Ok(()) } else { Err(self.nonsense(&line)) }
     }
 
     pub(super) async fn start(&mut self, plan: &Plan) -> Result<(), LaunchError> {

@@ -11,6 +11,7 @@ use partition::client::retry::RetryConfig;
 use partition::ids::NodeId;
 use partition::partition::Partition;
 use partition::transport::Address;
+use partition::transport::held_port::HeldPort;
 use partition::world::{Tasks, World};
 
 use super::casualty::Casualties;
@@ -25,6 +26,8 @@ pub struct Running {
     pub(super) shape: Shape,
     pub(super) plan: Plan,
     pub(super) hosts: Vec<Host>,
+    /// The nodes' own, up or not.
+    pub(super) _ports: Vec<HeldPort>,
     pub(super) casualties: Casualties,
     /// For what the cluster itself asks of its nodes.
     pub(super) world: World,

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -10,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use partition::ids::NodeId;
 use partition::simulation::Simulation;
 use partition::transport::Address;
+use partition::transport::held_port::HeldPort;
 use partition::world::World;
 
 /// What the nodes of a cluster stand on.
@@ -22,9 +22,12 @@ pub enum Ground {
     Real(PathBuf, Worlds),
 }
 
-/// The worlds of the nodes that are up.
+/// The worlds of the nodes that are up, and the ports that are the nodes' own, up or not.
 #[derive(Clone, Default)]
-pub struct Worlds(Arc<Mutex<BTreeMap<NodeId, World>>>);
+pub struct Worlds {
+    up: Arc<Mutex<BTreeMap<NodeId, World>>>,
+    ports: Arc<Mutex<Vec<HeldPort>>>,
+}
 
 impl Ground {
     /// Files in this directory, and sockets of this machine.
@@ -40,7 +43,7 @@ impl Ground {
     pub fn place(&self, node: NodeId, world: World) {
         match self {
             Self::Simulated(_) => panic!("the simulation makes the worlds"),
-            Self::Real(_, worlds) => drop(worlds.0.lock().expect("no holder panics").insert(node, world)),
+            Self::Real(_, worlds) => drop(worlds.up.lock().expect("no holder panics").insert(node, world)),
         }
     }
 
@@ -49,7 +52,7 @@ impl Ground {
         match self {
             Self::Simulated(simulation) => simulation.world(node),
             Self::Real(_, worlds) => {
-                let mut worlds = worlds.0.lock().expect("no holder panics");
+                let mut worlds = worlds.up.lock().expect("no holder panics");
                 worlds
                     .entry(node)
                     .or_insert_with(|| {
@@ -70,13 +73,14 @@ impl Ground {
     }
 
     /// An address for a node, which is its own from now on.
-    pub(super) async fn address(&mut self, node: NodeId) -> Address {
+    pub(super) fn address(&self, node: NodeId) -> Address {
         match self {
             Self::Simulated(_) => Address::simulated(node),
-            Self::Real(..) => {
-                let any = Address(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-                let listener = self.world(node).network.listen(any).await;
-                listener.unwrap_or_else(|error| panic!("{error}")).address()
+            Self::Real(_, worlds) => {
+                let port = HeldPort::any().unwrap_or_else(|error| panic!("no free port: {error}"));
+                let address = port.address();
+                worlds.ports.lock().expect("no holder panics").push(port);
+                address
             }
         }
     }
@@ -85,7 +89,7 @@ impl Ground {
         match self {
             Self::Simulated(simulation) => simulation.crash(node).await,
             Self::Real(_, worlds) => {
-                let world = worlds.0.lock().expect("no holder panics").remove(&node);
+                let world = worlds.up.lock().expect("no holder panics").remove(&node);
                 if let Some(world) = world {
                     world.tasks.crash();
                     world.tasks.ended().await;

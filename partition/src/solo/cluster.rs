@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,6 +20,7 @@ use crate::log::LogConfig;
 use crate::partition::Partition;
 use crate::simulation::Simulation;
 use crate::transport::Address;
+use crate::transport::held_port::HeldPort;
 use crate::transport::rpc::{Serving, serve};
 use crate::world::World;
 
@@ -151,7 +151,7 @@ impl Cluster for SimulatedSolo {
 pub struct SocketSolo {
     dir: PathBuf,
     world: World,
-    address: Address,
+    port: HeldPort,
     running: Option<Running>,
     door: Door,
 }
@@ -160,11 +160,10 @@ impl SocketSolo {
     /// Starts it on the files in `dir`, at any free port.
     pub async fn start(dir: &Path) -> Self {
         let world = Self::world(dir);
-        let any = Address(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-        let running = Running::start(&world, dir, any, &id()).await;
-        let address = running.serving.address();
-        let door = Door::new(&World::of_client(), address);
-        Self { dir: dir.to_owned(), world, address, running: Some(running), door }
+        let port = HeldPort::any().unwrap_or_else(|error| panic!("no free port: {error}"));
+        let running = Running::start(&world, dir, port.address(), &id()).await;
+        let door = Door::new(&World::of_client(), port.address());
+        Self { dir: dir.to_owned(), world, port, running: Some(running), door }
     }
 
     /// Fails the test that a panic in a task would otherwise let pass.
@@ -219,7 +218,7 @@ impl Cluster for SocketSolo {
     fn restart(&mut self, _node: NodeId) -> BoxFuture<'_, ()> {
         async move {
             self.world = Self::world(&self.dir);
-            self.running = Some(Running::start(&self.world, &self.dir, self.address, &id()).await);
+            self.running = Some(Running::start(&self.world, &self.dir, self.port.address(), &id()).await);
         }
         .boxed()
     }
