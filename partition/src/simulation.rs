@@ -92,8 +92,6 @@ pub fn run<T, F: Future<Output = T>>(seed: u64, body: impl FnOnce(Simulation) ->
 
 /// Runs `body` in virtual time, to its end or to the first thing that is wrong.
 ///
-/// A panic can be told only where it unwinds: a release build of this workspace aborts.
-///
 /// # Errors
 /// [`Failure`] when a check found something, or `body` or a task of any node panicked, or the run has no end.
 pub fn attempt<T, F: Future<Output = T>>(
@@ -158,7 +156,7 @@ fn execute<T, F: Future<Output = T>>(
 
 impl Simulation {
     fn new(seed: u64, timeline: Timeline, trace: Trace) -> Self {
-        let panics = Panics::default();
+        let panics = Panics::in_virtual_time();
         let deliveries = Tasks::watched_by(&panics);
         let clock = Clock::of(timeline.clock(Whose::Network));
         let network = MemoryNetwork::new(&clock, &deliveries, Random::seeded(seed).seed(), &trace);
@@ -214,13 +212,15 @@ impl Simulation {
 
     /// Ends a node without warning: tasks and connections end, and its disk keeps what [`Simulation::keeps`] said, by
     /// default what was synced. Its next world, for a restart, has the same disk.
-    pub async fn crash(&self, id: NodeId) {
+    /// Says what the disk has kept.
+    pub async fn crash(&self, id: NodeId) -> Keeps {
         let world = self.world(id);
         world.tasks.crash();
         self.0.network.crash(id);
         world.tasks.ended().await;
         let keeps = self.node(id, |node| node.crash(self));
         self.event(Event::Crashed { node: id, keeps });
+        keeps
     }
 
     /// What a node's disk keeps at its next crash.
@@ -288,6 +288,7 @@ impl Simulation {
 
     /// Nothing can be done any more at this moment: looks at what there is, and goes on to the next.
     fn step(&self) {
+        self.0.panics.time_passes();
         let events = self.0.trace.take_step();
         let at = self.0.timeline.now();
         let step = Step { at, events: &events };

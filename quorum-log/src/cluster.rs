@@ -159,7 +159,7 @@ impl QuorumCluster {
     async fn end(&mut self, node: NodeId) {
         self.running.remove(&node);
         match &mut self.ground {
-            Ground::Simulated(simulation) => simulation.crash(node).await,
+            Ground::Simulated(simulation) => _ = simulation.crash(node).await,
             Ground::Real { worlds, .. } => {
                 let Some(world) = worlds.remove(&node) else { return };
                 world.tasks.crash();

@@ -87,7 +87,7 @@ impl Ground {
 
     pub(super) async fn crash(&self, node: NodeId) {
         match self {
-            Self::Simulated(simulation) => simulation.crash(node).await,
+            Self::Simulated(simulation) => _ = simulation.crash(node).await,
             Self::Real(_, worlds) => {
                 let world = worlds.up.lock().expect("no holder panics").remove(&node);
                 if let Some(world) = world {

@@ -9,6 +9,19 @@ use crate::log::disk::OpenMode;
 const NODE: NodeId = NodeId(1);
 
 #[test]
+#[should_panic(expected = "tasks wake each other for ever while time stands still (seed 9")]
+fn tasks_that_never_rest_fail_the_run() {
+    run(9, async |simulation| {
+        simulation.world(NODE).tasks.spawn(async {
+            loop {
+                tokio::task::yield_now().await;
+            }
+        });
+        simulation.clock().sleep(Duration::from_secs(1)).await;
+    });
+}
+
+#[test]
 #[should_panic(expected = "a broken invariant (seed 9")]
 fn a_panic_in_any_task_fails_the_run() {
     run(9, async |simulation| {

@@ -108,7 +108,7 @@ impl Cluster for SimulatedSolo {
 
     fn crash(&mut self, _node: NodeId) -> BoxFuture<'_, ()> {
         self.running = None;
-        async move { self.simulation.crash(NODE).await }.boxed()
+        async move { _ = self.simulation.crash(NODE).await }.boxed()
     }
 
     fn stop(&mut self, node: NodeId) -> BoxFuture<'_, ()> {

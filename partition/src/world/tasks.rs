@@ -39,9 +39,33 @@ pub struct Panics(Arc<Seen>);
 struct Seen {
     first: Mutex<Option<String>>,
     changed: Notify,
+    /// How often tasks were polled since time last passed; in virtual time only.
+    turns: Option<AtomicU64>,
 }
 
+/// Polls that a simulated run may take without time passing: more, and tasks wake each other for ever.
+const TURNS_MAX: u64 = 1_000_000;
+
 impl Panics {
+    /// For a run in virtual time, where tasks that never rest are a panic too: time would stand still for ever.
+    pub(crate) fn in_virtual_time() -> Self {
+        Self(Arc::new(Seen { turns: Some(AtomicU64::new(0)), ..Seen::default() }))
+    }
+
+    /// All tasks rest, and time passes.
+    pub(crate) fn time_passes(&self) {
+        if let Some(turns) = &self.0.turns {
+            turns.store(0, Ordering::Relaxed);
+        }
+    }
+
+    fn turn(&self) {
+        if let Some(turns) = &self.0.turns {
+            let taken = turns.fetch_add(1, Ordering::Relaxed);
+            assert!(taken < TURNS_MAX, "tasks wake each other for ever while time stands still");
+        }
+    }
+
     /// Whether one has.
     #[must_use]
     pub fn any(&self) -> bool {
@@ -166,7 +190,10 @@ impl Future for Task {
         }
         let Self { work, panics, .. } = &mut *self;
         // It is noted, and goes on: nothing that the task held is used again.
-        match panic::catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
+        match panic::catch_unwind(AssertUnwindSafe(|| {
+            panics.turn();
+            work.as_mut().poll(cx)
+        })) {
             Ok(polled) => polled,
             Err(panic) => {
                 panics.note(panic_text(&*panic));
