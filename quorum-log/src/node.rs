@@ -27,7 +27,7 @@ use crate::partition::QuorumPartition;
 use crate::probe::VoterProbe;
 use crate::raft::{Raft, raft_node};
 use crate::replica::Replica;
-use crate::runtime::scoped;
+use crate::runtime::{Home, scoped};
 use crate::store::{self, Store};
 
 /// Why a replica could not be started.
@@ -108,14 +108,16 @@ impl Node {
             world.tasks.spawn(call_first_election(world.clone(), config.clone(), raft, replica));
         }
 
-        let voters = config.voters.keys().copied().collect();
-        let partition = Arc::new(QuorumPartition::new(Arc::clone(&replica), raft.clone(), voters));
+        let (home, voters) = (Home::of(&world), config.voters.keys().copied().collect());
+        let partition =
+            Arc::new(QuorumPartition::new(home.clone(), Arc::clone(&replica), raft.clone(), voters));
         if config.log.retention != Retention::default() {
             world.tasks.spawn(retain(world.clone(), Arc::clone(&replica), Arc::clone(&partition)));
         }
         let clients = PartitionService::new();
         clients.add(config.partition.clone(), Arc::clone(&partition) as Arc<dyn Partition>);
-        let service = Arc::new(NodeService { clients, replicas: ReplicaService::new(raft.clone(), mutated) });
+        let service =
+            Arc::new(NodeService { clients, replicas: ReplicaService::new(home, raft.clone(), mutated) });
         Ok(Self { world, config, replica, raft, partition, service })
     }
 

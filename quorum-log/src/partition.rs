@@ -23,25 +23,27 @@ use crate::mutant::Mutant;
 use crate::network::service::submitted;
 use crate::raft::{Proposal, Raft, Types, epoch_of, leader, node_of};
 use crate::replica::{Entered, Extent, Outcome, Replica};
+use crate::runtime::Home;
 
 /// One replica, for its clients.
 #[derive(Clone)]
 pub(crate) struct QuorumPartition {
+    home: Home,
     replica: Arc<Replica>,
     raft: Raft,
     voters: Vec<NodeId>,
 }
 
 impl QuorumPartition {
-    pub(crate) fn new(replica: Arc<Replica>, raft: Raft, voters: Vec<NodeId>) -> Self {
-        Self { replica, raft, voters }
+    pub(crate) fn new(home: Home, replica: Arc<Replica>, raft: Raft, voters: Vec<NodeId>) -> Self {
+        Self { home, replica, raft, voters }
     }
 
     /// Gives a proposal to raft, now.
     fn propose(&self, proposal: Proposal, epoch: partition::ids::Epoch) {
         let write = self.raft.write(proposal).with_leader(leader(epoch)).into_future();
         // Sent at once, or its queue is full or closed: then the proposal is dropped here, and its ticket says so.
-        drop(submitted(write));
+        self.home.enter(|| drop(submitted(write)));
     }
 
     async fn answer(&self, outcome: oneshot::Receiver<Outcome>, timeout: Duration) -> Outcome {
@@ -203,13 +205,13 @@ impl Partition for QuorumPartition {
 
     fn read(&self, read: Read) -> BoxFuture<'static, Result<Fetched, ReadError>> {
         let this = self.clone();
-        async move { this.fetch(read).await }.boxed()
+        self.home.scope(async move { this.fetch(read).await }).boxed()
     }
 
     fn tail(&self, timeout: Duration) -> BoxFuture<'static, Result<Tail, ReadError>> {
         let this = self.clone();
         let deadline = self.replica.clock.now().after(timeout);
-        async move { this.within(deadline, this.linearize()).await }.boxed()
+        self.home.scope(async move { this.within(deadline, this.linearize()).await }).boxed()
     }
 
     fn trim(&self, to: Offset, timeout: Duration) -> BoxFuture<'static, Result<Offset, ReadError>> {
@@ -228,14 +230,15 @@ impl Partition for QuorumPartition {
         }
         let raft = self.raft.clone();
         let deadline = self.replica.clock.now().after(timeout);
-        let applied = submitted(Box::pin(async move { raft.client_write(Proposal::Trim(to)).await }));
+        let write = Box::pin(async move { raft.client_write(Proposal::Trim(to)).await });
+        let applied = self.home.enter(|| submitted(write));
         let this = self.clone();
         let trimmed = async move {
             let applied =
                 applied.map(|applied| applied.map(|response| response.data.0).map_err(trim_refused));
             this.within(deadline, applied).await
         };
-        trimmed.boxed()
+        self.home.scope(trimmed).boxed()
     }
 
     fn status(&self) -> BoxFuture<'static, Result<Status, ReadError>> {

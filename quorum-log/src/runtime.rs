@@ -26,7 +26,7 @@ pub(crate) type Runtime = DeterministicRng<NodeRuntime>;
 
 /// Whose openraft this is: openraft asks its runtime by type, and so has no node at hand.
 #[derive(Clone)]
-struct Home {
+pub(crate) struct Home {
     tasks: Tasks,
     clock: Clock,
 }
@@ -36,6 +36,20 @@ tokio::task_local! {
 }
 
 impl Home {
+    pub(crate) fn of(world: &World) -> Self {
+        Self { tasks: world.tasks.clone(), clock: world.clock.clone() }
+    }
+
+    /// Runs a call of openraft as this node's, wherever it is awaited: one that finds openraft stopped waits a while.
+    pub(crate) fn scope<F: Future>(&self, call: F) -> impl Future<Output = F::Output> + use<F> {
+        HOME.scope(self.clone(), call)
+    }
+
+    /// The same for what happens at once.
+    pub(crate) fn enter<T>(&self, act: impl FnOnce() -> T) -> T {
+        HOME.sync_scope(self.clone(), act)
+    }
+
     fn clock() -> Clock {
         HOME.with(|home| home.clock.clone())
     }
@@ -44,8 +58,7 @@ impl Home {
 /// Runs what may spawn or draw on openraft's behalf as this node's.
 pub(crate) fn scoped<F: Future>(world: &World, work: F) -> impl Future<Output = F::Output> + use<F> {
     let seed = world.random.seed();
-    let home = Home { tasks: world.tasks.clone(), clock: world.clock.clone() };
-    HOME.scope(home, Runtime::scope(seed, work))
+    HOME.scope(Home::of(world), Runtime::scope(seed, work))
 }
 
 /// Tokio, but tasks and time belong to a node.
@@ -111,7 +124,7 @@ impl AsyncRuntime for NodeRuntime {
     }
 
     fn is_panic(_: &Ended) -> bool {
-        // A panic is reported by `Tasks`, and aborts a release build.
+        // A panic is reported by `Tasks`.
         false
     }
 

@@ -14,23 +14,25 @@ use tokio::task::coop;
 use crate::message::{MessageError, ReplicaReply, ReplicaRequest, unpack_append};
 use crate::mutant::{Mutant, Mutated};
 use crate::raft::{LogId, Raft};
+use crate::runtime::Home;
 use crate::store::kept::Kept;
 
 /// The replica's end of the others' connections.
 pub(crate) struct ReplicaService {
+    home: Home,
     raft: Raft,
     mutated: Mutated,
 }
 
 impl ReplicaService {
-    pub(crate) fn new(raft: Raft, mutated: Mutated) -> Self {
-        Self { raft, mutated }
+    pub(crate) fn new(home: Home, raft: Raft, mutated: Mutated) -> Self {
+        Self { home, raft, mutated }
     }
 
     /// Takes one request.
     pub(crate) fn call(&self, request: Request) -> BoxFuture<'static, Answer> {
-        match self.submit(request) {
-            Ok(answer) => answer,
+        match self.home.enter(|| self.submit(request)) {
+            Ok(answer) => self.home.scope(answer).boxed(),
             Err(error) => {
                 // The leader sends it again on a new connection; what is damaged every time never gets in.
                 tracing::warn!(%error, "a replica's message is damaged");
