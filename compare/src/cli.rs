@@ -7,6 +7,7 @@ mod latency;
 mod points;
 mod printed;
 mod report;
+mod simulate;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -54,6 +55,7 @@ enum Command {
     /// Measures systems x replicas x settings under load
     Latency(Box<latency::LatencyArgs>),
     Inspect(inspect::InspectArgs),
+    Simulate(Box<simulate::SimulateArgs>),
     Node(Box<crate::node::NodeArgs>),
     /// Prints the completions of a shell
     Completions {
@@ -70,7 +72,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
     let command: Vec<String> = args.iter().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
     let command = format!("compare {}", command.join(" ")).trim().to_owned();
-    match Cli::try_parse_from(args) {
+    let parsed = Cli::try_parse_from(args);
+    if !matches!(&parsed, Ok(Cli { command: Some(Command::Simulate(_)), .. })) {
+        abort_on_panic();
+    }
+    match parsed {
         Err(error) => refuse_arguments(&error),
         Ok(Cli { headline, command: None }) => {
             let extent = if headline.quick { Extent::Quick } else { Extent::Full };
@@ -85,6 +91,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Cli { command: Some(Command::Completions { shell }), .. }) => printed::completions(shell),
         Ok(Cli { command: Some(Command::Man), .. }) => printed::man(),
         Ok(Cli { command: Some(Command::Inspect(args)), .. }) => inspect::run(&args),
+        Ok(Cli { command: Some(Command::Simulate(args)), .. }) => simulate::run(&args),
         Ok(Cli { command: Some(Command::Node(args)), .. }) => crate::node::run(&args),
         Ok(Cli { command: Some(Command::Latency(args)), .. }) => match args.plan() {
             Ok(latency::Planned { plan, remarks }) => {
@@ -99,6 +106,16 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             Err(error) => bad_input(&error.to_string()),
         },
     }
+}
+
+/// An assertion that fails ends the process: one that has seen the impossible must not acknowledge. (In a simulated run
+/// it ends the run, as a finding.)
+fn abort_on_panic() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        usual(panic);
+        std::process::abort();
+    }));
 }
 
 /// One line on stderr, and the exit code for bad input.

@@ -17,7 +17,7 @@ pub use plan::{Group, Plan, Setting};
 
 use crate::data_dir::DataDir;
 
-use interrupts::Interrupts;
+pub(crate) use interrupts::{Interrupted, Interrupts};
 use partition::world::World;
 use rand::SeedableRng;
 use rand::rngs::StdRng;

@@ -15,6 +15,7 @@ pub mod machine;
 pub mod node;
 pub mod progress;
 pub mod results;
+pub mod simulate;
 pub mod stats;
 pub mod system;
 pub mod table;

@@ -21,11 +21,14 @@ mod plan;
 mod process;
 mod real;
 mod role;
+mod tuning;
 
 pub use args::NodeArgs;
 pub use hosted::{Bound, HostedNode, NodeError, NodeTotals};
 pub use meter::Sent;
+pub(crate) use part::{Part, Place};
 pub use plan::Plan;
 pub use process::run;
 pub use real::client_world;
 pub use role::Role;
+pub(crate) use tuning::Tuning;

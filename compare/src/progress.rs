@@ -1,10 +1,13 @@
 //! Says on stderr what is being done: a bar on a terminal, plain lines elsewhere.
 
 use std::io::IsTerminal;
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use partition::clock::{Clock, Moment};
 
 use crate::experiment::Setting;
+use crate::simulate::{Sweep, Swept};
 use crate::system::Shape;
 
 /// Tells the user how far a measurement is.
@@ -64,5 +67,61 @@ impl Progress {
         if let Self::Bar(bar) = self {
             bar.finish_and_clear();
         }
+    }
+}
+
+/// How often a line is printed where there is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// Tells the user how far a sweep is.
+#[derive(Debug)]
+pub struct SeedProgress {
+    shape: Shape,
+    total: u64,
+    clock: Clock,
+    /// On a terminal.
+    bar: Option<ProgressBar>,
+    told: Moment,
+}
+
+impl SeedProgress {
+    /// For all seeds of this sweep.
+    #[must_use]
+    pub fn of(sweep: &Sweep) -> Self {
+        let total = sweep.seeds.end - sweep.seeds.start;
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new(total);
+            let style = ProgressStyle::with_template("{wide_msg} {bar:30} {pos}/{len} seeds, {eta} left");
+            bar.set_style(style.expect("the template is sound"));
+            bar
+        });
+        Self { shape: sweep.shape, total, clock: Clock::real(), bar, told: Moment::default() }
+    }
+
+    /// Another seed was run.
+    pub fn tell(&mut self, swept: &Swept) {
+        let now = self.clock.now();
+        if let Some(bar) = &self.bar {
+            bar.set_message(self.line(swept));
+            bar.set_position(swept.runs);
+        } else if now.since(self.told) >= LINE_EVERY {
+            self.told = now;
+            eprintln!("{}", self.line(swept));
+        }
+    }
+
+    /// No more is to come.
+    pub fn finish(&self, swept: &Swept) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        eprintln!("{}", self.line(swept));
+    }
+
+    fn line(&self, swept: &Swept) -> String {
+        let minutes = self.clock.now().since(Moment::default()).as_secs_f64() / 60.0;
+        let pace = swept.runs as f64 / minutes.max(f64::MIN_POSITIVE);
+        let Swept { runs, failed, .. } = swept;
+        format!("{}: {runs} of {} seeds, {pace:.0} a minute, {} failed", self.shape, self.total, failed.len())
     }
 }

@@ -129,3 +129,16 @@ fn completions_and_the_man_page_know_every_subcommand() {
     }
     refused("completions latin", "invalid value 'latin'");
 }
+
+#[test]
+fn simulations_that_cannot_be_are_refused() {
+    refused("simulate --system k-of-isr", "k-of-isr is not built yet");
+    refused("simulate --system raft", "none of isr, quorum, k-of-isr");
+    refused("simulate --seeds 0", "seeds must be 1 to");
+    refused("simulate --seed -1", "-1");
+    refused("simulate --replicas 0", "replicas must be 1 to 9");
+    refused("simulate --faults cut,explode", "`explode` is not one of");
+    refused("simulate --history seen.txt", "neither in .json nor in .edn");
+    refused("simulate --seeds 3 --history seen.json", "--history");
+    refused("simulate --system isr --clients 77", "no 77");
+}

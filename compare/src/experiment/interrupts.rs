@@ -6,18 +6,18 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Listens from the moment it is made, so that no signal falls between two waits.
 #[derive(Debug)]
-pub(super) struct Interrupts {
+pub(crate) struct Interrupts {
     interrupt: Option<Signal>,
     terminate: Option<Signal>,
 }
 
 /// The user ended the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Interrupted;
+pub(crate) struct Interrupted;
 
 impl Interrupts {
     /// From now on signals end the run, not the process. Where they cannot be had they end the process.
-    pub(super) fn listen() -> Self {
+    pub(crate) fn listen() -> Self {
         Self {
             interrupt: signal(SignalKind::interrupt()).ok(),
             terminate: signal(SignalKind::terminate()).ok(),
@@ -25,7 +25,7 @@ impl Interrupts {
     }
 
     /// What `work` gives, unless the user ends the run first.
-    pub(super) async fn unless<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Interrupted> {
+    pub(crate) async fn unless<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Interrupted> {
         tokio::select! {
             biased;
             () = received(&mut self.interrupt) => Err(Interrupted),

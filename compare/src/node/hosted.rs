@@ -22,6 +22,7 @@ use super::part::{Part, Place};
 use super::plan::{Plan, PlanError};
 use super::real::node_world;
 use super::role::Role;
+use super::tuning::Tuning;
 use crate::floor::FloorError;
 
 /// How long an earlier life of the node in this process may hold its checkpoint store: its writer thread closes the
@@ -119,7 +120,7 @@ impl Bound {
     /// [`NodeError`]; the port is free again.
     pub async fn start(self, plan: &Plan) -> Result<HostedNode, NodeError> {
         let Self { place, sent, listener } = self;
-        let (service, part) = place.start(plan).await?;
+        let (service, part) = place.start(plan, &Tuning::of(plan)).await?;
         let world = place.world;
         let serving = serve(&world, listener, service);
         Ok(HostedNode { world, sent, serving, part })

@@ -14,7 +14,6 @@ use partition::client::retry::RetryConfig;
 use partition::client::service::PartitionService;
 use partition::error::ReadError;
 use partition::ids::NodeId;
-use partition::log::LogConfig;
 use partition::partition::Partition;
 use partition::transport::router::Router;
 use partition::transport::{Channel, SharedService};
@@ -23,6 +22,7 @@ use partition::world::World;
 use super::hosted::NodeError;
 use super::plan::Plan;
 use super::role::Role;
+use super::tuning::Tuning;
 use crate::floor::{FloorConfig, FloorEcho, FloorLeader, FloorPeers};
 
 /// How often a replica is asked whether it still runs: a failed one should not go unnoticed for long.
@@ -30,20 +30,25 @@ const HEALTH_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Who a node is, and what it has.
 #[derive(Debug)]
-pub(super) struct Place {
-    pub(super) node: NodeId,
-    pub(super) role: Role,
-    pub(super) dir: PathBuf,
-    pub(super) world: World,
+pub(crate) struct Place {
+    pub(crate) node: NodeId,
+    pub(crate) role: Role,
+    pub(crate) dir: PathBuf,
+    pub(crate) world: World,
 }
 
 /// What runs on a node.
 #[derive(Debug)]
-pub(super) enum Part {
+pub(crate) enum Part {
     FloorLeader(Arc<FloorLeader>),
     FloorEcho(Arc<FloorEcho>),
-    /// A replica by majority; that of the metadata partition on a controller.
+    /// A replica by majority.
     Quorum(Box<quorum_log::Node>),
+    /// A controller, and its replica of the metadata partition, by majority as well.
+    Controller {
+        voter: Box<quorum_log::Node>,
+        controller: Controller,
+    },
     Isr {
         node: isr_log::Node,
         replica: Arc<dyn Partition>,
@@ -52,30 +57,34 @@ pub(super) enum Part {
 
 impl Place {
     /// Starts what the role asks for, and says who answers requests.
-    pub(super) async fn start(&self, plan: &Plan) -> Result<(SharedService, Part), NodeError> {
+    pub(crate) async fn start(
+        &self,
+        plan: &Plan,
+        tuning: &Tuning,
+    ) -> Result<(SharedService, Part), NodeError> {
         plan.check(self.node, self.role)?;
         match self.role {
-            Role::FloorLeader => self.floor_leader(plan).await,
-            Role::FloorEcho => self.floor_echo(plan).await,
-            Role::Quorum => self.quorum(plan).await,
-            Role::Isr => self.isr(plan).await,
-            Role::Controller => self.controller(plan).await,
+            Role::FloorLeader => self.floor_leader(plan, tuning).await,
+            Role::FloorEcho => self.floor_echo(plan, tuning).await,
+            Role::Quorum => self.quorum(plan, tuning).await,
+            Role::Isr => self.isr(plan, tuning).await,
+            Role::Controller => self.controller(plan, tuning).await,
         }
     }
 
-    async fn floor_leader(&self, plan: &Plan) -> Result<(SharedService, Part), NodeError> {
+    async fn floor_leader(&self, plan: &Plan, tuning: &Tuning) -> Result<(SharedService, Part), NodeError> {
         let mut echoes = plan.replicas.clone();
         echoes.remove(&self.node);
         let peers = FloorPeers { echoes, copies: plan.copies };
-        let leader = Arc::new(FloorLeader::open(&self.world, self.floor(plan), peers).await?);
+        let leader = Arc::new(FloorLeader::open(&self.world, self.floor(plan, tuning), peers).await?);
         let door = PartitionService::new();
         door.add(plan.partition.clone(), Arc::clone(&leader) as Arc<dyn Partition>);
         let router = Router::new().with(Channel::Client, Arc::new(door));
         Ok((Arc::new(router), Part::FloorLeader(leader)))
     }
 
-    async fn floor_echo(&self, plan: &Plan) -> Result<(SharedService, Part), NodeError> {
-        let echo = Arc::new(FloorEcho::open(&self.world, self.floor(plan)).await?);
+    async fn floor_echo(&self, plan: &Plan, tuning: &Tuning) -> Result<(SharedService, Part), NodeError> {
+        let echo = Arc::new(FloorEcho::open(&self.world, self.floor(plan, tuning)).await?);
         let router = Router::new()
             .with(Channel::Replica, Arc::clone(&echo) as SharedService)
             // Whoever asks it as a client learns that it serves no partition.
@@ -83,48 +92,48 @@ impl Place {
         Ok((Arc::new(router), Part::FloorEcho(echo)))
     }
 
-    fn floor(&self, plan: &Plan) -> FloorConfig {
+    fn floor(&self, plan: &Plan, tuning: &Tuning) -> FloorConfig {
         FloorConfig {
             node: self.node,
             partition: plan.partition.clone(),
             dir: self.dir.join(plan.partition.to_string()),
-            log: plan.log(),
+            log: tuning.log.clone(),
         }
     }
 
-    async fn quorum(&self, plan: &Plan) -> Result<(SharedService, Part), NodeError> {
+    async fn quorum(&self, plan: &Plan, tuning: &Tuning) -> Result<(SharedService, Part), NodeError> {
         let config = quorum_log::Config {
             node: self.node,
             voters: plan.replicas.clone(),
             partition: plan.partition.clone(),
             dir: self.dir.clone(),
-            log: plan.log(),
-            timing: quorum_log::Timing::default(),
+            log: tuning.log.clone(),
+            timing: tuning.timing,
         };
         let node = quorum_log::Node::open(self.world.clone(), config).await?;
         Ok((node.service(), Part::Quorum(Box::new(node))))
     }
 
-    async fn isr(&self, plan: &Plan) -> Result<(SharedService, Part), NodeError> {
+    async fn isr(&self, plan: &Plan, tuning: &Tuning) -> Result<(SharedService, Part), NodeError> {
         let (brokers, controllers) = (plan.replicas.clone(), plan.controllers.clone());
         let metadata =
             LeaderClient::new(&self.world, &controllers, &metadata_partition(), RetryConfig::default());
         let config = isr_log::Config::new(self.node, brokers, controllers, self.dir.clone());
-        let config = isr_log::Config { log: plan.log(), ..config };
+        let Tuning { heartbeat, lag_max, .. } = *tuning;
+        let config = isr_log::Config { log: tuning.log.clone(), heartbeat, lag_max, ..config };
         let node = isr_log::Node::open(&self.world, config, Arc::new(metadata)).await?;
         let replica = node.partition(&plan.partition);
         Ok((node.service(), Part::Isr { node, replica }))
     }
 
-    async fn controller(&self, plan: &Plan) -> Result<(SharedService, Part), NodeError> {
+    async fn controller(&self, plan: &Plan, tuning: &Tuning) -> Result<(SharedService, Part), NodeError> {
         let config = quorum_log::Config {
             node: self.node,
             voters: plan.controllers.clone(),
             partition: metadata_partition(),
             dir: self.dir.clone(),
-            // Whatever the partition's durability: what the controllers have decided must not be forgotten (H-15).
-            log: LogConfig::default(),
-            timing: quorum_log::Timing::default(),
+            log: tuning.metadata_log.clone(),
+            timing: tuning.timing,
         };
         let node = quorum_log::Node::open(self.world.clone(), config).await?;
         let spec = PartitionSpec {
@@ -132,33 +141,48 @@ impl Place {
             replicas: plan.replicas.keys().copied().collect(),
             min_isr: plan.min_isr,
         };
-        let config = ControllerConfig::new(self.node, vec![spec]);
+        let config =
+            ControllerConfig { session: tuning.session, ..ControllerConfig::new(self.node, vec![spec]) };
         let controller =
             Controller::start(&self.world, config, node.partition()).map_err(NodeError::Controller)?;
         let router = Router::new()
             .with(Channel::Client, node.service())
             .with(Channel::Replica, node.service())
-            .with(Channel::Controller, Arc::new(controller));
-        Ok((Arc::new(router), Part::Quorum(Box::new(node))))
+            .with(Channel::Controller, Arc::new(controller.clone()));
+        Ok((Arc::new(router), Part::Controller { voter: Box::new(node), controller }))
     }
 }
 
 impl Part {
     /// Resolves when it cannot go on, and with why.
-    pub(super) fn failure(&self, world: &World) -> BoxFuture<'static, String> {
+    pub(crate) fn failure(&self, world: &World) -> BoxFuture<'static, String> {
         match self {
             Self::FloorLeader(leader) => leader.failure(),
             Self::FloorEcho(echo) => echo.failure(),
-            Self::Quorum(node) => ill_health(world.clone(), node.partition()).boxed(),
+            Self::Quorum(node) | Self::Controller { voter: node, .. } => {
+                ill_health(world.clone(), node.partition()).boxed()
+            }
             Self::Isr { replica, .. } => ill_health(world.clone(), Arc::clone(replica)).boxed(),
         }
     }
 
+    /// Whether a replica or controller serves nothing any more, although nobody has stopped it: its disk has failed, or
+    /// another process took its place.
+    pub(crate) fn has_ended(&self) -> bool {
+        match self {
+            Self::FloorLeader(_) | Self::FloorEcho(_) => false,
+            Self::Quorum(node) | Self::Controller { voter: node, .. } => {
+                matches!(node.partition().status().now_or_never(), Some(Err(ReadError::Stopped(_))))
+            }
+            Self::Isr { node, .. } => node.ended().now_or_never().is_some(),
+        }
+    }
+
     /// Stops it in order. A floor has nothing to put in order: its next life recovers its log.
-    pub(super) async fn stop(&self) {
+    pub(crate) async fn stop(&self) {
         match self {
             Self::FloorLeader(_) | Self::FloorEcho(_) => {}
-            Self::Quorum(node) => node.stop().await,
+            Self::Quorum(node) | Self::Controller { voter: node, .. } => node.stop().await,
             Self::Isr { node, .. } => node.stop().await,
         }
     }

@@ -1,0 +1,41 @@
+//! What a node is run with beyond its cluster's plan: how logs are kept, and how soon a silent one is missed.
+
+use std::time::Duration;
+
+use isr_log::controller::active::ControllerConfig;
+use isr_log::controller::broker::BrokerConfig;
+use partition::log::LogConfig;
+
+use super::plan::Plan;
+
+/// What a node is run with beyond its cluster's plan. All nodes of a cluster have the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Tuning {
+    /// How the partition's log is kept.
+    pub(crate) log: LogConfig,
+    /// How the controllers' own log is kept: synced, whatever the partition's durability, for what the controllers
+    /// have decided must not be forgotten (H-15).
+    pub(crate) metadata_log: LogConfig,
+    /// How soon a leader by majority is missed: of the partition, and of the controllers' own.
+    pub(crate) timing: quorum_log::Timing,
+    /// isr: how long a broker may be silent before it is fenced.
+    pub(crate) session: Duration,
+    /// isr: how often a broker shows that it is alive.
+    pub(crate) heartbeat: Duration,
+    /// isr: how long a follower may lag before it leaves the in-sync set.
+    pub(crate) lag_max: Duration,
+}
+
+impl Tuning {
+    /// The defaults of both systems.
+    pub(crate) fn of(plan: &Plan) -> Self {
+        Self {
+            log: plan.log(),
+            metadata_log: LogConfig::default(),
+            timing: quorum_log::Timing::default(),
+            session: ControllerConfig::SESSION,
+            heartbeat: BrokerConfig::HEARTBEAT,
+            lag_max: isr_log::Config::LAG_MAX,
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! One seed is one run of a whole cluster in virtual time: load and faults, then healing, then the verdict.
+//!
+//! ```text
+//!   seed ─> Scenario: clients, their load, a schedule of faults
+//!              │ run
+//!              v
+//!   cluster comes up ─> load under faults ─> all faults end ─> one leads, all agree ─> fresh writes ─> final read
+//!              │                │                 each within a stated time                               │
+//!              │                └─ what clients ask and are told ──────────> history ──────────────> the checker
+//!              └─ after each step the invariants, with all replicas in view (the overseer)
+//! ```
+//! The nodes are those that `compare node` runs, wired by the same code; only their worlds and their times differ. A finding
+//! of an invariant, of the checker, of the liveness phase, or a panic anywhere ends the run, and [`shrink`] leaves out faults
+//! and clients as long as it stays.
+//!
+//! - [`Scenario`] is what a seed decides; [`run`] plays it; [`Sweep`] plays many on all cores; [`text`] prints.
+//!
+//! Left out: bytes that were synced and are lost (wiped disks, flipped bits) are drawn only when asked for; `Cached`
+//! durability; changes of the replicas; k-of-ISR, which is not built.
+
+mod clients;
+mod cluster;
+mod figures;
+mod liveness;
+mod overseer;
+mod run;
+mod scenario;
+mod shrink;
+mod sweep;
+pub mod text;
+mod verdict;
+
+pub use figures::{Figures, Met, Occurrence, Told};
+pub use run::{Ran, run};
+pub use scenario::{Client, FaultChoice, Manner, Scenario, Work};
+pub use shrink::shrink;
+pub use sweep::{Halt, STACK_BYTES, Sweep, Swept, THREAD};
+pub use verdict::Finding;

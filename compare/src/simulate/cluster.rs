@@ -1,0 +1,264 @@
+//! A whole cluster in virtual time: the nodes that `compare node` runs, each in a world of the simulation.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::{self, BoxFuture};
+use partition::client::leader::LeaderClient;
+use partition::client::remote::RemotePartition;
+use partition::client::retry::RetryConfig;
+use partition::cluster::Cluster;
+use partition::ids::{NodeId, PartitionId};
+use partition::partition::Partition;
+use partition::simulation::Simulation;
+use partition::transport::Address;
+use partition::transport::rpc::{Serving, serve};
+use partition::world::World;
+
+use super::overseer::Overseer;
+use crate::node::{NodeError, Part, Place, Plan, Role, Tuning};
+use crate::system::{Shape, System};
+
+/// Controllers of an isr cluster: the smallest quorum that survives a loss.
+const CONTROLLERS: u32 = 3;
+/// Where the numbers of controllers begin, less one: far enough from the replicas'.
+const BEFORE_CONTROLLERS: u32 = 100;
+/// Where the numbers of clients begin, less one.
+pub(super) const BEFORE_CLIENTS: u32 = 1000;
+/// The number of the client that asks on the simulator's own behalf.
+const OBSERVER: NodeId = NodeId(2000);
+/// How long a stop in order may take before the node is ended as it is, as an init system would.
+const STOP_LIMIT: Duration = Duration::from_secs(2);
+/// How long a start may take: it waits for the disk alone.
+const START_LIMIT: Duration = Duration::from_secs(10);
+
+/// A cluster in virtual time.
+pub(super) struct VirtualCluster {
+    simulation: Simulation,
+    plan: Plan,
+    tuning: Tuning,
+    roles: BTreeMap<NodeId, Role>,
+    running: BTreeMap<NodeId, Running>,
+    observer: Observer,
+    overseer: Overseer,
+}
+
+/// A node that runs.
+struct Running {
+    part: Part,
+    serving: Serving,
+}
+
+/// Asks on the simulator's own behalf, over connections of its own.
+struct Observer {
+    client: LeaderClient,
+    replicas: BTreeMap<NodeId, RemotePartition>,
+}
+
+/// Why a node is not up.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StartError {
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    #[error("it cannot listen: {0}")]
+    Listen(#[from] std::io::Error),
+    #[error("it has not started within {START_LIMIT:?}")]
+    TooSlow,
+}
+
+/// The nodes that are the partition's replicas.
+pub(super) fn replicas(shape: Shape) -> Vec<NodeId> {
+    (1..=u32::try_from(shape.replicas.get()).expect("a handful")).map(NodeId).collect()
+}
+
+/// The nodes that are the system's controllers, if it has any.
+pub(super) fn controllers(system: System) -> Vec<NodeId> {
+    let count = match system {
+        System::Isr => CONTROLLERS,
+        System::Quorum | System::FloorAll | System::FloorMajority => 0,
+    };
+    (1..=count).map(|number| NodeId(BEFORE_CONTROLLERS + number)).collect()
+}
+
+impl VirtualCluster {
+    /// Starts all nodes of a cluster of this shape.
+    pub(super) async fn start(
+        simulation: &Simulation,
+        shape: Shape,
+        tuning: Tuning,
+    ) -> Result<Self, StartError> {
+        let addresses = |nodes: Vec<NodeId>| -> BTreeMap<NodeId, Address> {
+            nodes.into_iter().map(|node| (node, Address::simulated(node))).collect()
+        };
+        let plan = Plan {
+            partition: PartitionId::new("simulated", 0).expect("letters make a legal topic"),
+            replicas: addresses(replicas(shape)),
+            controllers: addresses(controllers(shape.system)),
+            min_isr: shape.min_isr.get(),
+            copies: shape.copies_awaited(),
+            durability: shape.durability,
+        };
+        let replica = if shape.system == System::Isr { Role::Isr } else { Role::Quorum };
+        let controllers = plan.controllers.keys().map(|node| (*node, Role::Controller));
+        let roles: BTreeMap<NodeId, Role> =
+            controllers.chain(plan.replicas.keys().map(|node| (*node, replica))).collect();
+        let observer = Observer::of(&simulation.world(OBSERVER), &plan);
+        let overseer = Overseer::of(simulation, shape, &plan);
+        let mut cluster = Self {
+            simulation: simulation.clone(),
+            plan,
+            tuning,
+            roles,
+            running: BTreeMap::new(),
+            observer,
+            overseer,
+        };
+        // The lowest of voters calls their first election, and so comes last.
+        for node in cluster.nodes().into_iter().rev() {
+            cluster.start_node(node).await?;
+        }
+        Ok(cluster)
+    }
+
+    /// All replicas and controllers.
+    pub(super) fn nodes(&self) -> Vec<NodeId> {
+        self.roles.keys().copied().collect()
+    }
+
+    /// The simulation it runs in.
+    pub(super) fn simulation(&self) -> &Simulation {
+        &self.simulation
+    }
+
+    /// A client of its own kind, which finds the leader.
+    pub(super) fn connect(&self, world: &World) -> Arc<dyn Partition> {
+        let Plan { replicas, partition, .. } = &self.plan;
+        Arc::new(LeaderClient::new(world, replicas, partition, RetryConfig::default()))
+    }
+
+    /// One replica, asked as it is.
+    pub(super) fn connect_to(&self, world: &World, node: NodeId) -> Arc<dyn Partition> {
+        Arc::new(RemotePartition::new(world, self.plan.replicas[&node], self.plan.partition.clone()))
+    }
+
+    async fn start_node(&mut self, node: NodeId) -> Result<(), StartError> {
+        self.simulation.note(&format!("start {node}"));
+        let world = self.simulation.world(node);
+        let place = Place { node, role: self.roles[&node], dir: PathBuf::from("/data"), world };
+        let start = async {
+            let (service, part) = place.start(&self.plan, &self.tuning).await?;
+            let address = Address::simulated(node);
+            let listener = place.world.network.listen(address).await?;
+            Ok::<_, StartError>(Running { part, serving: serve(&place.world, listener, service) })
+        };
+        let started = place.world.clock.timeout(START_LIMIT, start).await;
+        match started.unwrap_or(Err(StartError::TooSlow)) {
+            Ok(running) => {
+                self.overseer.started(node, &running.part, &self.plan);
+                self.running.insert(node, running);
+                Ok(())
+            }
+            Err(error) => {
+                self.simulation.note(&format!("start {node} failed: {error}"));
+                self.end(node).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn end(&mut self, node: NodeId) {
+        self.running.remove(&node);
+        let keeps = self.simulation.crash(node).await;
+        self.overseer.ended(node, keeps, &self.plan);
+    }
+
+    /// What watches it.
+    pub(super) fn overseer(&self) -> &Overseer {
+        &self.overseer
+    }
+
+    /// Bytes have changed on a node's disk.
+    pub(super) fn damaged(&self, node: NodeId) {
+        self.overseer.damaged(node, &self.plan);
+    }
+
+    /// Nodes that serve nothing: they did not start, or their disks failed, or another process took their place.
+    pub(super) fn not_serving(&self) -> Vec<NodeId> {
+        let serves = |node: &NodeId| self.running.get(node).is_some_and(|running| !running.part.has_ended());
+        self.roles.keys().copied().filter(|node| !serves(node)).collect()
+    }
+}
+
+impl Cluster for VirtualCluster {
+    fn replicas(&self) -> Vec<NodeId> {
+        self.plan.replicas.keys().copied().collect()
+    }
+
+    fn client(&self) -> Arc<dyn Partition> {
+        Arc::new(self.observer.client.clone())
+    }
+
+    fn replica(&self, node: NodeId) -> Arc<dyn Partition> {
+        Arc::new(self.observer.replicas[&node].clone())
+    }
+
+    fn crash(&mut self, node: NodeId) -> BoxFuture<'_, ()> {
+        self.end(node).boxed()
+    }
+
+    fn stop(&mut self, node: NodeId) -> BoxFuture<'_, ()> {
+        async move {
+            if let Some(Running { part, serving }) = self.running.remove(&node) {
+                let stop = async {
+                    part.stop().await;
+                    serving.stop().await;
+                };
+                // Past the limit it is ended where it stands, below.
+                let _ = self.simulation.clock().timeout(STOP_LIMIT, stop).await;
+            }
+            self.end(node).await;
+        }
+        .boxed()
+    }
+
+    /// One that does not start is down; the trace says why.
+    fn restart(&mut self, node: NodeId) -> BoxFuture<'_, ()> {
+        async move { drop(self.start_node(node).await) }.boxed()
+    }
+
+    fn pause(&mut self, node: NodeId) -> BoxFuture<'_, ()> {
+        self.simulation.pause(node);
+        future::ready(()).boxed()
+    }
+
+    fn resume(&mut self, node: NodeId) -> BoxFuture<'_, ()> {
+        self.simulation.resume(node);
+        future::ready(()).boxed()
+    }
+
+    fn wipe(&mut self, node: NodeId) -> BoxFuture<'_, ()> {
+        self.simulation.wipe(node);
+        self.overseer.wiped(node, &self.plan);
+        future::ready(()).boxed()
+    }
+}
+
+impl Observer {
+    fn of(world: &World, plan: &Plan) -> Self {
+        let remote = |(node, address): (&NodeId, &Address)| {
+            (*node, RemotePartition::new(world, *address, plan.partition.clone()))
+        };
+        let client = LeaderClient::new(world, &plan.replicas, &plan.partition, RetryConfig::default());
+        Self { client, replicas: plan.replicas.iter().map(remote).collect() }
+    }
+}
+
+impl fmt::Debug for VirtualCluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "VirtualCluster({:?} up)", self.running.keys())
+    }
+}

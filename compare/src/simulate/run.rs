@@ -1,0 +1,198 @@
+//! One run of one scenario: load under faults, then healing, then what must hold at the end.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use futures_util::future::{join, join_all};
+use partition::clock::Moment;
+use partition::fault::{DiskFault, Fault, Nemesis, ProcessFault};
+use partition::ids::ByteSize;
+use partition::log::LogConfig;
+use partition::simulation::{self, Digest, Simulation, Tracing};
+
+use super::clients::{Desk, Load};
+use super::cluster::VirtualCluster;
+use super::figures::{Figures, Told};
+use super::liveness::{self, HEALED_WITHIN};
+use super::overseer::Overseer;
+use super::scenario::Scenario;
+use super::verdict::{Finding, Findings};
+use crate::checker::{self, Verdict};
+use crate::history::{History, Recorder, Recording};
+use crate::node::Tuning;
+
+/// How long a fresh cluster may take to come up.
+const UP_WITHIN: Duration = Duration::from_secs(30);
+/// How long clients may take, from the end of all faults, to hear of all that they asked: their own patience, and what a
+/// client adds to it.
+const RESOLVED_WITHIN: Duration = Duration::from_secs(20);
+/// Appends of a run, at least: the load goes on until there are so many.
+const APPENDS_MIN: u64 = 200;
+/// How often it is looked whether there are.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+/// The load does not go on for longer than this to reach them.
+const LONGEST: Duration = Duration::from_secs(30);
+/// A node that did not come up is started again so often, as a supervisor would: an error of its disk that nobody had met
+/// yet may have met its start.
+const STARTS_MAX: usize = 3;
+/// Writes that a cluster must take after all faults.
+const FRESH_WRITES: u64 = 3;
+
+/// What came of one run.
+#[derive(Clone, Debug)]
+pub struct Ran {
+    /// What was wrong; nothing when all is well.
+    pub findings: Vec<Finding>,
+    /// What happened, in numbers.
+    pub figures: Figures,
+    /// What happened, a line each; empty if only the digest was asked for.
+    pub trace: String,
+    /// What happened, in one number.
+    pub digest: Digest,
+    /// What clients asked and were told.
+    pub history: History,
+}
+
+/// What is known of a run from outside, whether or not it comes to its end.
+#[derive(Clone, Default)]
+struct Evidence {
+    overseer: Arc<OnceLock<Overseer>>,
+    recorder: Arc<OnceLock<Recorder>>,
+    findings: Findings,
+}
+
+/// Runs a scenario: to its end, or to the first moment at which something is wrong.
+#[must_use]
+pub fn run(scenario: &Scenario, tracing: Tracing) -> Ran {
+    let evidence = Evidence::default();
+    let outcome = simulation::attempt(scenario.seed, tracing, |simulation| {
+        let (scenario, evidence) = (scenario.clone(), evidence.clone());
+        async move {
+            let play = Play { simulation: simulation.clone(), scenario, evidence };
+            play.perform().await;
+            (simulation.trace(), simulation.digest(), simulation.clock().now())
+        }
+    });
+    let mut findings = evidence.findings.take();
+    let (trace, digest, at) = match outcome {
+        Ok(ended) => ended,
+        Err(failure) => {
+            findings.insert(0, Finding::named(&failure.why));
+            (failure.trace, failure.digest, failure.at)
+        }
+    };
+    let history = evidence.recorder.get().map(|recorder| recorder.with(|recording| recording.history()));
+    let history = match history {
+        Some(Ok(history)) => history,
+        Some(Err(error)) => panic!("the clients of seed {} contradict each other: {error}", scenario.seed),
+        None => History::default(),
+    };
+    let report = checker::check(&history);
+    let broken = report.findings.iter().filter(|found| found.anomaly.is_violation());
+    findings.extend(broken.map(|found| Finding::new(found.anomaly.name(), &found.shown_by)));
+    if findings.is_empty() && report.verdict != Verdict::Kept {
+        findings.push(Finding::new("verdict", format!("{:?}", report.verdict)));
+    }
+    let met = evidence.overseer.get().map(Overseer::coverage).unwrap_or_default();
+    let figures = Figures {
+        faults: scenario.faults.episodes.len() as u64,
+        met: met.into(),
+        told: Told {
+            lost_by_right: report.figures.leader_lost + report.figures.sent_lost,
+            ..Told::by(&history)
+        },
+        virtual_time: at.since(Moment::default()),
+    };
+    Ran { findings, figures, trace, digest, history }
+}
+
+struct Play {
+    simulation: Simulation,
+    scenario: Scenario,
+    evidence: Evidence,
+}
+
+impl Play {
+    async fn perform(&self) {
+        if let Err(finding) = self.phases().await {
+            self.evidence.findings.note(finding);
+        }
+    }
+
+    async fn phases(&self) -> Result<(), Finding> {
+        let clock = self.simulation.clock().clone();
+        let cluster = VirtualCluster::start(&self.simulation, self.scenario.shape, tuning()).await;
+        let mut cluster = cluster.map_err(|error| Finding::new("start", error))?;
+        drop(self.evidence.overseer.set(cluster.overseer().clone()));
+        liveness::converge(&cluster, UP_WITHIN).await?;
+
+        let recorder = Recorder::new(clock.clone(), Recording::default());
+        drop(self.evidence.recorder.set(recorder.clone()));
+        let load = Load::begin();
+        let desk = |client| Desk::new(&cluster, client, &recorder, &self.evidence.findings, &load);
+        let desks: Vec<Desk> = self.scenario.clients.iter().copied().map(desk).collect();
+        let work = join_all(desks.into_iter().map(Desk::work));
+        self.simulation.note("phase: load and faults");
+        let trouble = async {
+            self.trouble(&mut cluster, &load).await;
+            load.stop();
+        };
+        let resolved = clock.timeout(LONGEST + RESOLVED_WITHIN, join(work, trouble)).await;
+        if resolved.is_err() {
+            return Err(Finding::new("L4-pending", "a client still waits for an answer"));
+        }
+        liveness::converge(&cluster, HEALED_WITHIN).await?;
+        self.simulation.note("phase: fresh writes, final read");
+        for number in 0..FRESH_WRITES {
+            liveness::write_fresh(&cluster, &recorder, number).await?;
+        }
+        liveness::converge(&cluster, HEALED_WITHIN).await?;
+        liveness::read_all(&cluster, &recorder).await
+    }
+
+    /// Commits the schedule, waits until there were enough appends, then ends all faults.
+    async fn trouble(&self, cluster: &mut VirtualCluster, load: &Load) {
+        let clock = self.simulation.clock().clone();
+        let begun = clock.now();
+        let mut nemesis = Nemesis::new(&self.simulation);
+        for (at, fault) in self.scenario.faults.steps() {
+            clock.sleep_until(begun.after(Duration::from_nanos(at.0))).await;
+            if let Fault::Disk { node, fault: DiskFault::FlipBit { .. } } = &fault {
+                cluster.damaged(*node);
+            }
+            nemesis.commit(cluster, &fault).await;
+        }
+        clock.sleep_until(begun.after(self.scenario.span)).await;
+        while load.appends() < APPENDS_MIN && clock.now().since(begun) < LONGEST {
+            clock.sleep(LOOK_INTERVAL).await;
+        }
+        self.simulation.note("phase: all faults end");
+        nemesis.heal(cluster).await;
+        for _ in 0..STARTS_MAX {
+            for node in cluster.not_serving() {
+                nemesis.commit(cluster, &Fault::Process { node, fault: ProcessFault::Restart }).await;
+            }
+        }
+    }
+}
+
+/// Small segments, so that logs roll, and short times, so that much happens in ten seconds.
+fn tuning() -> Tuning {
+    let log = LogConfig {
+        segment_bytes: ByteSize::kib(16),
+        cache_bytes: ByteSize::kib(64),
+        ..LogConfig::default()
+    };
+    Tuning {
+        metadata_log: log.clone(),
+        log,
+        timing: quorum_log::Timing {
+            heartbeat: Duration::from_millis(100),
+            election_min: Duration::from_millis(300),
+            election_max: Duration::from_millis(600),
+        },
+        session: Duration::from_millis(900),
+        heartbeat: Duration::from_millis(200),
+        lag_max: Duration::from_secs(1),
+    }
+}

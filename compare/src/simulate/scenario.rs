@@ -1,0 +1,181 @@
+//! What one seed decides before anything runs: the clients, their load, and the faults.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use partition::clock::Moment;
+use partition::fault::{Frame, Kind, Schedule};
+use partition::ids::NodeId;
+use partition::partition::Acks;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{RngExt, SeedableRng};
+
+use super::cluster;
+use crate::history::{ClientId, Sender};
+use crate::system::Shape;
+
+/// How long the load goes on under faults, at least.
+const SPAN_MIN: Duration = Duration::from_secs(10);
+/// How much longer it may go on.
+const SPAN_MORE_MILLIS: u64 = 3000;
+/// Fewer faults would leave most of the span quiet; up to twice as many are drawn.
+const FAULTS_MIN: usize = 3;
+const NANOS_PER_MILLI: u64 = 1_000_000;
+
+/// What one seed decides.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scenario {
+    /// The seed: of all other chance in the run as well.
+    pub seed: u64,
+    /// What runs.
+    pub shape: Shape,
+    /// How long the load goes on under faults.
+    pub span: Duration,
+    /// Who asks.
+    pub clients: Vec<Client>,
+    /// How many clients the seed itself drew.
+    pub drawn_clients: usize,
+    /// What goes wrong, and when, from the moment that the load begins.
+    pub faults: Schedule,
+    /// How the faults came to be these.
+    pub choice: FaultChoice,
+}
+
+/// Which faults a run has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum FaultChoice {
+    /// Those that the seed draws, of all kinds that the system is able to bear.
+    #[default]
+    Any,
+    /// Those that the seed draws, of these kinds.
+    Kinds(Vec<Kind>),
+    /// These.
+    These(Schedule),
+}
+
+/// One client, on a node of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// Its number, by which the history names it.
+    pub id: ClientId,
+    /// What it does.
+    pub work: Work,
+}
+
+/// What a client does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Appends.
+    Produce(Manner),
+    /// Reads on from where it was, from whoever leads, what is committed.
+    Poll,
+    /// Reads on from where it was, with proof that it reads the newest.
+    ReadNewest,
+    /// Asks where the log ends.
+    Tail,
+    /// Reads on from where it was, from this replica.
+    Follow(NodeId),
+    /// Gives up old records.
+    Trim,
+}
+
+/// How a producer works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Manner {
+    /// What it asks for.
+    pub acks: Acks,
+    /// Whether its batches are stamped, so that the log knows a resend.
+    pub sender: Sender,
+    /// Batches on their way at once.
+    pub in_flight: usize,
+    /// About how long between two.
+    pub pace: Duration,
+}
+
+impl Client {
+    /// The node it runs on.
+    #[must_use]
+    pub fn node(&self) -> NodeId {
+        NodeId(cluster::BEFORE_CLIENTS + self.id.0)
+    }
+}
+
+impl Scenario {
+    /// What this seed decides for such a cluster.
+    #[must_use]
+    pub fn of(seed: u64, shape: Shape, choice: FaultChoice) -> Self {
+        let mut chance = StdRng::seed_from_u64(seed);
+        let span = SPAN_MIN + Duration::from_millis(chance.random_range(0..SPAN_MORE_MILLIS));
+        let clients = clients(&mut chance, shape);
+        let frame = |kinds: Vec<Kind>| Frame {
+            replicas: cluster::replicas(shape),
+            controllers: cluster::controllers(shape.system),
+            clients: clients.iter().map(Client::node).collect(),
+            duration: span,
+            kinds,
+            count: FAULTS_MIN,
+            harmed_max: shape.replicas.get(),
+        };
+        let faults = match &choice {
+            FaultChoice::Any => in_millis(Schedule::seeded(seed, &frame(bearable(shape)))),
+            FaultChoice::Kinds(kinds) => in_millis(Schedule::seeded(seed, &frame(kinds.clone()))),
+            FaultChoice::These(faults) => faults.clone(),
+        };
+        Self { seed, shape, span, drawn_clients: clients.len(), clients, faults, choice }
+    }
+
+    /// The same with these faults and clients only: how a failing run is made smaller.
+    #[must_use]
+    pub fn reduced(&self, faults: Schedule, clients: Vec<Client>) -> Self {
+        let choice = FaultChoice::These(faults.clone());
+        Self { faults, clients, choice, ..self.clone() }
+    }
+
+    /// The same with these clients only.
+    #[must_use]
+    pub fn with_clients(&self, chosen: &BTreeSet<ClientId>) -> Self {
+        let clients = self.clients.iter().filter(|client| chosen.contains(&client.id)).copied().collect();
+        Self { clients, ..self.clone() }
+    }
+
+    /// Whether no client was left out.
+    #[must_use]
+    pub fn has_all_clients(&self) -> bool {
+        self.clients.len() == self.drawn_clients
+    }
+}
+
+/// The same with beginnings in whole milliseconds, which are easier to read.
+fn in_millis(mut faults: Schedule) -> Schedule {
+    for episode in &mut faults.episodes {
+        episode.at = Moment(episode.at.0 / NANOS_PER_MILLI * NANOS_PER_MILLI);
+    }
+    faults
+}
+
+/// All kinds of faults but those that lose what was synced: without eligible leader replicas the last member of an
+/// in-sync set may hold the only copy, and a voter that forgets is beyond what a majority bears.
+fn bearable(_shape: Shape) -> Vec<Kind> {
+    let lossy = [Kind::Wipe, Kind::FlipBit];
+    Kind::all().into_iter().filter(|kind| !lossy.contains(kind)).collect()
+}
+
+fn clients(chance: &mut StdRng, shape: Shape) -> Vec<Client> {
+    const ACKS: [Acks; 5] = [Acks::Committed, Acks::Committed, Acks::Committed, Acks::Leader, Acks::Nobody];
+    let mut work: Vec<Work> = [Sender::Plain, Sender::Plain, Sender::Idempotent, Sender::Idempotent]
+        .into_iter()
+        .map(|sender| {
+            let acks = *ACKS.choose(chance).expect("not empty");
+            let in_flight = chance.random_range(1..=4);
+            let pace = Duration::from_millis(chance.random_range(10..120));
+            Work::Produce(Manner { acks, sender, in_flight, pace })
+        })
+        .collect();
+    let replica = *cluster::replicas(shape).choose(chance).expect("at least one");
+    work.extend([Work::Poll, Work::ReadNewest, Work::Tail, Work::Follow(replica)]);
+    if chance.random_range(0..4) == 0 {
+        work.push(Work::Trim);
+    }
+    work.into_iter().zip(1..).map(|(work, id)| Client { id: ClientId(id), work }).collect()
+}
