@@ -33,7 +33,7 @@ use crate::transport::memory::MemoryNetwork;
 use crate::world::{Panics, Random, Tasks, World, panic_text};
 
 use failure::Finding;
-use node::Node;
+use node::{Leaves, Node};
 use pulse::Pulse;
 use trace::Trace;
 
@@ -216,7 +216,10 @@ impl Simulation {
     pub async fn crash(&self, id: NodeId) -> Keeps {
         let world = self.world(id);
         world.tasks.crash();
-        self.0.network.crash(id);
+        match self.node(id, |node| node.leaves()) {
+            Leaves::Closing => self.0.network.crash(id),
+            Leaves::Silently => self.0.network.silence(id),
+        }
         world.tasks.ended().await;
         let keeps = self.node(id, |node| node.crash(self));
         self.event(Event::Crashed { node: id, keeps });
@@ -226,6 +229,12 @@ impl Simulation {
     /// What a node's disk keeps at its next crash.
     pub fn keeps(&self, node: NodeId, keeps: Keeps) {
         self.node(node, |node| node.set_keeps(keeps));
+    }
+
+    /// At its next crash, a node falls silent as a machine without power does: nobody learns that it is gone, but by its
+    /// saying nothing, until it listens again. Otherwise its connections are closed, as a machine does for a process.
+    pub fn falls_silent(&self, node: NodeId) {
+        self.node(node, Node::set_silent);
     }
 
     /// Holds a node still: its tasks do not move, its connections stay.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Fault, NetworkFault, ProcessFault};
+use super::{Fault, NetworkFault, ProcessFault, Schedule};
 use crate::cluster::Cluster;
 use crate::ids::NodeId;
 use crate::simulation::{Keeps, Simulation};
@@ -53,6 +53,14 @@ impl Nemesis {
         self.simulation.fault(fault);
         if let Fault::Process { node, fault } = fault {
             self.process(cluster, *node, *fault).await;
+        }
+    }
+
+    /// Commits each step of a schedule at its time.
+    pub async fn play(&mut self, cluster: &mut dyn Cluster, schedule: &Schedule) {
+        for (at, fault) in schedule.steps() {
+            self.simulation.clock().sleep_until(at).await;
+            self.commit(cluster, &fault).await;
         }
     }
 
@@ -123,7 +131,13 @@ impl Nemesis {
         if self.down.insert(node) {
             self.paused.remove(&node);
             self.simulation.keeps(node, keeps);
+            if keeps != Keeps::Written {
+                self.simulation.falls_silent(node);
+            }
             cluster.crash(node).await;
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,6 +35,16 @@ impl fmt::Display for Keeps {
     }
 }
 
+/// What the others see of a crash.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Leaves {
+    /// Its machine closes its connections.
+    #[default]
+    Closing,
+    /// Nothing.
+    Silently,
+}
+
 pub(super) struct Node {
     id: NodeId,
     disk: SimulatedDisk,
@@ -42,6 +52,7 @@ pub(super) struct Node {
     /// How often it was started: each start draws other chances.
     starts: u64,
     keeps: Keeps,
+    leaves: Leaves,
     world: World,
 }
 
@@ -50,7 +61,7 @@ impl Node {
         let disk = SimulatedDisk::seeded(mixed(simulation.seed(), u64::from(id.0), u64::MAX - 1));
         let checkpoints = MemoryCheckpoints::default();
         let world = world(simulation, id, 0, &disk, &checkpoints);
-        Self { id, disk, checkpoints, starts: 0, keeps: Keeps::default(), world }
+        Self { id, disk, checkpoints, starts: 0, keeps: Keeps::default(), leaves: Leaves::default(), world }
     }
 
     pub(super) fn world(&self) -> World {
@@ -59,6 +70,15 @@ impl Node {
 
     pub(super) fn set_keeps(&mut self, keeps: Keeps) {
         self.keeps = keeps;
+    }
+
+    pub(super) fn set_silent(&mut self) {
+        self.leaves = Leaves::Silently;
+    }
+
+    /// How it leaves at this crash; at the next one as usual again.
+    pub(super) fn leaves(&mut self) -> Leaves {
+        std::mem::take(&mut self.leaves)
     }
 
     /// The disk forgets what it does not keep, and there is a new world; says what the disk kept.

@@ -9,6 +9,7 @@
 
 mod ends;
 mod latency;
+mod pipe;
 mod state;
 mod troubles;
 
@@ -21,7 +22,8 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{Notify, mpsc};
 
 use self::ends::{MemoryAccept, MemorySink, MemorySource};
-use self::state::{Ends, State};
+use self::pipe::Ends;
+use self::state::{At, State};
 use self::troubles::{Fare, Way};
 use super::{Address, Link, Listener, Transport};
 use crate::clock::Clock;
@@ -92,6 +94,11 @@ impl MemoryNetwork {
     /// Begins or ends a fault.
     pub fn fault(&self, fault: &NetworkFault) {
         self.change(|state, clock| state.fault(fault, clock.now()));
+    }
+
+    /// A node's machine loses its power: it falls silent, and its connections end only when it listens again.
+    pub(crate) fn silence(&self, node: NodeId) {
+        self.change(|state, _| state.silence(node));
     }
 
     /// Ends a node's connections and stops its listening, as the end of a process does: what it had sent still arrives,
@@ -166,7 +173,7 @@ impl Transport for MemoryTransport {
         let Self { network, node } = self.clone();
         Box::pin(async move {
             let (accept, accepted) = mpsc::channel(BACKLOG);
-            let (id, address) = network.state().listen(node, at, accept)?;
+            let (id, address) = network.change(|state, clock| state.listen(node, at, accept, clock.now()))?;
             Ok(Box::new(MemoryAccept::new(&network, id, address, accepted)) as Box<dyn Listener>)
         })
     }
@@ -178,8 +185,11 @@ impl MemoryNetwork {
         loop {
             let fare = {
                 let mut state = self.state();
-                let Some(node) = state.node_at(to) else { return };
-                state.packet(Way { from, to: node }, self.0.clock.now())
+                match state.at(to) {
+                    At::Listening(node) => state.packet(Way { from, to: node }, self.0.clock.now()),
+                    At::Silent => None,
+                    At::Nobody => return,
+                }
             };
             match fare {
                 Some(Fare::Arrives(took) | Fare::Never(took)) => return self.0.clock.sleep(took).await,

@@ -10,7 +10,8 @@ use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
 use super::MemoryNetwork;
-use super::state::{ListeningId, PipeId, Received, Sent};
+use super::pipe::{PipeId, Received, Sent};
+use super::state::ListeningId;
 use crate::transport::{Address, Frame, FrameSink, FrameStream, Link, Listener};
 
 pub(super) struct MemorySink {

@@ -9,61 +9,14 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::sync::mpsc;
 
+use super::pipe::{Arrived, Ends, Pipe, PipeId, Received, Sent, Side};
 use super::refused;
 use super::troubles::{Fare, Passage, Troubles, Way};
 use crate::clock::Moment;
 use crate::fault::{Fault, NetworkFault};
 use crate::ids::NodeId;
 use crate::simulation::{Event, RunTrace};
-use crate::transport::{Address, Frame, Link, frame};
-
-/// Bytes under way or unread on one pipe, beyond which its sender waits: two socket buffers' worth.
-const PIPE_BYTES_MAX: u64 = 4 * 1024 * 1024;
-
-/// One direction of one connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct PipeId(u64);
-
-/// The two pipes of a connection, as one side uses them.
-pub(super) struct Ends {
-    pub(super) out: PipeId,
-    pub(super) into: PipeId,
-}
-
-struct Pipe {
-    way: Way,
-    /// The other direction of the same connection.
-    twin: PipeId,
-    /// Under way, in order.
-    sent: VecDeque<Item>,
-    /// Of those, how many should have arrived but for a cut.
-    held: usize,
-    /// Arrived, and not read yet.
-    arrived: VecDeque<Frame>,
-    /// Bytes in both.
-    bytes: u64,
-    /// Nothing arrives before this: what follows does not overtake.
-    not_before: Moment,
-    writer: Side,
-    reader: Side,
-    waiting_writer: Option<Waker>,
-    waiting_reader: Option<Waker>,
-}
-
-enum Item {
-    Frame(Frame),
-    End,
-}
-
-/// Whether an end of a pipe is in use.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
-    Open,
-    /// The writer is done (and for the reader: has been seen to be done).
-    Closed,
-    /// The connection was reset.
-    Reset,
-}
+use crate::transport::{Address, Frame, Link};
 
 /// One listener of all there ever were.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +32,8 @@ pub(super) struct State {
     random: StdRng,
     troubles: Troubles,
     listening: BTreeMap<Address, Listening>,
+    /// Where nodes would listen whose machines have no power.
+    silent: BTreeMap<Address, NodeId>,
     next_listening: u64,
     pipes: BTreeMap<PipeId, Pipe>,
     next_pipe: u64,
@@ -103,6 +58,7 @@ impl State {
             random: StdRng::seed_from_u64(seed),
             troubles: Troubles::default(),
             listening: BTreeMap::new(),
+            silent: BTreeMap::new(),
             next_listening: 0,
             pipes: BTreeMap::new(),
             next_pipe: 0,
@@ -163,20 +119,15 @@ impl State {
         }
         let Some(pipe) = self.pipes.get_mut(&id) else { return };
         let Way { from, to } = pipe.way;
-        pipe.sent.clear();
-        pipe.held = 0;
-        pipe.writer = Side::Reset;
-        if pipe.reader == Side::Open {
-            pipe.reader = Side::Reset;
+        if pipe.reset() == Side::Open {
             self.trace.event(now, Event::Closed { from, to });
-        }
-        for waker in [pipe.waiting_writer.take(), pipe.waiting_reader.take()].into_iter().flatten() {
-            waker.wake();
         }
     }
 
-    pub(super) fn node_at(&self, address: Address) -> Option<NodeId> {
-        self.listening.get(&address).map(|listening| listening.node)
+    pub(super) fn at(&self, address: Address) -> At {
+        let listening = self.listening.get(&address).map(|listening| At::Listening(listening.node));
+        let silent = self.silent.contains_key(&address).then_some(At::Silent);
+        listening.or(silent).unwrap_or(At::Nobody)
     }
 
     pub(super) fn listen(
@@ -184,7 +135,9 @@ impl State {
         node: NodeId,
         at: Address,
         accept: mpsc::Sender<Link>,
+        now: Moment,
     ) -> io::Result<(ListeningId, Address)> {
+        self.speak(node, now);
         let address = if at.0.port() == 0 { self.free_address(node)? } else { at };
         if self.listening.contains_key(&address) {
             let text = format!("cannot listen on {address}: the address is in use");
@@ -235,16 +188,13 @@ impl State {
     ) -> Sent {
         while let Some(frame) = frames.pop_front() {
             let Some(pipe) = self.pipes.get_mut(&id) else { return Sent::Broken };
-            if pipe.reader != Side::Open || pipe.writer != Side::Open {
+            if pipe.is_broken() {
                 return Sent::Broken;
             }
-            if pipe.bytes >= PIPE_BYTES_MAX {
+            if let Err(frame) = pipe.push(frame, waker) {
                 frames.push_front(frame);
-                pipe.waiting_writer = Some(waker.clone());
                 return Sent::Waiting;
             }
-            pipe.bytes += frame::size(&frame).0;
-            pipe.sent.push_back(Item::Frame(frame));
             self.schedule(id, now);
         }
         Sent::All
@@ -252,46 +202,26 @@ impl State {
 
     /// Takes the next frame that has arrived.
     pub(super) fn receive(&mut self, id: PipeId, waker: Option<&Waker>) -> Received {
-        let Some(pipe) = self.pipes.get_mut(&id) else { return Received::End };
-        if let Some(frame) = pipe.arrived.pop_front() {
-            pipe.bytes -= frame::size(&frame).0;
-            if let Some(writer) = pipe.waiting_writer.take() {
-                writer.wake();
-            }
-            return Received::Frame(frame);
-        }
-        match pipe.reader {
-            Side::Open => {}
-            Side::Closed => return Received::End,
-            Side::Reset => return Received::Reset,
-        }
-        if let Some(waker) = waker {
-            pipe.waiting_reader = Some(waker.clone());
-        }
-        Received::Nothing
+        self.pipes.get_mut(&id).map_or(Received::End, |pipe| pipe.receive(waker))
     }
 
     /// The sender is done: what is under way arrives first.
     pub(super) fn end(&mut self, id: PipeId, now: Moment) {
         let Some(pipe) = self.pipes.get_mut(&id) else { return };
-        if pipe.writer != Side::Open {
+        if !pipe.end() {
             return;
-        }
-        pipe.writer = Side::Closed;
-        pipe.sent.push_back(Item::End);
-        if let Some(writer) = pipe.waiting_writer.take() {
-            writer.wake();
         }
         self.schedule(id, now);
     }
 
     /// The reader is gone: nothing that is under way will be read.
     pub(super) fn abandon(&mut self, id: PipeId) {
-        if let Some(pipe) = self.pipes.remove(&id) {
+        if self.pipes.get(&id).is_some_and(|pipe| pipe.reader == Side::Silent) {
+            return;
+        }
+        if let Some(mut pipe) = self.pipes.remove(&id) {
             self.arrivals.retain(|_, (at, _)| *at != id);
-            for waker in [pipe.waiting_writer, pipe.waiting_reader].into_iter().flatten() {
-                waker.wake();
-            }
+            pipe.wake();
         }
     }
 
@@ -307,6 +237,35 @@ impl State {
         }
         for id in incoming {
             self.abandon(id);
+        }
+    }
+
+    /// A node's machine loses its power: what it had sent still arrives, and then nothing is heard of it.
+    pub(super) fn silence(&mut self, node: NodeId) {
+        let of_node = self.listening.extract_if(.., |_, listening| listening.node == node);
+        self.silent.extend(of_node.map(|(address, _)| (address, node)));
+        for pipe in self.pipes.values_mut() {
+            if pipe.way.from == node && pipe.writer == Side::Open {
+                pipe.writer = Side::Silent;
+            }
+            if pipe.way.to == node && pipe.reader == Side::Open {
+                pipe.reader = Side::Silent;
+            }
+        }
+    }
+
+    /// The machine is back, and knows nothing of the connections that others still think they have with it.
+    fn speak(&mut self, node: NodeId, now: Moment) {
+        self.silent.retain(|_, silent| *silent != node);
+        let is_stale = |pipe: &Pipe| pipe.writer == Side::Silent || pipe.reader == Side::Silent;
+        let is_its = |pipe: &Pipe| pipe.way.from == node || pipe.way.to == node;
+        let stale = self.pipes.iter().filter(|(_, pipe)| is_its(pipe) && is_stale(pipe));
+        let stale: Vec<PipeId> = stale.map(|(id, _)| *id).collect();
+        for id in stale {
+            self.reset(id, 0, now);
+            if self.pipes.get(&id).is_some_and(|pipe| pipe.reader == Side::Silent) {
+                self.pipes.remove(&id);
+            }
         }
     }
 
@@ -350,8 +309,8 @@ impl State {
             }
             Passage::Open if arrival == Arrival::Reset => self.reset_both(id, now),
             Passage::Open => {
-                let is_frame = self.arrive(id, now) == Some(ItemKind::Frame);
-                if is_frame && self.troubles.takes_reply(way) {
+                let arrived = self.arrive(id, now);
+                if matches!(arrived, Some(Arrived::Frame { .. })) && self.troubles.takes_reply(way) {
                     self.reset_both(id, now);
                 }
             }
@@ -366,67 +325,24 @@ impl State {
     }
 
     /// The first item under way is there.
-    fn arrive(&mut self, id: PipeId, now: Moment) -> Option<ItemKind> {
+    fn arrive(&mut self, id: PipeId, now: Moment) -> Option<Arrived> {
         let pipe = self.pipes.get_mut(&id)?;
-        let Way { from, to } = pipe.way;
-        let kind = match pipe.sent.pop_front()? {
-            Item::Frame(frame) => {
-                let crc = crc32c::crc32c_append(crc32c::crc32c(&frame.head), &frame.body);
-                let size = frame::size(&frame);
-                self.trace.event(now, Event::Delivered { from, to, size, crc });
-                pipe.arrived.push_back(frame);
-                ItemKind::Frame
-            }
-            Item::End => {
-                self.trace.event(now, Event::Closed { from, to });
-                pipe.reader = Side::Closed;
-                ItemKind::End
-            }
+        let (Way { from, to }, arrived) = (pipe.way, pipe.arrive()?);
+        let event = match arrived {
+            Arrived::Frame { size, crc } => Event::Delivered { from, to, size, crc },
+            Arrived::End => Event::Closed { from, to },
         };
-        if let Some(reader) = pipe.waiting_reader.take() {
-            reader.wake();
-        }
-        Some(kind)
+        self.trace.event(now, event);
+        Some(arrived)
     }
 }
 
-impl Pipe {
-    fn new(way: Way, twin: PipeId, now: Moment) -> Self {
-        Self {
-            way,
-            twin,
-            sent: VecDeque::new(),
-            held: 0,
-            arrived: VecDeque::new(),
-            bytes: 0,
-            not_before: now,
-            writer: Side::Open,
-            reader: Side::Open,
-            waiting_writer: None,
-            waiting_reader: None,
-        }
-    }
-}
-
-/// What has arrived.
+/// Who is at an address.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum ItemKind {
-    Frame,
-    End,
-}
-
-/// How sending went.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sent {
-    All,
-    Waiting,
-    Broken,
-}
-
-/// What a reader finds.
-pub(super) enum Received {
-    Frame(Frame),
-    Nothing,
-    End,
-    Reset,
+pub(super) enum At {
+    Listening(NodeId),
+    /// A machine without power.
+    Silent,
+    /// A machine that refuses.
+    Nobody,
 }
