@@ -63,7 +63,7 @@ pub struct DataDir {
     path: PathBuf,
     lifetime: Lifetime,
     /// Holds the lock.
-    _marker: File,
+    marker: File,
 }
 
 /// What becomes of the directory at the end.
@@ -139,7 +139,7 @@ impl DataDir {
             }
             _ => return Err(DataDirError::NotOurs { path: name }),
         }
-        Ok(Self { path: path.to_owned(), lifetime, _marker: marker })
+        Ok(Self { path: path.to_owned(), lifetime, marker })
     }
 
     /// Where it is.
@@ -156,6 +156,8 @@ impl Drop for DataDir {
         {
             tracing::warn!(path = %self.path.display(), %error, "could not remove the temporary directory");
         }
+        // Closing would not do: a process that is just being spawned may have a copy of the file until it runs.
+        let _ = self.marker.unlock();
     }
 }
 

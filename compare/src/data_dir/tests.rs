@@ -36,6 +36,8 @@ fn a_directory_in_use_is_refused_until_it_is_not() {
     let dir = tempfile::tempdir().unwrap();
     let first = DataDir::open(dir.path()).unwrap();
     assert!(matches!(DataDir::open(dir.path()), Err(DataDirError::InUse { .. })));
+    // As a child has that is being spawned at this moment.
+    let _copy = first.marker.try_clone().unwrap();
     drop(first);
     DataDir::open(dir.path()).unwrap();
     assert!(dir.path().join(MARKER).exists(), "what the user named is kept");

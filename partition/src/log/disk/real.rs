@@ -74,11 +74,22 @@ impl Disk for RealDisk {
     fn lock(&self, path: &Path) -> io::Result<DiskLock> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         file.try_lock()?;
-        Ok(DiskLock::new(file))
+        Ok(DiskLock::new(Locked(file)))
     }
 
     fn is_instant(&self) -> bool {
         false
+    }
+}
+
+/// A file that is locked until this is dropped.
+#[derive(Debug)]
+struct Locked(File);
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // Closing would not do: a process that is just being spawned may have a copy of the file until it runs.
+        let _ = self.0.unlock();
     }
 }
 
