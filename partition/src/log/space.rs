@@ -68,7 +68,9 @@ impl Space {
         let missing = goals.active.0.saturating_sub(self.asked.active.max(filled).0)
             + goals.spare.0.saturating_sub(self.asked.spare.0);
         let least = ASK_MIN.0.min(self.segment_bytes.0 / 8);
-        if missing >= (self.lead().0 / 4).clamp(least, ASK_MAX.0) {
+        // Without the last of its zeros an old segment is of no use, however few they are.
+        let completes = self.asked.spare < self.stale && goals.spare >= self.stale;
+        if completes || missing >= (self.lead().0 / 4).clamp(least, ASK_MAX.0) {
             let Some(whom) = self.aside.want(goals.active, goals.spare) else { return };
             pace.tell(whom, &self.aside);
             self.asked = goals;

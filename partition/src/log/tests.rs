@@ -28,6 +28,7 @@ mod model;
 mod opening;
 mod past;
 mod recovery;
+mod recycling;
 mod space;
 mod writing;
 

@@ -114,6 +114,14 @@ impl SimulatedDisk {
         Self(Arc::new(Mutex::new(state)))
     }
 
+    /// A copy of it as the next process finds it after a power cut, which forgets what was not synced.
+    #[cfg(test)]
+    pub(crate) fn after_power_loss(&self) -> Self {
+        let copy = self.after_kill();
+        copy.crash();
+        copy
+    }
+
     /// Puts an empty disk in its place.
     pub fn wipe(&self) {
         let mut state = self.state();
