@@ -13,7 +13,8 @@ pub(super) fn survived(sight: &Sight, now: &Snapshot, marks: &[BatchMark]) -> Re
         let what = format!("{node} had voted {:?}, and begins with {:?}", sight.last_vote, now.vote);
         return Err(Breach::of(Invariant::VotePersistedBeforeReply, what));
     }
-    if sight.keeps != Keeps::All {
+    // A log that was cut since is seen too late to tell what it began with.
+    if sight.keeps != Keeps::All || now.generation != sight.last_generation {
         return Ok(());
     }
     let is_there = |mark: &BatchMark| {

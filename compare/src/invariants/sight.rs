@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use partition::ids::{NodeId, Offset, Ordinal};
+use partition::ids::{Generation, NodeId, Offset, Ordinal};
 use partition::log::Durability;
 use partition::partition::Role;
 use partition::probe::{BatchMark, Electorate, InSyncSet, Life, Probe, Snapshot, Vote};
@@ -61,6 +61,8 @@ pub(super) struct Sight {
     pub(super) last_life: Option<Life>,
     pub(super) last_stored: Offset,
     pub(super) last_vote: Option<Vote>,
+    /// How often the log had been cut by then.
+    pub(super) last_generation: Generation,
     pub(super) log: Mirror,
     /// How far the log had come, and when.
     pub(super) reached: Reached,
@@ -87,6 +89,7 @@ impl Sight {
             last_life: None,
             last_stored: Offset::ZERO,
             last_vote: None,
+            last_generation: Generation::ZERO,
             log: Mirror::default(),
             reached: Reached::default(),
             former: Former::None,
@@ -139,6 +142,7 @@ impl Sight {
     /// It has turned from what it was into this.
     pub(super) fn turned(&mut self, now: Snapshot) {
         (self.last_life, self.last_stored) = (now.life, now.stored);
+        self.last_generation = now.generation;
         self.last_vote = now.vote.or(self.last_vote);
         self.before = self.now.replace(now);
     }

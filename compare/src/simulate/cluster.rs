@@ -217,9 +217,13 @@ impl Cluster for VirtualCluster {
                     part.stop().await;
                     serving.stop().await;
                 };
-                // Past the limit it is ended where it stands, below.
-                let _ = self.simulation.clock().timeout(STOP_LIMIT, stop).await;
+                if self.simulation.clock().timeout(STOP_LIMIT, stop).await.is_ok() {
+                    self.simulation.crash(node).await;
+                    self.overseer.stopped(node, &self.plan);
+                    return;
+                }
             }
+            // It ends where it stands.
             self.end(node).await;
         }
         .boxed()

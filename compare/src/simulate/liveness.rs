@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use partition::cluster::Cluster;
-use partition::error::ReadError;
+use partition::error::{AppendError, ReadError, Refusal};
 use partition::ids::{ByteSize, NodeId};
 use partition::partition::{Acks, Append, Appended, Isolation, Read, Role, Status};
 use partition::record::BatchBuilder;
@@ -18,6 +18,10 @@ use crate::history::{ClientId, Recorder, Sender, Value, View};
 pub(super) const HEALED_WITHIN: Duration = Duration::from_secs(10);
 /// How long a fresh write may take in a cluster that is well.
 const FRESH_WRITE_WITHIN: Duration = Duration::from_secs(1);
+/// How soon a leader finds that its disk has room again, when a full disk was the last fault.
+const ROOM_WITHIN: Duration = Duration::from_secs(1);
+/// Writes after the faults.
+const FRESH_WRITES: usize = 3;
 /// How often the replicas are looked at.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 /// How much the final read takes at once.
@@ -74,23 +78,41 @@ fn describe(node: NodeId, answer: &Result<Status, ReadError>) -> String {
     }
 }
 
-/// A write after the faults is acknowledged, and soon.
-pub(super) async fn write_fresh(
+/// Writes after the faults are acknowledged, and soon.
+pub(super) async fn write_fresh(cluster: &VirtualCluster, recorder: &Recorder) -> Result<(), Finding> {
+    let clock = cluster.simulation().clock();
+    let begun = clock.now();
+    let mut acknowledged = 0;
+    for number in 0.. {
+        match write_one(cluster, recorder, Value(number)).await {
+            Ok(Appended::Placed(_)) => acknowledged += 1,
+            Err(AppendError::NotAppended(Refusal::NoSpace)) if clock.now().since(begun) < ROOM_WITHIN => {
+                clock.sleep(LOOK_INTERVAL).await;
+            }
+            other => {
+                let why = format!("in a cluster without faults: {other:?}");
+                return Err(Finding::new("L3-fresh-write", why));
+            }
+        }
+        if acknowledged == FRESH_WRITES {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn write_one(
     cluster: &VirtualCluster,
     recorder: &Recorder,
-    number: u64,
-) -> Result<(), Finding> {
-    let value = Value(number);
+    value: Value,
+) -> Result<Appended, AppendError> {
     let mut batch = BatchBuilder::new(cluster.simulation().clock().wall_ms());
     batch.push_value(&value.bytes());
     let call = recorder.append(LAST_CLIENT, vec![value], Acks::Committed, Sender::Plain);
     let append = Append { batch: batch.build(), acks: Acks::Committed, timeout: FRESH_WRITE_WITHIN };
     let appended = cluster.client().append(append).await;
     call.answered(&appended);
-    match appended {
-        Ok(Appended::Placed(_)) => Ok(()),
-        other => Err(Finding::new("L3-fresh-write", format!("in a cluster without faults: {other:?}"))),
-    }
+    appended
 }
 
 /// Reads all there is, linearizably, as the history's last word.

@@ -65,6 +65,11 @@ impl Overseer {
         self.lost(node, loss, plan);
     }
 
+    /// A node has ended in order.
+    pub(super) fn stopped(&self, node: NodeId, plan: &Plan) {
+        self.lost(node, Loss::Nothing, plan);
+    }
+
     /// A node that is down has lost its disk.
     pub(super) fn wiped(&self, node: NodeId, plan: &Plan) {
         self.lost(node, Loss::Disk, plan);

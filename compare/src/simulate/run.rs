@@ -35,8 +35,6 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// A node that did not come up is started again so often, as a supervisor would: an error of its disk that nobody had met
 /// yet may have met its start.
 const STARTS_MAX: usize = 3;
-/// Writes that a cluster must take after all faults.
-const FRESH_WRITES: u64 = 3;
 
 /// What came of one run.
 #[derive(Clone, Debug)]
@@ -143,9 +141,7 @@ impl Play {
         }
         liveness::converge(&cluster, HEALED_WITHIN).await?;
         self.simulation.note("phase: fresh writes, final read");
-        for number in 0..FRESH_WRITES {
-            liveness::write_fresh(&cluster, &recorder, number).await?;
-        }
+        liveness::write_fresh(&cluster, &recorder).await?;
         liveness::converge(&cluster, HEALED_WITHIN).await?;
         liveness::read_all(&cluster, &recorder).await
     }

@@ -9,14 +9,14 @@
 //! ```
 //! Who writes where is settled by `filled`, which only moves up while a segment is active: the writer takes what it
 //! needs by moving it, the sweeper writes a piece and moves it, each with the lock held. So the writer never waits
-//! for a sync of the sweeper, and nothing that was written is ever zeroed. The sweeper has files opened for itself:
-//! an error that a sync of its own reports is reported to the writer's sync as well.
+//! for a sync of the sweeper, and nothing that was written is ever zeroed. A sync of the sweeper that fails may have lost
+//! what the writer wrote, so it stops the log as one of the writer's does.
 
 use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use super::beside::RecoveryPoint;
 use super::disk::{Disk, DiskFile, DiskLock, OpenMode};
@@ -37,6 +37,8 @@ pub(crate) struct Aside {
     dir: PathBuf,
     /// A copy of [`Work::filled`], to be read without the lock.
     filled: AtomicU64,
+    /// A sync has failed, and why.
+    failed: OnceLock<String>,
     work: Mutex<Work>,
 }
 
@@ -77,8 +79,6 @@ struct Spare {
 pub(crate) struct AsideReport {
     /// What kept the last zeros from being written.
     pub(crate) no_room: Option<String>,
-    /// A sync of data has failed.
-    pub(crate) failed: Option<String>,
     /// What is synced, as far as that was asked.
     pub(crate) synced: Option<RecoveryPoint>,
 }
@@ -143,7 +143,13 @@ impl Aside {
             open: None,
             report: AsideReport::default(),
         };
-        Self { disk, dir: dir.to_owned(), filled: AtomicU64::new(length.0), work: Mutex::new(work) }
+        Self {
+            disk,
+            dir: dir.to_owned(),
+            filled: AtomicU64::new(length.0),
+            failed: OnceLock::new(),
+            work: Mutex::new(work),
+        }
     }
 
     /// The zeros, or what the writer took of them, end here.
@@ -242,6 +248,15 @@ impl Aside {
         self.work().call()
     }
 
+    /// Whether all syncs have succeeded. After one that failed nobody knows what of the log's files the disk kept, even
+    /// when the writer's own sync succeeds.
+    ///
+    /// # Errors
+    /// That of the first one that failed.
+    pub(crate) fn check_syncs(&self) -> io::Result<()> {
+        self.failed.get().map_or(Ok(()), |why| Err(io::Error::other(why.clone())))
+    }
+
     /// How it went so far.
     pub(crate) fn report(&self) -> AsideReport {
         self.work().report.clone()
@@ -302,11 +317,14 @@ impl Aside {
             Ok(Step::Nothing) => return Left::Nothing,
             Ok(Step::Fill(file)) => {
                 delays.sync().await;
-                self.prepared(file.sync());
+                let synced = self.heard(file.sync());
+                self.prepared(synced);
             }
             Ok(Step::Sync(segment, point)) => {
                 delays.sync().await;
-                self.synced(self.sync_segment(segment), point);
+                if self.heard(self.sync_segment(segment)).is_ok() {
+                    self.work().report.synced = Some(point);
+                }
             }
             Ok(Step::Unlink(path)) => {
                 delays.sync().await;
@@ -384,7 +402,6 @@ impl Aside {
         }
     }
 
-    /// With a file of its own: the writer's own sync, if one comes, hears of an error as well.
     fn sync_segment(&self, base: Offset) -> io::Result<()> {
         match self.disk.open(&segment_path(&self.dir, base), OpenMode::Existing) {
             // It was trimmed away.
@@ -393,13 +410,15 @@ impl Aside {
         }
     }
 
-    fn synced(&self, done: io::Result<()>, point: RecoveryPoint) {
-        let report = &mut self.work().report;
-        match done {
-            Ok(()) if report.failed.is_none() => report.synced = Some(point),
-            Ok(()) => {}
-            Err(error) => report.failed = Some(error.to_string()),
+    /// Takes note of a sync that failed: the kernel may have given up more of the file than was to be synced here.
+    fn heard(&self, synced: io::Result<()>) -> io::Result<()> {
+        // A file that was removed meanwhile, by a trim or the end of the log, holds nothing that counts.
+        if let Err(error) = &synced
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            let _ = self.failed.set(error.to_string());
         }
+        synced.and_then(|()| self.check_syncs())
     }
 }
 

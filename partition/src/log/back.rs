@@ -276,10 +276,10 @@ impl Back {
 
     /// Takes note of what came of the work aside.
     fn heed_aside(&mut self) {
-        let report = self.aside.report();
-        if let Some(why) = report.failed {
-            return self.poison_unless(Err(io::Error::other(why)));
+        if let Err(error) = self.aside.check_syncs() {
+            return self.poison_unless(Err(error));
         }
+        let report = self.aside.report();
         self.heed_room(report.no_room.as_deref());
         if self.config.durability == Durability::Cached
             && let Some(point) = report.synced.filter(|point| point.generation == self.state.generation)
@@ -293,6 +293,7 @@ impl Back {
     async fn sync(&mut self, pace: &Pace, totals: &Totals) -> io::Result<()> {
         pace.sync().await;
         self.active.file.sync().map_err(room::never_again)?;
+        self.aside.check_syncs()?;
         totals.synced();
         self.progress.unsynced = ByteSize::ZERO;
         self.progress.unsynced_since = None;

@@ -58,6 +58,10 @@ fn append_persisted_before_reply() {
     for (durability, loss, left) in cases {
         named(restarted(durability, loss, left), Invariant::AppendPersistedBeforeReply);
     }
+    let mut cut = Scene::synced();
+    cut.show([replica(1, &[(1, 10)])]);
+    cut.end(1, Loss::Power);
+    cut.show([replica(1, &[]).cut(1)]);
     let mut damaged = Scene::synced();
     damaged.show([replica(1, &[(1, 10)])]);
     damaged.watch.damaged(NodeId(1));

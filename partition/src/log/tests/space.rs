@@ -1,6 +1,7 @@
 //! Space that is set aside, used again, and given back; and who may open a log.
 
 use super::*;
+use crate::fault::DiskFault;
 use crate::log::aside::{DELETED, SPARE};
 use crate::log::disk::{Disk, OpenMode};
 use crate::log::segment::segment_path;
@@ -105,6 +106,18 @@ async fn a_closed_log_keeps_no_space_it_does_not_use() {
     assert_eq!(file.length().unwrap().0, used);
 }
 
+/// The kernel gives up what it could not write of the whole file, and a later sync of another's succeeds.
+#[tokio::test(start_paused = true)]
+async fn a_failed_sync_of_zeros_stops_the_log_before_it_calls_anything_stored() {
+    let mut bench = Bench::new(large()).await;
+    bench.log.append(&kib(128), Epoch(1)).unwrap();
+    bench.settle().await;
+    bench.disk.fault(&DiskFault::SyncError);
+    sweep(&bench).await;
+    let _ = bench.log.append(&kib(1), Epoch(1));
+    assert!(matches!(bench.event().await, LogEvent::Failed(_)));
+    assert_eq!(bench.log.stored(), Offset(1));
+}
 #[tokio::test(start_paused = true)]
 async fn what_was_trimmed_is_unlinked_by_and_by() {
     let config = LogConfig { durability: Durability::Cached, ..small() };
