@@ -168,7 +168,7 @@ pub enum DiskFault {
     WriteError,
     /// Writes that need room fail: there is none.
     Full,
-    /// There is room again.
+    /// There is room again: what waited for it goes on by itself.
     Freed,
     /// Reads give fewer bytes than they were asked for, as read(2) may.
     ShortReads,

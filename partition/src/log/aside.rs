@@ -69,6 +69,7 @@ struct Work {
 /// The file of the next segment.
 #[derive(Clone, Copy, Debug)]
 struct Spare {
+    /// Zeros up to here are on disk.
     filled: ByteSize,
     /// Where an older segment's bytes end in it: it is fit for use when they are zeros (H-05).
     stale_to: ByteSize,
@@ -116,6 +117,8 @@ pub(crate) enum Tell {
 /// A step that needs a sync, or none.
 enum Step {
     Fill(Arc<dyn DiskFile>),
+    /// Zeros that count when they are synced, and where they end.
+    Prepare(Arc<dyn DiskFile>, ByteSize),
     Sync(Offset, RecoveryPoint),
     Unlink(PathBuf),
     Nothing,
@@ -320,6 +323,10 @@ impl Aside {
                 let synced = self.heard(file.sync());
                 self.prepared(synced);
             }
+            Ok(Step::Prepare(file, to)) => {
+                delays.sync().await;
+                self.prepared_spare(&file, to, file.sync());
+            }
             Ok(Step::Sync(segment, point)) => {
                 delays.sync().await;
                 if self.heard(self.sync_segment(segment)).is_ok() {
@@ -357,9 +364,8 @@ impl Aside {
         if spare.filled < work.spare_goal {
             let file = self.file(&mut work, Target::Spare)?;
             work.spare = Some(spare);
-            let filled = write_zeros(&*file, spare.filled, work.spare_goal)?;
-            work.spare = Some(Spare { filled, ..spare });
-            return Ok(Step::Fill(file));
+            let to = write_zeros(&*file, spare.filled, work.spare_goal)?;
+            return Ok(Step::Prepare(file, to));
         }
         if let Some((base, length)) = work.cuts.pop() {
             self.cut(base, length)?;
@@ -383,6 +389,25 @@ impl Aside {
         };
         work.open = Some((target, Arc::clone(&file)));
         Ok(file)
+    }
+
+    /// A piece of the next segment was written and synced, or not: then nobody knows what the disk kept of all that was
+    /// zeroed (H-05), and the file is given up. Meanwhile the segment may have begun.
+    fn prepared_spare(&self, file: &Arc<dyn DiskFile>, to: ByteSize, done: io::Result<()>) {
+        let mut work = self.work();
+        let is_open = matches!(&work.open, Some((Target::Spare, open)) if Arc::ptr_eq(open, file));
+        match (work.spare.as_mut().filter(|_| is_open), &done) {
+            (Some(spare), Ok(())) => spare.filled = to,
+            (Some(_), Err(_)) => {
+                (work.spare, work.open) = (None, None);
+                if let Err(error) = self.disk.remove(&self.dir.join(SPARE)) {
+                    tracing::warn!(dir = %self.dir.display(), %error, "a file that is given up was not removed");
+                }
+            }
+            (None, _) => {}
+        }
+        drop(work);
+        self.prepared(done);
     }
 
     /// A piece was written and synced, or not. Without it the writer grows the file itself, so only a lack of room is

@@ -51,7 +51,8 @@ pub(crate) const SYNC: Duration = Duration::from_micros(90);
 /// A node's world on this disk; its writer takes virtual time.
 pub(crate) fn world(disk: &SimulatedDisk) -> World {
     let (clock, tasks) = (Clock::simulated(), Tasks::default());
-    let writers = Writers::simulated(&clock, &tasks, WriterDelays { write: WRITE, sync: SYNC });
+    let delays = WriterDelays { write: WRITE, sync: SYNC };
+    let writers = Writers::simulated_on(&clock, &tasks, delays, disk.slowness());
     World {
         clock,
         random: Random::seeded(1),

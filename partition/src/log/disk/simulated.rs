@@ -12,6 +12,7 @@ mod troubles;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::{Disk, DiskFile, DiskLock, OpenMode};
@@ -235,7 +236,8 @@ impl Disk for SimulatedDisk {
                 inode
             }
         };
-        Ok(Arc::new(SimulatedFile { disk: self.clone(), boot: state.boot, inode, mode }))
+        let told = AtomicU32::new(state.inodes.get(&inode).map_or(0, |file| file.errors));
+        Ok(Arc::new(SimulatedFile { disk: self.clone(), boot: state.boot, inode, mode, told }))
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
@@ -323,6 +325,8 @@ struct SimulatedFile {
     boot: u64,
     inode: Inode,
     mode: OpenMode,
+    /// How many errors of the file's syncs it has reported, or were none of its own.
+    told: AtomicU32,
 }
 
 impl SimulatedFile {
@@ -373,6 +377,9 @@ impl DiskFile for SimulatedFile {
         self.with(|file, troubles| {
             if troubles.sync.fails() {
                 file.sync_in_vain(&troubles.random);
+                file.errors += 1;
+            }
+            if self.told.swap(file.errors, Ordering::Relaxed) != file.errors {
                 return Err(failed("a sync"));
             }
             file.sync();

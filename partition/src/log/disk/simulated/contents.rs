@@ -11,6 +11,8 @@ pub(super) struct Contents {
     pub(super) seen: Vec<u8>,
     pub(super) durable: Vec<u8>,
     pub(super) unsynced: Vec<Change>,
+    /// How often a sync of it has failed. As on Linux, each who has it open hears of each once.
+    pub(super) errors: u32,
     /// Up to here there is room on the disk: it has been written. A file that was only lengthened has none.
     room: usize,
 }
@@ -54,7 +56,7 @@ impl Contents {
     /// A file that holds this, durably.
     #[cfg(test)]
     pub(super) fn durable(bytes: Vec<u8>) -> Self {
-        Self { room: bytes.len(), seen: bytes.clone(), durable: bytes, unsynced: Vec::new() }
+        Self { room: bytes.len(), seen: bytes.clone(), durable: bytes, ..Self::default() }
     }
 
     pub(super) fn change(&mut self, change: Change) {

@@ -88,6 +88,19 @@ fn a_failed_sync_keeps_some_and_a_later_one_that_succeeds_does_not_bring_back_th
 }
 
 #[test]
+fn each_who_has_a_file_open_hears_once_that_a_sync_of_it_failed() {
+    let (disk, file) = with_segment(b"");
+    let other = disk.open(Path::new("/n1/00.log"), OpenMode::Existing).unwrap();
+    disk.fault(&DiskFault::SyncError);
+    assert!(other.sync().is_err());
+    assert!(file.sync().is_err(), "what it wrote may be lost, and it was told that all is well");
+    disk.open(Path::new("/n1/00.log"), OpenMode::Existing).unwrap().sync().expect("it was opened later");
+    for file in [file, other] {
+        file.sync().expect("it was told");
+    }
+}
+
+#[test]
 fn a_failed_write_writes_nothing_and_the_next_one_succeeds() {
     let (disk, file) = with_segment(b"old");
     disk.fault(&DiskFault::WriteError);
