@@ -11,6 +11,7 @@ mod load;
 mod producers;
 mod reads;
 mod replicas;
+pub mod space;
 mod stage;
 mod trims;
 
