@@ -46,7 +46,7 @@
 //! appends ([`LogError::NoSpace`]); what was taken before waits in memory until there is room. An error of a sync, of any
 //! kind, is the end: [`LogEvent::Failed`]. What need not be kept any more is [`retention`]'s to say, and a leader's to trim.
 //!
-//! Left out: rolling a segment because of its age; compaction.
+//! Left out: compaction.
 
 mod aside;
 mod back;

@@ -21,6 +21,9 @@ pub struct LogConfig {
     pub durability: Durability,
     /// A segment is sealed before it would grow beyond this. Default: 256 MiB (Kafka's `segment.bytes` is 1 GiB).
     pub segment_bytes: ByteSize,
+    /// A segment is sealed before it takes a batch that is so much newer than its first one, so that retention by time
+    /// works on a log that grows slowly. Default: 7 days, as Kafka's `segment.ms`.
+    pub segment_age: Duration,
     /// How much of the past is kept. Default: all.
     pub retention: Retention,
     /// Under `Cached`, the log is flushed once so much was written. Default: never, as Kafka's `flush.messages`.
@@ -42,6 +45,7 @@ impl Default for LogConfig {
         Self {
             durability: Durability::Synced,
             segment_bytes: ByteSize::mib(256),
+            segment_age: Duration::from_secs(7 * 24 * 60 * 60),
             retention: Retention::default(),
             flush_bytes: None,
             flush_interval: None,

@@ -25,7 +25,7 @@ use super::beside::{self, CleanShutdown, EpochsRead};
 use super::cache::TailCache;
 use super::checkpoint::Checkpoint;
 use super::config::{Durability, LogConfig};
-use super::disk::{Disk, DiskLock, OpenMode};
+use super::disk::{Disk, DiskFile, DiskLock, OpenMode};
 use super::epochs::EpochHistory;
 use super::error::LogError;
 use super::event::LogEvents;
@@ -35,8 +35,9 @@ use super::segments::Segments;
 use super::sidecars;
 use super::state::{LogState, SegmentsAre, StateFile};
 use super::view::View;
-use crate::ids::{ByteSize, Epoch, Offset};
+use crate::ids::{ByteSize, Epoch, Offset, Timestamp};
 use crate::meta::Checkpoints;
+use crate::record::{BatchHeader, HEADER_LENGTH};
 
 /// How a log was found when it was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,10 +165,13 @@ impl Recovery {
         if let (Some(epoch), None) = (self.state.epoch_before, self.epochs.latest()) {
             self.epochs.assign(epoch, self.state.start);
         }
-        let segments = Segments::new(segments);
+        let mut segments = Segments::new(segments);
         let end = segments.active().end();
         let Request { disk, checkpoints, dir, lock, config, events, .. } = self.request;
         let file = disk.open(&segment_path(&dir, segments.active().base()), OpenMode::Existing)?;
+        if let Some(began) = first_time(&*file, end.position)? {
+            segments.active_mut().began(began);
+        }
         // Durable before the first append: what it said of a tail that is gone would contradict that.
         beside::keep_epochs(&*disk, &dir, &self.epochs)?;
         let generation = self.state.generation;
@@ -243,6 +247,17 @@ fn tidy_up(disk: &dyn Disk, request: &Request) -> Result<Vec<Offset>, Failure> {
         }
     }
     Ok(bases)
+}
+
+/// The newest time in the first batch of a segment that ends here.
+fn first_time(file: &dyn DiskFile, end: ByteSize) -> io::Result<Option<Timestamp>> {
+    if end == ByteSize::ZERO {
+        return Ok(None);
+    }
+    let mut header = [0; HEADER_LENGTH];
+    let there = file.read_at(&mut header, ByteSize::ZERO)?;
+    let first = BatchHeader::peek(&header[..there]).ok();
+    Ok(first.map(|first| Timestamp(first.max_timestamp_ms)).filter(|time| time.0 >= 0))
 }
 
 fn damaged(at: Offset, what: String) -> Failure {

@@ -3,8 +3,8 @@
 //! Decided by whoever leads, never beyond what is committed, and carried out by a trim, so that all replicas begin at
 //! the same offset. A log that others depend on (the controllers') keeps all.
 //!
-//! Left out: rolling an active segment because of its age (Kafka's `segment.ms`). When all of it is too old, the log start
-//! moves behind it, and its file goes when the segment was filled.
+//! Left out: rolling an active segment that takes no batch any more. When all of it is too old, the log start moves behind
+//! it, and its file goes when the next batch has begun another.
 
 use std::time::Duration;
 

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::index::{IndexMark, IndexPart, Seal, SparseIndex, Start, TimeEntry};
-use crate::ids::{ByteSize, Offset, Ordinal};
+use crate::ids::{ByteSize, Offset, Ordinal, Timestamp};
 use crate::record::Batch;
 
 /// Where a batch begins: its offset, its ordinal, and its first byte in a segment's file.
@@ -24,6 +25,17 @@ pub(crate) struct Segment {
     /// Where the next batch begins, or would.
     end: Place,
     index: Index,
+    /// The newest time in its first batch, as far as that is known: what its age is counted from.
+    began: Option<Timestamp>,
+}
+
+/// When a segment is full.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fullness {
+    /// It would grow beyond this.
+    pub(crate) bytes: ByteSize,
+    /// It began so long before, by the times that batches bring: no clock is asked.
+    pub(crate) age: Duration,
 }
 
 #[derive(Debug)]
@@ -59,12 +71,12 @@ impl Segment {
 
     /// One that is appended to. No part of its index lies in files.
     pub(crate) fn growing(start: Place, end: Place, index: SparseIndex) -> Self {
-        Self { start, end, index: Index::Growing(index, Written::default()) }
+        Self { start, end, index: Index::Growing(index, Written::default()), began: None }
     }
 
     /// One whose index lies in files.
     pub(crate) fn sealed(start: Place, end: Place, newest: Option<TimeEntry>) -> Self {
-        Self { start, end, index: Index::Sealed(newest, Weak::new()) }
+        Self { start, end, index: Index::Sealed(newest, Weak::new()), began: None }
     }
 
     /// Where it begins.
@@ -121,13 +133,20 @@ impl Segment {
         self.ask(|index| index.start_for_batch(ordinal.0.saturating_sub(self.start.ordinal.0)))
     }
 
-    /// Whether the batch belongs into the next one: this one would grow beyond `limit`, or beyond what Kafka's indexes
-    /// can say.
-    pub(crate) fn is_full_for(&self, batch: &Batch, limit: ByteSize) -> bool {
+    /// Its first batch has this as its newest time.
+    pub(crate) fn began(&mut self, at: Timestamp) {
+        self.began = Some(at);
+    }
+
+    /// Whether the batch belongs into the next one: this one would grow too large, or beyond what Kafka's indexes can
+    /// say, or it is so old that retention by time would wait for it.
+    pub(crate) fn is_full_for(&self, batch: &Batch, limit: Fullness) -> bool {
         let sayable = u64::from(i32::MAX.unsigned_abs());
-        let too_long = self.end.position.0 + batch.size().0 > limit.0.min(sayable);
+        let too_long = self.end.position.0 + batch.size().0 > limit.bytes.0.min(sayable);
         let too_many = batch.next_offset().since(self.base()) > sayable;
-        self.end.position > ByteSize::ZERO && (too_long || too_many)
+        let age = i64::try_from(limit.age.as_millis()).unwrap_or(i64::MAX);
+        let too_old = self.began.is_some_and(|began| batch.max_timestamp_ms().saturating_sub(began.0) > age);
+        self.end.position > ByteSize::ZERO && (too_long || too_many || too_old)
     }
 
     /// Adds a batch at its end, and an index entry when one is due.
@@ -137,6 +156,10 @@ impl Segment {
             unreachable!("a sealed segment does not grow")
         };
         index.push(batch, self.end.position, batches, interval);
+        // A batch without a time says nothing of an age.
+        if self.began.is_none() || self.end.position == ByteSize::ZERO {
+            self.began = Some(Timestamp(batch.max_timestamp_ms())).filter(|time| time.0 >= 0);
+        }
         self.end = Place {
             offset: batch.next_offset(),
             ordinal: self.end.ordinal.next(),

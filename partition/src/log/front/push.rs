@@ -7,6 +7,7 @@ use crate::ids::ByteSize;
 use crate::log::cache::CachedBatch;
 use crate::log::order::{AppendJob, Mark, Order};
 use crate::log::producers::Producers;
+use crate::log::segment::Fullness;
 use crate::log::view::View;
 use crate::record::Batch;
 
@@ -24,9 +25,10 @@ impl Log {
     /// Appends batches that are placed: notes them, indexes them, and hands them to the writer.
     pub(super) fn push(&mut self, batches: impl Iterator<Item = Batch>) {
         let shared = Arc::clone(&self.shared);
+        let full = Fullness { bytes: self.config.segment_bytes, age: self.config.segment_age };
         let mut view = shared.view();
         for batch in batches {
-            if view.segments.active().is_full_for(&batch, self.config.segment_bytes) {
+            if view.segments.active().is_full_for(&batch, full) {
                 let (start, sealed) = view.segments.roll();
                 self.writer.order(Order::Roll(start.offset, sealed));
                 self.mark_in(&mut view);

@@ -80,3 +80,42 @@ async fn h06_retention_of_all_there_is_keeps_the_log_end() {
     assert_eq!(bench.log.end(), Offset(20));
     assert_eq!(bench.append(2, &["next"]), Offset(20));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_segment_ends_by_its_age_so_that_a_slow_log_gives_up_its_past() {
+    let retention = Retention { bytes: None, time: Some(Duration::from_secs(600)) };
+    // Segments have room for all, but for no more than five minutes of it.
+    let config = LogConfig { retention, segment_age: Duration::from_secs(300), ..LogConfig::default() };
+    let mut bench = Bench::new(config).await;
+    for minute in 0..10 {
+        bench.log.append(&dated(minute * 60_000), Epoch(1)).unwrap();
+    }
+    bench.settle().await;
+    // An opening finds out when its segment began.
+    let mut bench = bench.reopen().await;
+    for minute in 10..20 {
+        bench.log.append(&dated(minute * 60_000), Epoch(1)).unwrap();
+    }
+    bench.settle().await;
+    let names = bench.disk.list(Path::new(DIR)).unwrap();
+    let begin = |base: u64| names.contains(&format!("{base:020}.log"));
+    assert!(begin(0) && begin(6) && begin(12) && begin(18) && segments(&bench) == 4, "{names:?}");
+    let due = bench.log.retention_due(NOW, Offset(20)).expect("half of it is old");
+    assert_eq!(due, Offset(6), "a segment goes when its newest record is too old");
+    trim(&mut bench, due).await;
+    assert_eq!(bench.contents().await.len(), 14);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_from_the_past_or_without_a_time_ends_no_segment() {
+    let config = LogConfig { segment_age: Duration::from_secs(1), ..LogConfig::default() };
+    let mut bench = Bench::new(config).await;
+    for time_ms in [5_000, -1, 0, 6_000, 5_500] {
+        bench.log.append(&dated(time_ms), Epoch(1)).unwrap();
+    }
+    bench.settle().await;
+    assert_eq!(segments(&bench), 1);
+    bench.log.append(&dated(6_001), Epoch(1)).unwrap();
+    bench.settle().await;
+    assert_eq!(segments(&bench), 2);
+}
