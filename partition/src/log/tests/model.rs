@@ -1,4 +1,4 @@
-//! A log against a plain list, through appends, cuts, trims, crashes and openings, in any order.
+//! A log against a plain list, through appends, cuts, trims, full disks, crashes and openings, in any order.
 //!
 //! The rule under test is the one all else stands on: what was reported as stored is there after a crash, and what is
 //! there after a crash is a beginning of what was appended, cut where it was cut.
@@ -9,8 +9,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::error::Refusal;
+use crate::fault::DiskFault;
 use crate::ids::{Ordinal, ProducerEpoch, ProducerId, RecordCount, Sequence, Timestamp};
 use crate::log::checkpoint::Checkpoint;
+use crate::log::retention::Retention;
 use crate::meta::Checkpoints as _;
 use crate::record::ProducerStamp;
 
@@ -43,6 +45,11 @@ pub(super) enum Op {
     Settle,
     Crash(CrashKind),
     Reopen,
+    /// Gives up what retention by bytes would.
+    Retain,
+    /// The disk has no room, until it is asked for again: by what must go on, or by this.
+    Full,
+    Freed,
     /// Keeps a copy of the checkpoints.
     Remember,
 }
@@ -83,6 +90,9 @@ fn op() -> impl Strategy<Value = Op> {
         3 => Just(Op::Settle),
         2 => prop_oneof![Just(CrashKind::Clean), midway].prop_map(Op::Crash),
         1 => Just(Op::Reopen),
+        2 => Just(Op::Retain),
+        1 => Just(Op::Full),
+        1 => Just(Op::Freed),
         2 => Just(Op::Remember),
     ]
 }
@@ -121,6 +131,10 @@ impl Model {
 
     fn end(&self) -> (Offset, Ordinal) {
         self.entries.last().map_or(self.begins, |last| (last.batch.next_offset(), last.ordinal.next()))
+    }
+
+    fn bytes(&self) -> u64 {
+        self.visible().map(|entry| entry.batch.size().0).sum()
     }
 
     fn visible(&self) -> impl Iterator<Item = &Entry> {
@@ -202,7 +216,10 @@ impl Trial {
                 let latest = self.bench.log.epochs().latest().unwrap_or(Epoch(1));
                 let epoch = Epoch(latest.0 + epoch_step);
                 let (end, ordinal) = self.model.end();
-                let placement = self.bench.log.append(&batch, epoch).unwrap();
+                let placement = match self.bench.log.append(&batch, epoch) {
+                    Err(LogError::NoSpace(_)) => return assert!(self.bench.log.check_space().is_err()),
+                    appended => appended.unwrap(),
+                };
                 assert_eq!(placement.base, end);
                 self.model.entries.push(Entry { batch: batch.placed(end, epoch), ordinal });
             }
@@ -220,14 +237,19 @@ impl Trial {
             Op::Trim { percent } => {
                 let (start, end) = (self.model.start.0, self.model.end().0.0);
                 let to = Offset(start + (end - start) * u64::from(percent) / 100);
-                if to.0 > start {
-                    self.before.push_back((Change::Trim, self.model.clone()));
-                }
-                self.bench.log.trim(to).unwrap();
-                let holding = self.model.visible().find(|entry| entry.batch.next_offset() > to);
-                self.model.start_ordinal = holding.map_or(self.model.end().1, |entry| entry.ordinal);
-                self.model.start = to;
+                self.trim(to);
             }
+            Op::Retain => {
+                let before = self.model.bytes();
+                if let Some(due) = self.bench.log.retention_due(Timestamp(0), self.bench.log.stored()) {
+                    assert!(due > self.model.start, "nothing is due twice");
+                    self.trim(due);
+                    let left = self.model.bytes();
+                    assert!(left >= KEPT.0 && left < before, "{left} of {before} bytes are left");
+                }
+            }
+            Op::Full => self.bench.disk.fault(&DiskFault::Full),
+            Op::Freed => self.bench.disk.fault(&DiskFault::Freed),
             Op::RestartAhead { by } => {
                 self.before.push_back((Change::Restart, self.model.clone()));
                 let (end, ordinal) = self.model.end();
@@ -247,6 +269,7 @@ impl Trial {
                 self.listen();
             }
             Op::Settle => {
+                self.bench.disk.fault(&DiskFault::Freed);
                 while self.bench.log.stored() < self.bench.log.end() || !self.before.is_empty() {
                     if matches!(self.failed, Failed::Has(_)) {
                         return;
@@ -258,6 +281,16 @@ impl Trial {
             Op::Remember => self.remembered = self.bench.checkpoints.get(&key()),
             Op::Crash(_) | Op::Reopen => unreachable!("they replace the log"),
         }
+    }
+
+    fn trim(&mut self, to: Offset) {
+        if to > self.model.start {
+            self.before.push_back((Change::Trim, self.model.clone()));
+        }
+        self.bench.log.trim(to).unwrap();
+        let holding = self.model.visible().find(|entry| entry.batch.next_offset() > to);
+        self.model.start_ordinal = holding.map_or(self.model.end().1, |entry| entry.ordinal);
+        self.model.start = to;
     }
 
     /// Takes in what was reported so far.
@@ -276,7 +309,8 @@ impl Trial {
             (LogEvent::Truncated { .. }, Some(Change::Truncate)) | (LogEvent::Trimmed { .. }, Some(_)) => {
                 self.before.pop_front();
             }
-            (LogEvent::Truncated { .. }, Some(Change::Restart)) | (LogEvent::Stored { .. }, _) => {}
+            (LogEvent::Truncated { .. }, Some(Change::Restart))
+            | (LogEvent::Stored { .. } | LogEvent::Full(_) | LogEvent::Roomy, _) => {}
             unexpected => panic!("{unexpected:?}"),
         }
         self.bench.log.observe(event);
@@ -367,7 +401,12 @@ impl Model {
     }
 }
 
+/// What retention by bytes keeps at least.
+const KEPT: ByteSize = ByteSize(1500);
+
 fn run(config: LogConfig, ops: Vec<Op>) {
+    let retention = Retention { bytes: Some(KEPT), time: None };
+    let config = LogConfig { retention, ..config };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
@@ -377,6 +416,8 @@ fn run(config: LogConfig, ops: Vec<Op>) {
             match op {
                 Op::Crash(kind) => {
                     trial.listen();
+                    // An opening needs some room itself.
+                    trial.bench.disk.fault(&DiskFault::Freed);
                     if let CrashKind::Midway { seed, checkpoints } = kind {
                         trial.bench.world.tasks.crash();
                         trial.bench.disk.crash_midway(&Random::seeded(seed));
@@ -392,6 +433,8 @@ fn run(config: LogConfig, ops: Vec<Op>) {
                     trial.check_after_crash().await;
                 }
                 Op::Reopen => {
+                    // A log to which something waits for room cannot be closed in order.
+                    trial.apply(Op::Settle).await;
                     trial.bench = trial.bench.reopen().await;
                     trial.before.clear();
                     trial.model.stored = trial.bench.log.stored();
