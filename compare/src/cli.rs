@@ -2,11 +2,13 @@
 //!
 //! Results go to stdout and all else to stderr. Exit 0: good; 1: a finding, such as a child that died; 2: bad input.
 
+mod faults;
 mod inspect;
 mod latency;
 mod points;
 mod printed;
 mod report;
+mod seeds;
 mod simulate;
 
 use std::ffi::OsString;
@@ -56,6 +58,7 @@ enum Command {
     Latency(Box<latency::LatencyArgs>),
     Inspect(inspect::InspectArgs),
     Simulate(Box<simulate::SimulateArgs>),
+    Faults(faults::FaultsArgs),
     Node(Box<crate::node::NodeArgs>),
     /// Prints the completions of a shell
     Completions {
@@ -73,7 +76,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let command: Vec<String> = args.iter().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
     let command = format!("compare {}", command.join(" ")).trim().to_owned();
     let parsed = Cli::try_parse_from(args);
-    if !matches!(&parsed, Ok(Cli { command: Some(Command::Simulate(_)), .. })) {
+    if !matches!(&parsed, Ok(Cli { command: Some(Command::Simulate(_) | Command::Faults(_)), .. })) {
         abort_on_panic();
     }
     match parsed {
@@ -92,6 +95,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Cli { command: Some(Command::Man), .. }) => printed::man(),
         Ok(Cli { command: Some(Command::Inspect(args)), .. }) => inspect::run(&args),
         Ok(Cli { command: Some(Command::Simulate(args)), .. }) => simulate::run(&args),
+        Ok(Cli { command: Some(Command::Faults(args)), .. }) => faults::run(&args),
         Ok(Cli { command: Some(Command::Node(args)), .. }) => crate::node::run(&args),
         Ok(Cli { command: Some(Command::Latency(args)), .. }) => match args.plan() {
             Ok(latency::Planned { plan, remarks }) => {

@@ -6,6 +6,7 @@ pub mod checker;
 pub mod cli;
 pub mod data_dir;
 pub mod experiment;
+pub mod faults;
 pub mod floor;
 pub mod headline;
 pub mod history;

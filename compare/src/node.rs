@@ -31,4 +31,4 @@ pub use plan::Plan;
 pub use process::run;
 pub use real::client_world;
 pub use role::Role;
-pub(crate) use tuning::Tuning;
+pub(crate) use tuning::{Broken, Tuning};

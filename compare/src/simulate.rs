@@ -22,6 +22,7 @@ mod clients;
 mod cluster;
 mod figures;
 mod liveness;
+mod mutant;
 mod overseer;
 mod run;
 mod scenario;
@@ -31,8 +32,9 @@ pub mod text;
 mod verdict;
 
 pub use figures::{Figures, Met, Occurrence, Told};
+pub use mutant::Mutant;
 pub use run::{Ran, run};
-pub use scenario::{Client, FaultChoice, Manner, Scenario, Work};
+pub use scenario::{Client, FaultChoice, Manner, Scenario, Twist, Work};
 pub use shrink::shrink;
 pub use sweep::{Halt, STACK_BYTES, Sweep, Swept, THREAD};
 pub use verdict::Finding;

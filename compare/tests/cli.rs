@@ -142,3 +142,14 @@ fn simulations_that_cannot_be_are_refused() {
     refused("simulate --seeds 3 --history seen.json", "--history");
     refused("simulate --system isr --clients 77", "no 77");
 }
+
+#[test]
+fn a_hunt_for_mutants_takes_only_what_it_can_do() {
+    refused("faults", "only --mutants is built");
+    refused("faults --mutants --seeds 0", "seeds must be 1 to");
+    refused("faults --mutants --only Nobody", "no mutant has \"Nobody\" in its name");
+    refused("faults --mutants --json missing/table.json", "cannot write missing/table.json");
+    refused("simulate --system isr --mutant isr/Nothing", "no mutant is named");
+    refused("simulate --system isr --mutant quorum/SkipSync", "is a rule of --system quorum");
+    refused("simulate --mutant quorum/SkipSync", "--system");
+}

@@ -41,7 +41,7 @@ pub enum Mutant {
     CrashLooksClean,
     /// A duplicate is answered at once, be it committed or not (H-10).
     AnswerDuplicateAtOnce,
-    /// What an ended epoch leaves behind is called not appended (H-11).
+    /// What was not heard of in time is called not appended (H-11).
     CallUnknownRefused,
     /// The leader's own disk is not waited for (H-12).
     IgnoreOwnDisk,

@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicU64;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use partition::clock::Moment;
-use partition::error::Doubt;
+use partition::error::{Doubt, Refusal};
 use partition::ids::{ByteSize, Epoch, NodeId, Offset, PartitionId};
 use partition::log::retention;
 use partition::log::{Log, LogEvent, LogReader};
@@ -23,7 +23,7 @@ use tokio::sync::mpsc;
 
 use crate::controller::broker::BrokerLink;
 use crate::message::FetchReply;
-use crate::mutant::Mutated;
+use crate::mutant::{Mutant, Mutated};
 use crate::network::{Network, Outcome};
 use crate::partition::{Answer, ClientCall, PeerCall};
 use crate::probe::ReplicaWindow;
@@ -251,6 +251,9 @@ impl ReplicaTask {
         self.step(Event::Tick);
         if self.state.next_timeouts <= now {
             self.state.next_timeouts = now.after(TIMEOUT_STEP);
+            if self.mutated.breaks(Mutant::CallUnknownRefused) {
+                self.state.pending.refuse_late(now, &Refusal::Overloaded);
+            }
             self.state.pending.expire(now);
             for late in self.state.reads.expire(now) {
                 self.answer_empty(late);

@@ -23,7 +23,7 @@ pub enum Mutant {
     SnapshotAtLastApplied,
     /// A duplicate is answered at once, be it committed or not (H-10).
     AnswerDuplicateAtOnce,
-    /// What was cut off is called not appended (H-11).
+    /// What was not heard of in time is called not appended (H-11).
     CallUnknownRefused,
     /// A linearizable read is answered without asking the voters.
     ReadWithoutProof,

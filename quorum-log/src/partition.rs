@@ -51,6 +51,9 @@ impl QuorumPartition {
             Ok(Ok(outcome)) => outcome,
             // Whoever holds a claim answers it; this one was lost with its replica.
             Ok(Err(_)) => Err(Doubt::Stopped("the replica is gone".into()).into()),
+            Err(_) if self.replica.mutated.breaks(Mutant::CallUnknownRefused) => {
+                Err(Refusal::Overloaded.into())
+            }
             Err(_) => Err(Doubt::Timeout.into()),
         }
     }

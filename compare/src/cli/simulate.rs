@@ -7,15 +7,15 @@ use std::process::ExitCode;
 use std::str::FromStr;
 
 use clap::Args;
+use partition::ids::ByteSize;
 use partition::log::Durability;
 use partition::simulation::Tracing;
 
 use super::points::{Clamped, Point};
-use super::{bad_input, printed};
-use crate::experiment::{Interrupted, Interrupts};
+use super::{bad_input, printed, seeds};
 use crate::history::{ClientId, History};
 use crate::progress::SeedProgress;
-use crate::simulate::{self, FaultChoice, Halt, Scenario, Sweep, text};
+use crate::simulate::{self, FaultChoice, Halt, Mutant, Scenario, Sweep, Twist, text};
 use crate::system::{Shape, System};
 
 /// More seeds than anybody will wait for.
@@ -56,6 +56,12 @@ pub(super) struct SimulateArgs {
     /// Keeps only these of the seed's clients, by their numbers in the history, or none
     #[arg(long, value_name = "LIST", value_parser = client_choice, conflicts_with = "seeds")]
     clients: Option<ClientChoice>,
+    /// Breaks this rule on purpose in all nodes, such as isr/SkipSync
+    #[arg(long, value_name = "NAME", requires = "system")]
+    mutant: Option<Mutant>,
+    /// isr: about how much one fetch of a follower brings [default: as real ones]
+    #[arg(long, value_name = "BYTES")]
+    fetch_bytes: Option<u64>,
     /// Writes what the clients saw: JSON (`.json`), or Jepsen's EDN (`.edn`)
     #[arg(long, value_name = "FILE", conflicts_with = "seeds", value_parser = history_file)]
     history: Option<HistoryFile>,
@@ -129,60 +135,32 @@ pub(super) fn run(args: &SimulateArgs) -> ExitCode {
     let shape =
         |system| Shape { system, replicas: args.replicas.replicas, min_isr, durability: Durability::Synced };
     let shapes: Vec<Shape> = systems.into_iter().map(shape).collect();
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return bad_input(&format!("the system gives no signals: {error}")),
-    };
-    if args.seeds.is_some() {
-        quiet_panics_of_seeds();
+    if let Some(mutant) = args.mutant.filter(|mutant| Some(mutant.system()) != args.system) {
+        return bad_input(&format!("{mutant} is a rule of --system {}", mutant.system()));
     }
-    let halt = Halt::default();
-    std::thread::scope(|scope| {
-        let (done, mut ended) = tokio::sync::oneshot::channel();
-        let work = || {
-            let ended = carry_out(args, &shapes, &halt);
-            let _ = done.send(());
-            ended
-        };
-        let thread = std::thread::Builder::new().name(simulate::THREAD.to_owned());
-        let thread = thread.stack_size(simulate::STACK_BYTES).spawn_scoped(scope, work).expect("a thread");
-        runtime.block_on(async {
-            let mut interrupts = Interrupts::listen();
-            if let Err(Interrupted) = interrupts.unless(&mut ended).await {
-                eprintln!("interrupted; what runs now is the last");
-                halt.now();
-                let _ = ended.await;
-            }
-        });
-        thread.join().unwrap_or(ExitCode::FAILURE)
-    })
+    let fetch_bytes = args.fetch_bytes.map_or(Twist::default().fetch_bytes, ByteSize);
+    let twist = Twist { mutant: args.mutant, fetch_bytes };
+    if args.seeds.is_some() {
+        seeds::quiet_panics();
+    }
+    seeds::until_interrupted(|halt| carry_out(args, &shapes, twist, halt))
 }
 
-/// A panic in a simulated run is a finding, and is printed as one; where one seed runs it is told at once as well.
-fn quiet_panics_of_seeds() {
-    let usual = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        if std::thread::current().name() != Some(simulate::THREAD) {
-            usual(panic);
-        }
-    }));
-}
-
-fn carry_out(args: &SimulateArgs, shapes: &[Shape], halt: &Halt) -> ExitCode {
+fn carry_out(args: &SimulateArgs, shapes: &[Shape], twist: Twist, halt: &Halt) -> ExitCode {
     let faults = args.faults.clone().unwrap_or_default();
     let mut sound = true;
     for shape in shapes {
         sound &= match args.seeds {
             Some(count) => {
                 let seeds = args.seed..args.seed.saturating_add(count);
-                let sweep = Sweep { shape: *shape, seeds, faults: faults.clone() };
+                let sweep = Sweep { shape: *shape, seeds, faults: faults.clone(), twist };
                 let mut progress = SeedProgress::of(&sweep);
                 let swept = sweep.run(halt, |swept| progress.tell(swept));
                 progress.finish(&swept);
                 printed::out(text::swept(&sweep, &swept).as_bytes());
                 swept.failed.is_empty()
             }
-            None => match one(args, *shape, faults.clone(), halt) {
+            None => match one(args, Scenario::of(args.seed, *shape, faults.clone()).twisted(twist), halt) {
                 Ok(sound) => sound,
                 Err(line) => return bad_input(&line),
             },
@@ -195,8 +173,7 @@ fn carry_out(args: &SimulateArgs, shapes: &[Shape], halt: &Halt) -> ExitCode {
 }
 
 /// One run with its trace; whether it was sound.
-fn one(args: &SimulateArgs, shape: Shape, faults: FaultChoice, halt: &Halt) -> Result<bool, String> {
-    let mut scenario = Scenario::of(args.seed, shape, faults);
+fn one(args: &SimulateArgs, mut scenario: Scenario, halt: &Halt) -> Result<bool, String> {
     if let Some(clients) = &args.clients {
         check_clients(&scenario, clients)?;
         scenario = scenario.with_clients(&clients.0);

@@ -110,7 +110,7 @@ impl Place {
             log: tuning.log.clone(),
             timing: tuning.timing,
         };
-        let node = quorum_log::Node::open(self.world.clone(), config).await?;
+        let node = quorum_log::Node::open_mutated(self.world.clone(), config, tuning.broken.quorum).await?;
         Ok((node.service(), Part::Quorum(Box::new(node))))
     }
 
@@ -119,9 +119,10 @@ impl Place {
         let metadata =
             LeaderClient::new(&self.world, &controllers, &metadata_partition(), RetryConfig::default());
         let config = isr_log::Config::new(self.node, brokers, controllers, self.dir.clone());
-        let Tuning { heartbeat, lag_max, .. } = *tuning;
-        let config = isr_log::Config { log: tuning.log.clone(), heartbeat, lag_max, ..config };
-        let node = isr_log::Node::open(&self.world, config, Arc::new(metadata)).await?;
+        let Tuning { heartbeat, lag_max, fetch_bytes, broken, .. } = *tuning;
+        let (log, fetch_bytes_max) = (tuning.log.clone(), fetch_bytes);
+        let config = isr_log::Config { log, heartbeat, lag_max, fetch_bytes_max, ..config };
+        let node = isr_log::Node::open_mutated(&self.world, config, Arc::new(metadata), broken.isr).await?;
         let replica = node.partition(&plan.partition);
         Ok((node.service(), Part::Isr { node, replica }))
     }
@@ -143,8 +144,8 @@ impl Place {
         };
         let config =
             ControllerConfig { session: tuning.session, ..ControllerConfig::new(self.node, vec![spec]) };
-        let controller =
-            Controller::start(&self.world, config, node.partition()).map_err(NodeError::Controller)?;
+        let controller = Controller::start_mutated(&self.world, config, node.partition(), tuning.broken.isr);
+        let controller = controller.map_err(NodeError::Controller)?;
         let router = Router::new()
             .with(Channel::Client, node.service())
             .with(Channel::Replica, node.service())

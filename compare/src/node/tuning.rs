@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use isr_log::controller::active::ControllerConfig;
 use isr_log::controller::broker::BrokerConfig;
+use partition::ids::ByteSize;
 use partition::log::LogConfig;
 
 use super::plan::Plan;
@@ -24,6 +25,17 @@ pub(crate) struct Tuning {
     pub(crate) heartbeat: Duration,
     /// isr: how long a follower may lag before it leaves the in-sync set.
     pub(crate) lag_max: Duration,
+    /// isr: about how much one fetch brings.
+    pub(crate) fetch_bytes: ByteSize,
+    /// Which rules are broken.
+    pub(crate) broken: Broken,
+}
+
+/// Which rules are broken, in the nodes of a simulation: real nodes have none, and cannot be given any.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Broken {
+    pub(crate) isr: isr_log::mutant::Mutated,
+    pub(crate) quorum: quorum_log::mutant::Mutated,
 }
 
 impl Tuning {
@@ -36,6 +48,8 @@ impl Tuning {
             session: ControllerConfig::SESSION,
             heartbeat: BrokerConfig::HEARTBEAT,
             lag_max: isr_log::Config::LAG_MAX,
+            fetch_bytes: isr_log::Config::FETCH_BYTES_MAX,
+            broken: Broken::default(),
         }
     }
 }

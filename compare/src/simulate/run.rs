@@ -14,8 +14,9 @@ use super::clients::{Desk, Load};
 use super::cluster::VirtualCluster;
 use super::figures::{Figures, Told};
 use super::liveness::{self, HEALED_WITHIN};
+use super::mutant::Mutant;
 use super::overseer::Overseer;
-use super::scenario::Scenario;
+use super::scenario::{Scenario, Twist};
 use super::verdict::{Finding, Findings};
 use crate::checker::{self, Verdict};
 use crate::history::{History, Recorder, Recording};
@@ -119,7 +120,7 @@ impl Play {
 
     async fn phases(&self) -> Result<(), Finding> {
         let clock = self.simulation.clock().clone();
-        let cluster = VirtualCluster::start(&self.simulation, self.scenario.shape, tuning()).await;
+        let cluster = VirtualCluster::start(&self.simulation, self.scenario.shape, self.tuning()).await;
         let mut cluster = cluster.map_err(|error| Finding::new("start", error))?;
         drop(self.evidence.overseer.set(cluster.overseer().clone()));
         liveness::converge(&cluster, UP_WITHIN).await?;
@@ -170,25 +171,28 @@ impl Play {
             }
         }
     }
-}
 
-/// Small segments, so that logs roll, and short times, so that much happens in ten seconds.
-fn tuning() -> Tuning {
-    let log = LogConfig {
-        segment_bytes: ByteSize::kib(16),
-        cache_bytes: ByteSize::kib(64),
-        ..LogConfig::default()
-    };
-    Tuning {
-        metadata_log: log.clone(),
-        log,
-        timing: quorum_log::Timing {
-            heartbeat: Duration::from_millis(100),
-            election_min: Duration::from_millis(300),
-            election_max: Duration::from_millis(600),
-        },
-        session: Duration::from_millis(900),
-        heartbeat: Duration::from_millis(200),
-        lag_max: Duration::from_secs(1),
+    /// Small segments, so that logs roll, and short times, so that much happens in ten seconds.
+    fn tuning(&self) -> Tuning {
+        let log = LogConfig {
+            segment_bytes: ByteSize::kib(16),
+            cache_bytes: ByteSize::kib(64),
+            ..LogConfig::default()
+        };
+        let Twist { mutant, fetch_bytes } = self.scenario.twist;
+        Tuning {
+            metadata_log: log.clone(),
+            log,
+            timing: quorum_log::Timing {
+                heartbeat: Duration::from_millis(100),
+                election_min: Duration::from_millis(300),
+                election_max: Duration::from_millis(600),
+            },
+            session: Duration::from_millis(900),
+            heartbeat: Duration::from_millis(200),
+            lag_max: Duration::from_secs(1),
+            fetch_bytes,
+            broken: Mutant::put_to_work(mutant, &self.simulation),
+        }
     }
 }

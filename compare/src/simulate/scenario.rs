@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use partition::clock::Moment;
 use partition::fault::{Frame, Kind, Schedule};
-use partition::ids::NodeId;
+use partition::ids::{ByteSize, NodeId};
 use partition::partition::Acks;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 
 use super::cluster;
+use super::mutant::Mutant;
 use crate::history::{ClientId, Sender};
 use crate::system::Shape;
 
@@ -40,6 +41,23 @@ pub struct Scenario {
     pub faults: Schedule,
     /// How the faults came to be these.
     pub choice: FaultChoice,
+    /// In what its nodes are unlike real ones.
+    pub twist: Twist,
+}
+
+/// In what the nodes of a run are unlike real ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Twist {
+    /// The rule that is broken in them.
+    pub mutant: Option<Mutant>,
+    /// isr: about how much one fetch brings. The less, the longer a follower is on its way.
+    pub fetch_bytes: ByteSize,
+}
+
+impl Default for Twist {
+    fn default() -> Self {
+        Self { mutant: None, fetch_bytes: isr_log::Config::FETCH_BYTES_MAX }
+    }
 }
 
 /// Which faults a run has.
@@ -122,7 +140,22 @@ impl Scenario {
             FaultChoice::Kinds(kinds) => in_millis(Schedule::seeded(seed, &frame(kinds.clone()))),
             FaultChoice::These(faults) => faults.clone(),
         };
-        Self { seed, shape, span, drawn_clients: clients.len(), clients, faults, choice }
+        Self {
+            seed,
+            shape,
+            span,
+            drawn_clients: clients.len(),
+            clients,
+            faults,
+            choice,
+            twist: Twist::default(),
+        }
+    }
+
+    /// The same in nodes with this twist.
+    #[must_use]
+    pub fn twisted(self, twist: Twist) -> Self {
+        Self { twist, ..self }
     }
 
     /// The same with these faults and clients only: how a failing run is made smaller.

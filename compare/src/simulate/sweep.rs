@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use super::figures::{Figures, Occurrence};
 use super::run::{Ran, run};
-use super::scenario::{FaultChoice, Scenario};
+use super::scenario::{FaultChoice, Scenario, Twist};
 use super::verdict::Finding;
 use crate::system::Shape;
 
@@ -29,6 +29,8 @@ pub struct Sweep {
     pub seeds: Range<u64>,
     /// Which faults.
     pub faults: FaultChoice,
+    /// In what its nodes are unlike real ones.
+    pub twist: Twist,
 }
 
 /// What a sweep gave, whatever the order in which its runs ended.
@@ -101,7 +103,7 @@ impl Sweep {
             if seed >= self.seeds.end {
                 return;
             }
-            let scenario = Scenario::of(seed, self.shape, self.faults.clone());
+            let scenario = Scenario::of(seed, self.shape, self.faults.clone()).twisted(self.twist);
             let ran = run(&scenario, Tracing::Digest);
             if results.blocking_send((seed, ran)).is_err() {
                 return;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::figures::{Figures, Met, Occurrence};
 use super::run::Ran;
-use super::scenario::{FaultChoice, Scenario};
+use super::scenario::{FaultChoice, Scenario, Twist};
 use super::sweep::{Sweep, Swept};
 use crate::system::{Shape, System};
 
@@ -37,7 +37,7 @@ pub fn smallest(scenario: &Scenario) -> String {
 /// The line that repeats a run.
 #[must_use]
 pub fn repeat(scenario: &Scenario) -> String {
-    let mut line = of_seed(scenario.shape, scenario.seed, &scenario.choice);
+    let mut line = of_seed(scenario.shape, scenario.seed, &scenario.choice, scenario.twist);
     if !scenario.has_all_clients() {
         let numbers: Vec<String> = scenario.clients.iter().map(|client| client.id.to_string()).collect();
         let none = "none".to_owned();
@@ -46,7 +46,7 @@ pub fn repeat(scenario: &Scenario) -> String {
     line
 }
 
-fn of_seed(shape: Shape, seed: u64, faults: &FaultChoice) -> String {
+fn of_seed(shape: Shape, seed: u64, faults: &FaultChoice, twist: Twist) -> String {
     let mut line =
         format!("compare simulate --seed {seed} --system {} --replicas {}", shape.system, shape.replicas);
     if shape.system == System::Isr {
@@ -62,6 +62,12 @@ fn of_seed(shape: Shape, seed: u64, faults: &FaultChoice) -> String {
         FaultChoice::These(schedule) => {
             let _ = write!(line, " --faults '{schedule}'");
         }
+    }
+    if let Some(mutant) = twist.mutant {
+        let _ = write!(line, " --mutant {mutant}");
+    }
+    if twist.fetch_bytes != Twist::default().fetch_bytes {
+        let _ = write!(line, " --fetch-bytes {}", twist.fetch_bytes.0);
     }
     line
 }
@@ -80,7 +86,11 @@ pub fn swept(sweep: &Sweep, swept: &Swept) -> String {
     text.push_str("runs in which\n");
     occurrence(&mut text, &swept.occurrence, swept.runs);
     for (seed, finding) in swept.failed.iter().take(FAILED_SHOWN) {
-        let _ = writeln!(text, "seed {seed}: {finding}\n  {}", of_seed(sweep.shape, *seed, &sweep.faults));
+        let _ = writeln!(
+            text,
+            "seed {seed}: {finding}\n  {}",
+            of_seed(sweep.shape, *seed, &sweep.faults, sweep.twist)
+        );
     }
     if swept.failed.len() > FAILED_SHOWN {
         let _ = writeln!(text, "and {} more seeds", swept.failed.len() - FAILED_SHOWN);

@@ -95,7 +95,6 @@ impl Follower {
                 | Event::FetchFailed(_)
                 | Event::Appended
                 | Event::Stored
-                | Event::Trim(_)
                 | Event::Trimmed
                 | Event::Tick
                 | Event::Report(_)

@@ -97,23 +97,29 @@ impl Pending {
         waiting.acknowledge();
     }
 
-    /// Tells all who wait that nothing was appended, whether it was or not.
-    pub(super) fn refuse(&mut self, refusal: &Refusal) {
-        for waiting in self.stored.drain(..).chain(self.committed.drain(..)) {
+    /// Tells those whose time is up that nothing was appended, whether it was or not.
+    pub(super) fn refuse_late(&mut self, now: Moment, refusal: &Refusal) {
+        for waiting in self.take_late(now) {
             let _ = waiting.answer.send(Err(refusal.clone().into()));
         }
     }
 
     /// Whose time is up is told so.
     pub(super) fn expire(&mut self, now: Moment) {
+        self.take_late(now).into_iter().for_each(|waiting| waiting.doubt(Doubt::Timeout));
+    }
+
+    fn take_late(&mut self, now: Moment) -> Vec<Waiting> {
+        let mut taken = Vec::new();
         for queue in [&mut self.stored, &mut self.committed] {
             if queue.iter().any(|waiting| waiting.deadline <= now) {
                 let (late, rest): (Vec<_>, Vec<_>) =
                     queue.drain(..).partition(|waiting| waiting.deadline <= now);
                 queue.extend(rest);
-                late.into_iter().for_each(|waiting| waiting.doubt(Doubt::Timeout));
+                taken.extend(late);
             }
         }
+        taken
     }
 }
 

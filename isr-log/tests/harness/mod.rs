@@ -267,7 +267,9 @@ impl Harness {
 
     /// A client trims at the leader.
     pub fn trim(&mut self, node: NodeId, to: Offset) {
-        self.step(node, Event::Trim(to));
+        self.node_mut(node).log.start = index(to);
+        self.node_mut(node).log.epochs.trim(to);
+        self.step(node, Event::Trimmed);
     }
 
     /// Time passes for everybody.

@@ -224,12 +224,8 @@ impl State {
 
     /// Those who waited for what lies beyond `to`, which was cut off.
     pub(super) fn doubt_beyond(&mut self, to: Offset, doubt: &Doubt) {
-        let refused = self.mutated.breaks(Mutant::CallUnknownRefused).then(|| self.door.not_leader());
         for reply in self.awaiting_store.cut(to).chain(self.awaiting_commit.cut(to)) {
-            match &refused {
-                Some(refusal) => drop(reply.to.send(Err(refusal.clone().into()))),
-                None => reply.doubtful(doubt.clone()),
-            }
+            reply.doubtful(doubt.clone());
         }
     }
 

@@ -1,0 +1,121 @@
+//! Where isr's rules are put to the test. Node 1 leads first; 101 to 103 are the controllers.
+
+use isr_log::mutant::Mutant;
+use partition::ids::ByteSize;
+
+use super::aim::{Aim, Control};
+
+/// Each node loses its power once; the leader first, and again last.
+const CRASHES: &str =
+    "1s+800ms power-loss 1; 3s+800ms power-loss 2; 5s+800ms power-loss 3; 7s+800ms power-loss 1";
+
+pub(super) fn aim(mutant: Mutant) -> Aim {
+    let at = |broken, faults| Aim::at(crate::simulate::Mutant::Isr(mutant), broken, faults);
+    match mutant {
+        Mutant::TruncateToHighWatermark => {
+            at("a follower cuts to its high watermark when an epoch begins (before KIP-101, S-01)", CRASHES)
+        }
+        // 3 is gone. 1 is cut off with a tail of its own, and 2 leads; 1 returns to the controllers and leads again before it
+        // has fetched from 2, which has a tail too.
+        Mutant::OneShotLookup => at(
+            "a follower cuts once, by the start of the leader's next epoch (KIP-101 before KIP-279, S-03)",
+            "1s+9s split 3; 3s+4s cut 1>2; 3s+4s cut 2>1; 3s+2s cut 1>101; 3s+2s cut 101>1; 3s+2s cut 1>102; \
+             3s+2s cut 102>1; 3s+2s cut 1>103; 3s+2s cut 103>1; 5500ms+1700ms cut 2>101; 5500ms+1700ms cut 101>2; \
+             5500ms+1700ms cut 2>102; 5500ms+1700ms cut 102>2; 5500ms+1700ms cut 2>103; 5500ms+1700ms cut 103>2",
+        ),
+        // 2 leads with an old high watermark, and 3 catches up batch by batch and slowly.
+        Mutant::NoEpochStart => Aim {
+            fetch_bytes: ByteSize(1),
+            ..at(
+                "a follower joins at the high watermark, though the epoch began beyond it (S-06)",
+                "1s+3500ms split 3; 2s+2500ms delay 1>2 150ms; 3s+4s split 1; 4500ms+3s delay 3>2 30ms",
+            )
+        },
+        // The leader hears late of what the controllers have decided.
+        Mutant::CommitByRecordedSet => at(
+            "the high watermark does not wait for who may have joined (S-07)",
+            "0s+9s delay 101>1 20ms; 0s+9s delay 102>1 20ms; 0s+9s delay 103>1 20ms; 1s+1s power-loss 3; \
+             3s+1s power-loss 2; 5s+1s power-loss 3; 7s+1s power-loss 2",
+        ),
+        // The leader's proposals come so late that the proposed one has begun another life.
+        Mutant::AnyBrokerEpoch => at(
+            "controllers take any life of a member for the registered one (S-08)",
+            "1s+8s delay 1>101 300ms; 1s+8s delay 1>102 300ms; 1s+8s delay 1>103 300ms; 2s+20ms kill 3; \
+             2400ms+20ms kill 3; 2800ms+20ms kill 3; 3200ms+20ms kill 3; 3600ms+20ms kill 3; 4s+20ms kill 3; \
+             4500ms+20ms kill 3; 5s+20ms kill 3; 5500ms+20ms kill 3; 6s+20ms kill 3",
+        ),
+        // 3 has left the set and follows 1 in the first epoch; 1 is cut off and may yet be elected, 2 leads alone. 3 cuts its
+        // log to 2's; then 1 leads again, and a fetch arrives that 3 had sent it in the first epoch.
+        Mutant::AnyLeaderEpoch => at(
+            "a leader counts and serves fetches of other epochs as its own (S-04)",
+            "1s+2500ms cut 3>101; 1s+2500ms cut 101>3; 1s+2500ms cut 3>102; 1s+2500ms cut 102>3; \
+             1s+2500ms cut 3>103; 1s+2500ms cut 103>3; 2500ms+1800ms cut 1>101; 2500ms+1800ms cut 101>1; \
+             2500ms+1800ms cut 1>102; 2500ms+1800ms cut 102>1; 2500ms+1800ms cut 1>103; 2500ms+1800ms cut 103>1; \
+             3500ms+2500ms cut 2>101; 3500ms+2500ms cut 101>2; 3500ms+2500ms cut 2>102; 3500ms+2500ms cut 102>2; \
+             3500ms+2500ms cut 2>103; 3500ms+2500ms cut 103>2; 2500ms+3500ms cut 1>2; 2500ms+3500ms cut 2>1; \
+             2500ms+3500ms delay 3>1 1s; 3500ms+2500ms cut 1001>1; 3500ms+2500ms cut 1002>1; \
+             3500ms+2500ms cut 1003>1; 3500ms+2500ms cut 1004>1",
+        ),
+        // 1 is cut off with a tail of its own, which its disk is slow to store; 2 leads. 1 fetches from 2, and its disk is done
+        // before it hears that it has to cut that tail.
+        Mutant::ReportWithoutFetch => at(
+            "a report counts without a fetch in this epoch that was compared (S-09)",
+            "3s+1300ms cut 1>101; 3s+1300ms cut 101>1; 3s+1300ms cut 1>102; 3s+1300ms cut 102>1; \
+             3s+1300ms cut 1>103; 3s+1300ms cut 103>1; 3s+1300ms cut 1>2; 3s+1300ms cut 2>1; 3s+1300ms cut 1>3; \
+             3s+1300ms cut 3>1; 3s+4s slow-sync 1 400ms; 4s+3s delay 2>1 300ms",
+        ),
+        Mutant::ElectAnybody => at("whoever comes first and lives is elected, in sync or not (C14)", CRASHES),
+        Mutant::CommitWhileShort => at(
+            "the high watermark moves while fewer than min-ISR are in sync",
+            "1s+4s power-loss 2; 1500ms+4s power-loss 3",
+        ),
+        Mutant::AcknowledgePlaced => {
+            at("committed is answered when the leader has placed the batch, before any fetch", CRASHES)
+        }
+        Mutant::SkipSync => at("what was written is called stored before it is synced", CRASHES),
+        Mutant::ResumeEpoch => at("a leader that has restarted goes on in its epoch (H-01)", CRASHES),
+        Mutant::WipedDiskPasses => Aim {
+            control: Control::Safety,
+            ..at(
+                "a wiped disk passes for the one that was there (H-02)",
+                "1s+4s power-loss 2; 1500ms+4s power-loss 3; 4s+100ms wipe 1",
+            )
+        },
+        // 2 crashes while it is eligible.
+        Mutant::CrashLooksClean => at(
+            "a crash passes for an end in order (H-03)",
+            "1s+6s power-loss 3; 3s+1500ms power-loss 2; 6s+500ms power-loss 2",
+        ),
+        Mutant::AnswerDuplicateAtOnce => at(
+            "a duplicate is answered at once, be it committed or not (H-10)",
+            "0s+9s delay 2>1 150ms; 0s+9s delay 3>1 150ms; 1s reset 1001-1; 1300ms reset 1002-1; \
+             1600ms reset 1003-1; 1900ms reset 1004-1; 2200ms reset 1001-1; 2500ms reset 1002-1; \
+             2800ms reset 1003-1; 3100ms reset 1004-1; 3400ms reset 1001-1; 3700ms reset 1002-1; 4s reset 1003-1; \
+             4300ms reset 1004-1",
+        ),
+        // By the leader's clock time is up for what is about to be committed.
+        Mutant::CallUnknownRefused => at(
+            "what was not committed in time is called not appended (H-11)",
+            "1s+8s delay 2>1 40ms; 1s+8s delay 3>1 40ms; 2s ahead 1 4s; 3s ahead 1 4s; 4s ahead 1 4s; 5s ahead 1 4s; \
+             6s ahead 1 4s",
+        ),
+        Mutant::IgnoreOwnDisk => {
+            at("the leader's own disk is not waited for (H-12)", "1s+8s slow-sync 1 20ms")
+        }
+        Mutant::FenceWithoutElection => {
+            at("a fence takes nobody out of the in-sync set in the same record (H-13)", CRASHES)
+        }
+        Mutant::ForgetProposal => at(
+            "a proposal of unknown outcome is taken for refused (H-14)",
+            "0s+9s delay 101>1 20ms; 0s+9s delay 102>1 20ms; 0s+9s delay 103>1 20ms; 1s+1s power-loss 3; \
+             2s lose-reply 1>101; 2s lose-reply 1>102; 2s lose-reply 1>103; 4s+1s power-loss 3; \
+             5s lose-reply 1>101; 5s lose-reply 1>102; 5s lose-reply 1>103",
+        ),
+        // The leader is cut off from all other nodes, and not from clients.
+        Mutant::ReadWithoutProof => at(
+            "a linearizable read is answered without asking the members (H-16)",
+            "2s+4s cut 1>2; 2s+4s cut 2>1; 2s+4s cut 1>3; 2s+4s cut 3>1; 2s+4s cut 1>101; 2s+4s cut 101>1; \
+             2s+4s cut 1>102; 2s+4s cut 102>1; 2s+4s cut 1>103; 2s+4s cut 103>1",
+        ),
+    }
+}

@@ -1,0 +1,45 @@
+//! Where quorum's rules are put to the test. Node 1 leads first.
+
+use quorum_log::mutant::Mutant;
+
+use super::aim::Aim;
+
+/// Each node loses its power once; the leader first, and again last.
+const CRASHES: &str =
+    "1s+800ms power-loss 1; 3s+800ms power-loss 2; 5s+800ms power-loss 3; 7s+800ms power-loss 1";
+
+pub(super) fn aim(mutant: Mutant) -> Aim {
+    let at = |broken, faults| Aim::at(crate::simulate::Mutant::Quorum(mutant), broken, faults);
+    match mutant {
+        Mutant::SkipSync => at("what was written is called stored before it is synced", CRASHES),
+        Mutant::SkipVoteSync => at("a vote is given before it is on disk", CRASHES),
+        Mutant::RestoreLeader => at("a leader that has restarted goes on in its epoch (H-01)", CRASHES),
+        // 3 falls behind, and then hears 2 but not the leader.
+        Mutant::GrantEveryPreVote => {
+            at("whoever asks whether it would be elected is told so", "0s+9s cut 1>3; 1s+5s split 3")
+        }
+        // 3 is down while others give up what it lacks.
+        Mutant::SnapshotAtLastApplied => at(
+            "who begins anew is told that it has all up to the last applied entry (H-09)",
+            "1s+6s power-loss 3; 4s+1s power-loss 1",
+        ),
+        Mutant::AnswerDuplicateAtOnce => at(
+            "a duplicate is answered at once, be it committed or not (H-10)",
+            "0s+9s delay 2>1 150ms; 0s+9s delay 3>1 150ms; 1s reset 1001-1; 1300ms reset 1002-1; \
+             1600ms reset 1003-1; 1900ms reset 1004-1; 2200ms reset 1001-1; 2500ms reset 1002-1; \
+             2800ms reset 1003-1; 3100ms reset 1004-1; 3400ms reset 1001-1; 3700ms reset 1002-1; 4s reset 1003-1; \
+             4300ms reset 1004-1",
+        ),
+        // By the leader's clock time is up for what is about to be committed.
+        Mutant::CallUnknownRefused => at(
+            "what was not committed in time is called not appended (H-11)",
+            "1s+8s delay 2>1 40ms; 1s+8s delay 3>1 40ms; 2s ahead 1 4s; 3s ahead 1 4s; 4s ahead 1 4s; 5s ahead 1 4s; \
+             6s ahead 1 4s",
+        ),
+        // The leader is cut off from the other voters, and not from clients.
+        Mutant::ReadWithoutProof => at(
+            "a linearizable read is answered without asking the voters",
+            "2s+4s cut 1>2; 2s+4s cut 2>1; 2s+4s cut 1>3; 2s+4s cut 3>1",
+        ),
+    }
+}
