@@ -97,6 +97,7 @@ cases! {
     Three replicas::a_follower_refuses_appends_and_names_the_leader,
     Three replicas::all_replicas_come_to_agree,
     Three replicas::a_restarted_replica_catches_up,
+    Three trims::a_replica_that_was_away_begins_where_the_log_does_now,
     Three replicas::a_crashed_follower_is_not_missed,
     Three replicas::a_paused_leader_is_replaced_and_does_not_disturb_when_it_wakes,
 }
@@ -142,6 +143,7 @@ macro_rules! conformance_tests {
             a_follower_refuses_appends_and_names_the_leader
             all_replicas_come_to_agree
             a_restarted_replica_catches_up
+            a_replica_that_was_away_begins_where_the_log_does_now
             a_crashed_follower_is_not_missed
             a_paused_leader_is_replaced_and_does_not_disturb_when_it_wakes
         }

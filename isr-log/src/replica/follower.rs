@@ -95,6 +95,7 @@ impl Follower {
                 | Event::FetchFailed(_)
                 | Event::Appended
                 | Event::Stored
+                | Event::Trim(_)
                 | Event::Trimmed
                 | Event::Tick
                 | Event::Report(_)

@@ -12,9 +12,10 @@ use super::progress::{Parked, Progress};
 use super::proof::{Proofs, Round};
 use super::truncation::{Continuation, continuation, one_shot};
 use super::{Command, Event, FetchId, JOINER_BARRED, Moved, NEWS_DELAY, PROPOSAL_RETRY, Step, watermark};
-use crate::message::{Confirm, Fetch, FetchRefusal, FetchReply, Report};
+use crate::message::{Confirm, Fetch, FetchRefusal, FetchReply, News, Report};
 use crate::metadata::{Incarnation, PartitionState, Recovery};
 use crate::mutant::{Mutant, Mutated};
+use crate::rules::MinimumRule;
 
 /// A leader in one epoch.
 #[derive(Debug)]
@@ -33,6 +34,9 @@ pub(super) struct Leader {
     proofs: Proofs,
     /// A round that is complete but for the high watermark, which has not reached `start` yet.
     proved: Option<Round>,
+    /// What the members are told to give up. This log follows when all of them have, so that whoever leads next begins
+    /// no lower than a reader here has seen.
+    trim_to: Offset,
     /// Where the log is known to start, or later, on every member.
     trimmed_to: Offset,
 }
@@ -57,6 +61,7 @@ impl Leader {
             next_check: step.now.after(step.rules.lag_max / 2),
             proofs: Proofs::default(),
             proved: None,
+            trim_to: step.log.start,
             trimmed_to: Offset::ZERO,
         };
         leader.recover(step);
@@ -87,6 +92,7 @@ impl Leader {
             step.put(Command::Fail(Doubt::NotEnoughReplicasAfterAppend));
         }
         self.advance(step);
+        self.note_trims(step);
         if let Some(round) = self.proofs.restart(self.others(), step.now) {
             self.ask(step, round, self.others());
         }
@@ -131,10 +137,12 @@ impl Leader {
         match event {
             Event::Appended => self.serve_new(step),
             Event::Stored => self.advance(step),
-            Event::Trimmed => {
+            Event::Trim(to) => {
+                self.trim_to = self.trim_to.max(to);
                 self.tell_all(step);
                 self.note_trims(step);
             }
+            Event::Trimmed => self.note_trims(step),
             Event::Fetch(id, fetch) => self.fetch(step, id, &fetch),
             Event::Report(report) => self.report(step, &report),
             Event::Proposed(proposal, outcome) => self.proposed(step, &proposal, outcome),
@@ -159,7 +167,7 @@ impl Leader {
             step.put(Command::Answer(id, FetchReply::Refused(refusal)));
             return;
         }
-        let news = step.news();
+        let news = self.news(step);
         let progress = self.followers.get_mut(&fetch.report.node).expect("a replica, or it was refused");
         if let Some(older) = progress.unpark(news) {
             step.put(Command::Answer(older.id, FetchReply::Refused(FetchRefusal::Superseded)));
@@ -231,7 +239,7 @@ impl Leader {
             step.rules,
         );
         if step.commit(to) == Moved::Yes {
-            let news = step.news();
+            let news = self.news(step);
             for progress in self.followers.values_mut() {
                 progress.note_news(step.now, news);
             }
@@ -246,7 +254,8 @@ impl Leader {
         let life = heard.incarnation;
         let is_member = self.in_sync.members().get(&node) == Some(&life);
         let start = if step.rules.mutated.breaks(Mutant::NoEpochStart) { Offset::ZERO } else { self.start };
-        let has_enough = heard.durable >= start.max(*step.high_watermark);
+        let has_enough =
+            heard.durable >= start.max(*step.high_watermark) && heard.log_start >= step.log.start;
         let waits = self.in_sync.is_changing() || self.recovery == Recovery::Pending;
         if is_member || !has_enough || waits || progress.barred_until.is_some_and(|until| step.now < until) {
             return;
@@ -317,7 +326,7 @@ impl Leader {
         }
         // A joiner that stopped is not waited for any longer.
         self.advance(step);
-        let news = step.news();
+        let news = self.news(step);
         for progress in self.followers.values_mut() {
             let told_late = progress.untold_since().is_some_and(|since| since.after(NEWS_DELAY) <= step.now);
             let waited = progress.parked.is_some_and(|parked| parked.until <= step.now);
@@ -331,7 +340,7 @@ impl Leader {
 
     /// Answers a parked fetch if there are records for it, or if it does not want to wait.
     fn serve(&mut self, step: &mut Step<'_>, node: NodeId) {
-        let news = step.news();
+        let news = self.news(step);
         let progress = self.followers.get_mut(&node).expect("a replica");
         progress.note_news(step.now, news);
         let ready = |parked: Parked| parked.from < step.log.end || parked.until <= step.now;
@@ -351,7 +360,7 @@ impl Leader {
 
     /// Answers every parked fetch: there is news that somebody waits for.
     fn tell_all(&mut self, step: &mut Step<'_>) {
-        let news = step.news();
+        let news = self.news(step);
         for progress in self.followers.values_mut() {
             if let Some(Parked { id, from, max_bytes, .. }) = progress.unpark(news) {
                 step.put(Command::Serve { fetch: id, from, max_bytes, news });
@@ -359,16 +368,31 @@ impl Leader {
         }
     }
 
+    /// Follows with its own log what all others have given up. While the set is short of its minimum nothing is: who is
+    /// only eligible may lead next.
     fn note_trims(&mut self, step: &mut Step<'_>) {
-        let others = self.in_sync.members().keys().filter(|member| **member != self.node);
-        let starts = others.map(|member| {
-            self.followers.get(member).and_then(Progress::heard).map_or(Offset::ZERO, |heard| heard.log_start)
+        if self.in_sync.is_short() && step.rules.historic.minimum == MinimumRule::Strict {
+            return;
+        }
+        let others = self.in_sync.maximal().filter(|(member, _)| *member != self.node);
+        let starts = others.map(|(member, life)| {
+            let heard = self.followers.get(&member).and_then(Progress::heard);
+            heard.filter(|heard| heard.incarnation == life).map_or(Offset::ZERO, |heard| heard.log_start)
         });
-        let everywhere = starts.fold(step.log.start, Offset::min);
+        let by_others = starts.fold(self.trim_to, Offset::min);
+        if by_others > step.log.start {
+            step.put(Command::Trim(by_others));
+        }
+        let everywhere = by_others.min(step.log.start);
         if everywhere > self.trimmed_to {
             self.trimmed_to = everywhere;
             step.put(Command::TrimmedEverywhere(everywhere));
         }
+    }
+
+    /// What followers are told with each answer.
+    fn news(&self, step: &Step<'_>) -> News {
+        News { high_watermark: *step.high_watermark, log_start: self.trim_to }
     }
 
     /// Carries proofs on: ends a round that is complete, and begins the next one if a read wants it.

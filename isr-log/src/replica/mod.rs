@@ -98,6 +98,8 @@ pub enum Event {
     Appended,
     /// The log's durable end has moved.
     Stored,
+    /// As leader: all below, which is committed, may be given up.
+    Trim(Offset),
     /// The log start has moved.
     Trimmed,
     /// A follower fetches.
@@ -216,10 +218,6 @@ impl Step<'_> {
         *self.high_watermark = to;
         self.put(Command::Commit(to));
         Moved::Yes
-    }
-
-    fn news(&self) -> News {
-        News { high_watermark: *self.high_watermark, log_start: self.log.start }
     }
 
     fn report(&self, epoch: Epoch, fetch: FetchNumber) -> Report {

@@ -7,9 +7,10 @@ use futures_util::FutureExt;
 use partition::clock::Moment;
 use partition::error::{AppendError, ReadError, Refusal};
 use partition::ids::{ByteSize, NodeId, Offset, Timestamp};
-use partition::log::{CacheRead, LogError, SequenceCheck};
+use partition::log::{CacheRead, LogError, Producers, SequenceCheck};
 use partition::partition::{Fetched, Isolation, Read, Tail};
 use partition::record::Batches;
+use partition::transport::codec;
 
 use super::pending::Waiting;
 use super::reads::{Proof, WaitingRead};
@@ -29,7 +30,14 @@ impl ReplicaTask {
     pub(super) fn carry_out(&mut self, command: Command) {
         match command {
             Command::Serve { fetch, from, max_bytes, news } => self.serve(fetch, from, max_bytes, news),
-            Command::Answer(fetch, reply) => self.answer(fetch, reply, Bytes::new()),
+            Command::Answer(fetch, reply) => {
+                let beside = match reply {
+                    // Whoever starts anew must know what producers sent before, to refuse it when it comes again (H-10).
+                    FetchReply::StartAt(_) => codec::encode(self.log.producers_at_start()),
+                    FetchReply::Records(_) | FetchReply::Diverged(_) | FetchReply::Refused(_) => Bytes::new(),
+                };
+                self.answer(fetch, reply, beside);
+            }
             Command::SendFetch(leader, fetch) => self.send_fetch(leader, fetch),
             Command::SendReport(leader, report) => self.network.report(leader, &self.partition, report),
             Command::AppendFetched => self.append_fetched(),
@@ -40,7 +48,8 @@ impl ReplicaTask {
             }
             Command::RestartAt(start) => {
                 tracing::info!(partition = %self.partition, %start, "starting anew where the leader's log begins");
-                let restarted = self.log.restart_at(start, self.log.ordinals().end);
+                let producers = self.told_producers();
+                let restarted = self.log.restart_with(start, self.log.ordinals().end, producers);
                 self.must(restarted);
             }
             Command::Trim(to) => {
@@ -146,7 +155,27 @@ impl ReplicaTask {
     }
 
     fn append_batches(&mut self, batches: &Batches) -> Result<Offset, LogError> {
-        self.log.append_placed(&batches.verified()?)
+        let (batches, start) = (batches.verified()?, self.log.start());
+        // A trim cuts no batch, so the leader's log may start inside one, which is then the first that this log gets.
+        let first =
+            batches.first().filter(|batch| batch.base_offset() < start && start < batch.next_offset());
+        let Some(first) = first.filter(|_| self.log.end() == start) else {
+            return self.log.append_placed(&batches);
+        };
+        let producers = self.log.producers().clone();
+        self.log.restart_with(first.base_offset(), self.log.ordinals().end, producers)?;
+        let end = self.log.append_placed(&batches)?;
+        self.log.trim(start)?;
+        Ok(end)
+    }
+
+    /// What the leader says that producers had sent before the place where this log starts anew.
+    fn told_producers(&self) -> Producers {
+        let told = self.state.fetched.as_ref().map(|(_, beside)| codec::decode(beside.bytes()));
+        told.and_then(Result::ok).unwrap_or_else(|| {
+            tracing::warn!(partition = %self.partition, "the leader's table of producers cannot be understood");
+            Producers::partial()
+        })
     }
 
     fn propose(&mut self, proposal: Proposal) {
@@ -255,11 +284,8 @@ impl ReplicaTask {
             Some(error) => drop(answer.send(Err(error))),
             None if to <= self.state.trimmed_to => drop(answer.send(Ok(self.log.start()))),
             None => {
-                if to > self.log.start() {
-                    let trimmed = self.log.trim(to);
-                    self.must(trimmed);
-                }
                 self.state.reads.await_trim(to, deadline, answer);
+                self.step(Event::Trim(to));
             }
         }
     }
@@ -272,8 +298,7 @@ impl ReplicaTask {
         let now = Timestamp(self.world.clock.wall_ms());
         if let Some(to) = self.log.retention_due(now, self.replica.high_watermark()) {
             tracing::info!(partition = %self.partition, %to, "giving up what need not be kept");
-            let trimmed = self.log.trim(to);
-            self.must(trimmed);
+            self.step(Event::Trim(to));
         }
     }
 

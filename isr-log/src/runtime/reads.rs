@@ -31,7 +31,7 @@ pub(super) struct Reads {
     trims: Vec<Trim>,
 }
 
-/// A trim that is done here, but perhaps not on all members.
+/// A trim that is perhaps not done on all members.
 #[derive(Debug)]
 struct Trim {
     to: Offset,

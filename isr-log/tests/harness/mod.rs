@@ -267,9 +267,7 @@ impl Harness {
 
     /// A client trims at the leader.
     pub fn trim(&mut self, node: NodeId, to: Offset) {
-        self.node_mut(node).log.start = index(to);
-        self.node_mut(node).log.epochs.trim(to);
-        self.step(node, Event::Trimmed);
+        self.step(node, Event::Trim(to));
     }
 
     /// Time passes for everybody.

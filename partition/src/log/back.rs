@@ -321,6 +321,9 @@ impl Back {
     fn poison_unless(&mut self, done: io::Result<()>) {
         let Err(error) = done else { return };
         self.progress.poisoned = true;
+        if let Err(also) = beside::Tail::doubt(&*self.disk, &self.dir) {
+            tracing::error!(dir = %self.dir.display(), %also, "a failed disk could not be noted: do not start this replica again");
+        }
         self.tell(LogEvent::Failed(format!("{}: {error}", self.dir.display())));
     }
 }

@@ -21,6 +21,40 @@ const EPOCHS_FILE_MAX: ByteSize = ByteSize::mib(32);
 /// Written when a log is closed in order.
 const CLEAN_FILE: &str = "clean-shutdown";
 
+/// Left when a sync has failed. As long as the machine runs, the kernel shows bytes that it has given up writing, and
+/// calls a later sync of them a success. The file need not be durable: after a power cut, what is read is what is stored.
+const FAILED_FILE: &str = "sync-failed";
+
+/// Whether what is read of a log's segments is stored once it is synced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tail {
+    /// By a sync.
+    Sound,
+    /// Only when it is written again before: a sync has failed since the machine was started.
+    Doubtful,
+}
+
+impl Tail {
+    /// Notes that a sync has failed.
+    pub(crate) fn doubt(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+        disk.open(&dir.join(FAILED_FILE), OpenMode::OrNew).map(drop)
+    }
+
+    /// What the last life has left.
+    pub(crate) fn found(disk: &dyn Disk, dir: &Path) -> io::Result<Self> {
+        let left = disk.list(dir)?.iter().any(|name| name == FAILED_FILE);
+        Ok(if left { Self::Doubtful } else { Self::Sound })
+    }
+
+    /// All was written again, and synced.
+    pub(crate) fn mend(self, disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+        if self == Self::Doubtful {
+            disk.remove(&dir.join(FAILED_FILE))?;
+        }
+        Ok(())
+    }
+}
+
 /// Writes the epochs, not synced: enough when some were added.
 pub(crate) fn write_epochs(disk: &dyn Disk, dir: &Path, epochs: &EpochHistory) -> io::Result<()> {
     write_unfinished(disk, dir, epochs)?;

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use super::aside::{DELETED, SPARE};
 use super::back::{Active, Back, BackParts};
-use super::beside::{self, CleanShutdown, EpochsRead};
+use super::beside::{self, CleanShutdown, EpochsRead, Tail};
 use super::cache::TailCache;
 use super::checkpoint::Checkpoint;
 use super::config::{Durability, LogConfig};
@@ -107,6 +107,8 @@ struct Recovery {
     /// What the checkpoint of the epochs says, which may lack the newest.
     witness: EpochHistory,
     producers: Producers,
+    /// What a sync is worth for what the last life has left.
+    tail: Tail,
 }
 
 impl Recovery {
@@ -138,6 +140,7 @@ impl Recovery {
             EpochsRead::Read(history) => history,
             EpochsRead::Missing | EpochsRead::Unreadable => EpochHistory::default(),
         };
+        let tail = Tail::found(&**disk, dir)?;
         let kept = std::mem::replace(&mut state.durability, request.config.durability);
         state.run += 1;
         state_file.store(&state)?;
@@ -146,6 +149,7 @@ impl Recovery {
             epochs: EpochHistory::default(),
             witness,
             newest: Epoch::ZERO,
+            tail,
             request,
             state_file,
             state,
@@ -174,6 +178,7 @@ impl Recovery {
         }
         // Durable before the first append: what it said of a tail that is gone would contradict that.
         beside::keep_epochs(&*disk, &dir, &self.epochs)?;
+        self.tail.mend(&*disk, &dir)?;
         let generation = self.state.generation;
         let mut view = View {
             start: self.state.start,

@@ -42,7 +42,13 @@ impl TwoSlots {
         disk.sync_dir(dir)?;
         let newest = newest(&*file, spacing)?;
         let (version, value) = newest.map_or((0, None), |(version, value)| (version, Some(value)));
-        Ok((Self { file, spacing, version }, value))
+        let mut slots = Self { file, spacing, version };
+        if let Some(value) = &value {
+            // A sync may have failed since the machine was started: what is seen is then not what is stored. In its own
+            // place, since until this is stored the other slot is all there may be.
+            slots.write(version, value)?;
+        }
+        Ok((slots, value))
     }
 
     /// What was stored last in a file that is not to be changed, and may be in use. `None`: nothing was.
@@ -60,6 +66,10 @@ impl TwoSlots {
     }
 
     fn store_next(&mut self, value: &[u8]) -> io::Result<()> {
+        self.write(self.version + 1, value)
+    }
+
+    fn write(&mut self, version: u64, value: &[u8]) -> io::Result<()> {
         let room = self.spacing.as_len() - HEADER_LENGTH;
         let length = u32::try_from(value.len()).ok().filter(|_| value.len() <= room);
         let length = length.ok_or_else(|| {
@@ -68,7 +78,6 @@ impl TwoSlots {
                 format!("a value of {} bytes, {room} fit", value.len()),
             )
         })?;
-        let version = self.version + 1;
         let mut bytes = BytesMut::with_capacity(HEADER_LENGTH + value.len());
         bytes.put_u32(0);
         bytes.put_u32(length);

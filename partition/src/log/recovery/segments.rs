@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Failure, Recovery, Request, damaged, tidy_up};
 use crate::ids::{ByteSize, Epoch, Offset, Ordinal};
-use crate::log::beside;
+use crate::log::beside::{self, Tail};
 use crate::log::checkpoint::Checkpoint;
 use crate::log::config::Durability;
 use crate::log::disk::{DiskFile, OpenMode};
@@ -266,6 +266,9 @@ impl Recovery {
         if next != Some(end.offset) {
             self.check_torn(end.offset, next, &stop)?;
         }
+        if self.tail == Tail::Doubtful {
+            write_again(&*file, place.position, end.position)?;
+        }
         self.cut(&*file, end.position, &stop)?;
         Ok((segment, end, index))
     }
@@ -362,4 +365,16 @@ fn ends_at(file: &dyn DiskFile, length: ByteSize) -> std::io::Result<bool> {
         file.set_length(length)?;
     }
     Ok(blank)
+}
+
+/// Gives the kernel the same bytes again, so that the next sync writes them.
+fn write_again(file: &dyn DiskFile, from: ByteSize, to: ByteSize) -> std::io::Result<()> {
+    let mut at = from;
+    while at < to {
+        let mut bytes = vec![0; ByteSize((to.0 - at.0).min(CHUNK.0)).as_len()];
+        file.read_at(&mut bytes, at)?;
+        file.write_at(&bytes, at)?;
+        at = ByteSize(at.0 + bytes.len() as u64);
+    }
+    Ok(())
 }

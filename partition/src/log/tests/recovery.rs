@@ -1,6 +1,7 @@
 //! Crashes, torn tails, damage, and what is kept beside the segments.
 
 use super::*;
+use crate::fault::DiskFault;
 use crate::ids::{Generation, Ordinal};
 use crate::log::beside::CleanShutdown;
 use crate::log::checkpoint::Checkpoint;
@@ -290,4 +291,21 @@ async fn the_epochs_lie_beside_the_log_as_kafka_writes_them() {
     let mut text = vec![0; file.length().unwrap().as_len()];
     file.read_at(&mut text, ByteSize::ZERO).unwrap();
     assert_eq!(String::from_utf8(text).unwrap(), "0\n2\n1 0\n4 2\n");
+}
+
+/// The kernel shows what it has given up writing, and calls the next sync a success: found by a simulated cluster.
+#[tokio::test(start_paused = true)]
+async fn what_a_failed_sync_left_is_written_again_before_it_counts() {
+    let mut bench = Bench::new(LogConfig::default()).await;
+    bench.append(1, &["stored"]);
+    bench.settle().await;
+    bench.append(1, &["given", "up"]);
+    bench.disk.fault(&DiskFault::SyncError);
+    assert!(matches!(bench.event().await, LogEvent::Failed(_)));
+    assert!(bench.log.close().await.is_err());
+    let bench = Bench::open(bench.disk, bench.checkpoints, bench.config).await.unwrap();
+    let before = bench.contents().await;
+    assert_eq!(before.len(), 3, "the process ended, the machine did not");
+    let bench = bench.crash().await.unwrap();
+    assert_eq!(bench.contents().await, before);
 }
