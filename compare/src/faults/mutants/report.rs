@@ -73,10 +73,10 @@ fn unbroken(text: &mut String, system: System, hunted: &[Hunted]) {
     }
 }
 
+/// Words below a row, set in by two columns as [`wrapped`] sets in what follows.
 fn set_in(text: &mut String, words: &str) {
-    for line in wrapped(&format!("  {words}")).lines() {
-        let _ = writeln!(text, "  {}", line.trim_start());
-    }
+    let lines = wrapped(&format!("- {words}"));
+    let _ = writeln!(text, "  {}", lines.trim_start_matches("- "));
 }
 
 /// All of it, with the line that repeats each run.
@@ -119,4 +119,18 @@ fn entry(Hunted { aim, tried, caught, sound, .. }: &Hunted) -> Value {
         "caught": caught,
         "sound": { "runs": sound.runs, "failed": failed },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::WIDTH;
+
+    #[test]
+    fn words_below_a_row_are_set_in_and_no_wider_than_the_rest() {
+        let mut text = String::new();
+        set_in(&mut text, &"word ".repeat(60));
+        assert!(text.lines().count() > 2);
+        assert!(text.lines().all(|line| line.starts_with("  word") && line.len() <= WIDTH), "{text}");
+    }
 }
