@@ -14,7 +14,7 @@ use rand::{RngExt, SeedableRng};
 use super::cluster;
 use super::mutant::Mutant;
 use crate::history::{ClientId, Sender};
-use crate::system::Shape;
+use crate::system::{Shape, System};
 
 /// How long the load goes on under faults, at least.
 const SPAN_MIN: Duration = Duration::from_secs(10);
@@ -133,7 +133,7 @@ impl Scenario {
             duration: span,
             kinds,
             count: FAULTS_MIN,
-            harmed_max: shape.replicas.get(),
+            harmed_max: harmed_max(shape),
         };
         let faults = match &choice {
             FaultChoice::Any => in_millis(Schedule::seeded(seed, &frame(bearable(shape)))),
@@ -187,11 +187,20 @@ fn in_millis(mut faults: Schedule) -> Schedule {
     faults
 }
 
-/// All kinds of faults but those that lose what was synced: without eligible leader replicas the last member of an
-/// in-sync set may hold the only copy, and a voter that forgets is beyond what a majority bears.
-fn bearable(_shape: Shape) -> Vec<Kind> {
-    let lossy = [Kind::Wipe, Kind::FlipBit];
-    Kind::all().into_iter().filter(|kind| !lossy.contains(kind)).collect()
+/// The kinds of faults that a cluster of this shape promises to outlive without a hand. A voter that forgets is beyond
+/// what a majority bears, and a replica that finds its log damaged waits for somebody to restore it.
+fn bearable(shape: Shape) -> Vec<Kind> {
+    let wipes_too = shape.system == System::Isr && harmed_max(shape) > 0;
+    let bears = |kind: &Kind| *kind != Kind::FlipBit && (*kind != Kind::Wipe || wipes_too);
+    Kind::all().into_iter().filter(bears).collect()
+}
+
+/// How many replicas may lose what they had synced: what is committed is on `min_isr` of them (C10), or on a majority.
+fn harmed_max(shape: Shape) -> usize {
+    match shape.system {
+        System::Isr => shape.min_isr.get() - 1,
+        System::Quorum | System::FloorAll | System::FloorMajority => (shape.replicas.get() - 1) / 2,
+    }
 }
 
 fn clients(chance: &mut StdRng, shape: Shape) -> Vec<Client> {

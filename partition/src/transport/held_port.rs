@@ -13,9 +13,8 @@ use super::Address;
 /// who asks for any free one. Two listeners still exclude each other.
 pub struct HeldPort {
     address: Address,
-    /// Only Linux lets a listener share a port with a socket that is merely bound. Elsewhere the port is free while
-    /// its node is down, and may be lost to somebody.
-    _bound: Option<TcpSocket>,
+    /// Linux lets a listener share a port with a socket that is merely bound.
+    _bound: TcpSocket,
 }
 
 impl HeldPort {
@@ -29,7 +28,7 @@ impl HeldPort {
         socket.set_reuseaddr(true)?;
         socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
         let address = Address(socket.local_addr()?);
-        Ok(Self { address, _bound: cfg!(target_os = "linux").then_some(socket) })
+        Ok(Self { address, _bound: socket })
     }
 
     /// Where the node listens.
@@ -45,7 +44,7 @@ impl fmt::Debug for HeldPort {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
     use super::super::Transport;
     use super::super::tcp::TcpTransport;
