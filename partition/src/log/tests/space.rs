@@ -39,6 +39,18 @@ async fn a_log_that_takes_nothing_sets_nothing_aside() {
     assert!(!names(&bench.disk).contains(&SPARE.to_owned()));
 }
 
+/// A thousand of them must fit: 128 MB.
+#[tokio::test(start_paused = true)]
+async fn a_log_that_was_used_once_sets_little_aside() {
+    let mut bench = Bench::new(LogConfig::default()).await;
+    bench.append(1, &["used once"]);
+    bench.settle().await;
+    sweep(&bench).await;
+    let spare = length_of_spare(&bench);
+    let held = length(&bench, &segments(&bench)[0]) + spare;
+    assert!(held <= 128 * 1024, "{held} bytes, {spare} of them for the next segment");
+}
+
 #[tokio::test(start_paused = true)]
 async fn space_grows_with_use_and_is_on_disk_before_it_is_needed() {
     let mut bench = Bench::new(large()).await;
