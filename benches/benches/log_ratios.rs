@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use benches::appends::{Appender, Load, batch, world};
-use benches::bare::Bare;
+use benches::bare::{Bare, Hopless};
 use benches::verdict::{Limit, median, say};
 use partition::clock::{Clock, Moment};
 use partition::ids::{ByteSize, Offset};
@@ -73,6 +73,10 @@ impl Bench<'_> {
         println!("append of 1 KiB, 1 in flight: {log:.0} us, bare write and sync {bare:.0} us");
         say("  ratio", ratio, "x", Limit::AtMost(1.3));
         say("  above the bare one", above, "us", Limit::AtMost(40.0));
+        let (batch, hopless) = (batch(1), Hopless::start(&self.dir.join("hopless")));
+        let alone = (0..self.blocks)
+            .map(|_| us(self.timed(async { hopless.write_all(batch.bytes(), load.appends) })));
+        println!("  the same write and sync without the hop to a thread: {:.0} us", median(alone));
     }
 
     fn large_batches(&self) {

@@ -1,11 +1,12 @@
 //! What the log is compared with: write and fdatasync on a thread, through the same hop, into zeros that are on disk.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc as std_mpsc;
 
 use bytes::Bytes;
 use partition::ids::ByteSize;
-use partition::log::disk::{Disk, OpenMode, RealDisk};
+use partition::log::disk::{Disk, DiskFile, OpenMode, RealDisk};
 use tokio::sync::mpsc;
 
 use crate::appends::Load;
@@ -27,10 +28,7 @@ impl Bare {
     /// When there is no room for that.
     #[must_use]
     pub fn start(path: &Path) -> Self {
-        let file = RealDisk.open(path, OpenMode::New).expect("a file");
-        let zeros = vec![0; usize::try_from(FILE_BYTES).expect("fits")];
-        file.write_at(&zeros, ByteSize::ZERO).expect("room");
-        file.sync().expect("a sync");
+        let file = zeros(path);
         let (queue, jobs) = std_mpsc::channel::<Bytes>();
         let (events, stored) = mpsc::unbounded_channel();
         std::thread::spawn(move || {
@@ -72,4 +70,40 @@ impl Bare {
             done += self.stored.recv().await.expect("the thread reports");
         }
     }
+}
+
+/// The same on the thread that calls: what the hop to another one adds is the difference.
+#[derive(Debug)]
+pub struct Hopless(Arc<dyn DiskFile>);
+
+impl Hopless {
+    /// With a file of zeros.
+    ///
+    /// # Panics
+    /// When there is no room for that.
+    #[must_use]
+    pub fn start(path: &Path) -> Self {
+        Self(zeros(path))
+    }
+
+    /// Writes and syncs these bytes so often.
+    ///
+    /// # Panics
+    /// When the disk fails.
+    pub fn write_all(&self, bytes: &Bytes, times: u64) {
+        for number in 0..times {
+            let at = number * bytes.len() as u64 % (FILE_BYTES / 2);
+            self.0.write_at(bytes, ByteSize(at)).expect("a write");
+            self.0.sync().expect("a sync");
+        }
+    }
+}
+
+/// A file of zeros, on disk.
+fn zeros(path: &Path) -> Arc<dyn DiskFile> {
+    let file = RealDisk.open(path, OpenMode::New).expect("a file");
+    let zeros = vec![0; usize::try_from(FILE_BYTES).expect("fits")];
+    file.write_at(&zeros, ByteSize::ZERO).expect("room");
+    file.sync().expect("a sync");
+    file
 }

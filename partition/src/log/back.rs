@@ -183,7 +183,7 @@ impl Back {
 
     /// With zeros behind it when no space was set aside; without them when there is no room for any.
     fn write_with_padding(&mut self, end: ByteSize) -> io::Result<()> {
-        let padding = self.space.padding(end);
+        let padding = self.space.padding(ByteSize::of(&self.progress.buffer), end);
         self.aside.take(ByteSize(end.0 + padding.0));
         let buffer = &mut self.progress.buffer;
         let taken = buffer.len();

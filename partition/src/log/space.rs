@@ -1,7 +1,8 @@
 //! How much space a log sets aside: as much ahead of its end as it has used since it was opened, within limits.
 //!
 //! Writing into zeros that are on disk already spares fdatasync the file system's journal. A log that takes nothing
-//! sets nothing aside, so that a thousand idle ones fit on a disk; a busy one stays ahead of its writer by seconds.
+//! sets nothing aside, so that a thousand idle ones fit on a disk; a busy one stays ahead of its writer by seconds; and
+//! one that takes megabytes at a time goes without.
 
 use std::sync::Arc;
 
@@ -15,6 +16,9 @@ const LEAD_MAX: ByteSize = ByteSize::mib(16);
 /// of a log, or a sweeper that is late.
 const PADDING_MIN: ByteSize = ByteSize::kib(64);
 const PADDING_MAX: ByteSize = ByteSize::mib(1);
+/// A group this large is written without zeros ahead: the journal costs less than writing so much twice (650 MB/s
+/// against 530 on one disk, with batches of 256 KiB).
+const LARGE_GROUP: ByteSize = ByteSize::kib(512);
 /// The sweeper is asked for so much at a time, or for a quarter of the lead.
 const ASK_MIN: ByteSize = ByteSize::kib(64);
 const ASK_MAX: ByteSize = ByteSize::mib(1);
@@ -51,9 +55,9 @@ impl Space {
         self.used.min(LEAD_MAX)
     }
 
-    /// The writer is about to write up to `end`: how many zeros it should write behind that, for want of any there.
-    pub(crate) fn padding(&self, end: ByteSize) -> ByteSize {
-        if end <= self.aside.filled() {
+    /// The writer is about to write a group up to `end`: how many zeros it should write behind that, for want of any there.
+    pub(crate) fn padding(&self, group: ByteSize, end: ByteSize) -> ByteSize {
+        if end <= self.aside.filled() || group >= LARGE_GROUP {
             return ByteSize::ZERO;
         }
         let padding = self.lead().clamp(PADDING_MIN, PADDING_MAX);
@@ -62,6 +66,9 @@ impl Space {
 
     /// The writer wrote, and the active segment's batches end here now.
     pub(crate) fn used(&mut self, bytes: ByteSize, end: ByteSize, pace: &Pace) {
+        if bytes >= LARGE_GROUP {
+            return;
+        }
         self.used.0 += bytes.0;
         let goals = goals(end, self.lead(), self.segment_bytes, self.stale);
         let filled = self.aside.filled();

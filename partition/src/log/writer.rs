@@ -98,8 +98,9 @@ impl Job {
     }
 }
 
-/// A group ends when it holds so much: what came first should not wait for megabytes that came later.
-const GROUP_BYTES_MAX: ByteSize = ByteSize::mib(1);
+/// A group ends when it holds so much: what came first should not wait for megabytes that came later. A disk of 500 MB/s
+/// takes it in 4 ms; half as much costs a tenth of the throughput of large batches.
+const GROUP_BYTES_MAX: ByteSize = ByteSize::mib(2);
 
 /// How often a log is looked after that found no room, or has a flush to come.
 const LOOK_AFTER_EVERY: Duration = Duration::from_millis(100);
