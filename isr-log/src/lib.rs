@@ -39,6 +39,11 @@
 //! `min_isr` in sync it is refused at the door, and what was under way is of unknown outcome. Committed reads end at
 //! the high watermark. A linearizable read first asks every member whether this replica still leads (`replica/proof`).
 //!
+//! **Giving up the start of the log.** A trim, by a client or by retention, goes to the members with the next answers to
+//! their fetches; the leader's own log follows when all of the set have given up as much, so that whoever leads next
+//! begins no lower than a reader has seen. A replica that ends below the leader's start begins anew there, with the
+//! leader's table of what producers had sent before.
+//!
 //! **How to read the code.** `replica` decides, without clock, I/O or chance; `runtime` is the task that owns a log and
 //! does what was decided; `node` opens the partitions that the controllers give it; `partition` and `network` are the
 //! doors for clients and for replicas; `controller` is the other half: who leads, and who is in sync.

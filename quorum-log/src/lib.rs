@@ -28,6 +28,10 @@
 //! So with 2f + 1 voters any f may fail, and the slowest f delay nobody. Nothing has to be decided about who is slow,
 //! and no one outside is asked.
 //!
+//! Giving up the start of the log: a trim, by a client or by retention, is an entry like any other, and each voter gives
+//! up as much when it applies it. A voter that ends below the leader's start begins anew there, with the leader's table
+//! of what producers had sent before: that is all a snapshot holds here.
+//!
 //! Where to read: `replica.rs` says what openraft decides and where it calls us; `watermark.rs` turns its entries into
 //! offsets; `door.rs` is what clients meet, `store.rs` what openraft meets, `network.rs` what the other voters meet;
 //! `runtime.rs` makes it repeatable.
