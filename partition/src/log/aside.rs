@@ -10,7 +10,7 @@
 //! Who writes where is settled by `filled`, which only moves up while a segment is active: the writer takes what it
 //! needs by moving it, the sweeper writes a piece and moves it, each with the lock held. So the writer never waits
 //! for a sync of the sweeper, and nothing that was written is ever zeroed. A sync of the sweeper that fails may have lost
-//! what the writer wrote, so it stops the log as one of the writer's does.
+//! what the writer wrote to the same file, so it stops the log as one of the writer's does; a spare is only given up.
 
 use std::collections::VecDeque;
 use std::io;
@@ -392,8 +392,8 @@ impl Aside {
     }
 
     /// A piece of the next segment was written and synced, or not: then nobody knows what the disk kept of all that was
-    /// zeroed (H-05), and the file is given up. Meanwhile the segment may have begun.
-    fn prepared_spare(&self, file: &Arc<dyn DiskFile>, to: ByteSize, done: io::Result<()>) {
+    /// zeroed (H-05), and the file is given up. But when the segment has begun meanwhile, the writer may have written to it.
+    fn prepared_spare(&self, file: &Arc<dyn DiskFile>, to: ByteSize, mut done: io::Result<()>) {
         let mut work = self.work();
         let is_open = matches!(&work.open, Some((Target::Spare, open)) if Arc::ptr_eq(open, file));
         match (work.spare.as_mut().filter(|_| is_open), &done) {
@@ -404,7 +404,7 @@ impl Aside {
                     tracing::warn!(dir = %self.dir.display(), %error, "a file that is given up was not removed");
                 }
             }
-            (None, _) => {}
+            (None, _) => done = self.heard(done),
         }
         drop(work);
         self.prepared(done);
@@ -491,3 +491,6 @@ pub(crate) enum Recycle {
 
 /// The extension of a segment that waits to be unlinked.
 pub(crate) const DELETED: &str = "deleted";
+
+#[cfg(test)]
+mod tests;

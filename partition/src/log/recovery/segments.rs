@@ -372,7 +372,8 @@ fn write_again(file: &dyn DiskFile, from: ByteSize, to: ByteSize) -> std::io::Re
     let mut at = from;
     while at < to {
         let mut bytes = vec![0; ByteSize((to.0 - at.0).min(CHUNK.0)).as_len()];
-        file.read_at(&mut bytes, at)?;
+        let there = file.read_at(&mut bytes, at)?;
+        assert_eq!(there, bytes.len(), "what was just verified is there");
         file.write_at(&bytes, at)?;
         at = ByteSize(at.0 + bytes.len() as u64);
     }
