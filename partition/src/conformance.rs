@@ -7,6 +7,7 @@
 
 mod appends;
 mod crashes;
+pub mod determinism;
 mod load;
 mod producers;
 mod reads;

@@ -3,55 +3,16 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use std::process::Command;
-use std::time::Duration;
 
-use bytes::Bytes;
-use futures_util::future::{join, join_all};
-use partition::cluster::Cluster;
-use partition::fault::{Frame, Kind, Nemesis, Schedule};
-use partition::ids::NodeId;
-use partition::partition::{Acks, Append};
-use partition::record::BatchBuilder;
+use partition::conformance::determinism;
 use partition::simulation::{self, Digest, Simulation, Tracing};
 use quorum_log::cluster::{Plan, QuorumCluster};
 
 const SEEDS: std::ops::Range<u64> = 0..6;
 
-/// What a run needs no luck for: nothing that was synced is lost.
-fn frame() -> Frame {
-    let kinds = Kind::all().into_iter().filter(|kind| !kind.is_harm() && *kind != Kind::WriteError);
-    Frame {
-        replicas: [1, 2, 3].map(NodeId).to_vec(),
-        controllers: Vec::new(),
-        clients: vec![NodeId(1000)],
-        duration: Duration::from_secs(10),
-        kinds: kinds.collect(),
-        count: 3,
-        harmed_max: 0,
-    }
-}
-
 async fn appends_through_faults(simulation: Simulation) -> Digest {
     let mut cluster = QuorumCluster::simulated(&simulation, Plan::of(3)).await;
-    let client = cluster.client();
-    let appends = join_all((0..40).map(|number| {
-        let batch = BatchBuilder::of_values(0, &[Bytes::from(number.to_string())]);
-        let append = Append { batch, acks: Acks::Committed, timeout: Duration::from_secs(1) };
-        let (client, simulation) = (client.clone(), &simulation);
-        async move {
-            simulation.clock().sleep(Duration::from_millis(250 * number)).await;
-            let appended = client.append(append).await;
-            simulation.note(&format!("{number}: {appended:?}"));
-        }
-    }));
-    let faults = async {
-        let mut nemesis = Nemesis::new(&simulation);
-        nemesis.play(&mut cluster, &Schedule::seeded(simulation.seed(), &frame())).await;
-        nemesis.heal(&mut cluster).await;
-    };
-    join(appends, faults).await;
-    simulation.clock().sleep(Duration::from_secs(2)).await;
-    simulation.digest()
+    determinism::appends_through_faults(&simulation, &mut cluster).await
 }
 
 fn digests() -> String {

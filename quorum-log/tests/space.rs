@@ -1,14 +1,18 @@
 //! Space: what retention gives up on every replica, and disks that are full.
 
 use partition::conformance::space;
-use partition::simulation;
+use partition::simulation::{self, Simulation};
 use quorum_log::cluster::{Plan, QuorumCluster};
+
+async fn three(simulation: &Simulation) -> QuorumCluster {
+    let plan = Plan { log: space::log_config(), ..Plan::of(3) };
+    QuorumCluster::simulated(simulation, plan).await
+}
 
 #[test]
 fn retention_by_bytes_moves_the_log_start_of_every_replica() {
     simulation::run(11, async |simulation| {
-        let mut cluster =
-            QuorumCluster::simulated(&simulation, Plan { log: space::log_config(), ..Plan::of(3) }).await;
+        let mut cluster = three(&simulation).await;
         space::retention_by_bytes_moves_the_log_start_of_every_replica(&simulation, &mut cluster).await;
     });
 }
@@ -16,8 +20,7 @@ fn retention_by_bytes_moves_the_log_start_of_every_replica() {
 #[test]
 fn a_full_disk_of_the_leader_refuses_appends_and_nothing_else() {
     simulation::run(11, async |simulation| {
-        let mut cluster =
-            QuorumCluster::simulated(&simulation, Plan { log: space::log_config(), ..Plan::of(3) }).await;
+        let mut cluster = three(&simulation).await;
         space::a_full_disk_of_the_leader_refuses_appends_and_nothing_else(&simulation, &mut cluster).await;
     });
 }
@@ -25,8 +28,7 @@ fn a_full_disk_of_the_leader_refuses_appends_and_nothing_else() {
 #[test]
 fn a_full_disk_of_a_follower_holds_nobody_up_for_good() {
     simulation::run(11, async |simulation| {
-        let mut cluster =
-            QuorumCluster::simulated(&simulation, Plan { log: space::log_config(), ..Plan::of(3) }).await;
+        let mut cluster = three(&simulation).await;
         space::a_full_disk_of_a_follower_holds_nobody_up_for_good(&simulation, &mut cluster).await;
     });
 }

@@ -37,7 +37,7 @@ pub fn shrink(
             still_fails(&fewer_faults.reduced(fewer_faults.faults.clone(), kept.to_vec()))
         });
         smallest = fewer_faults.reduced(fewer_faults.faults.clone(), clients);
-        if smallest == before || smallest == scenario.clone() {
+        if smallest == before || smallest == *scenario {
             return smallest;
         }
         progress(&smallest);

@@ -59,11 +59,10 @@ pub struct Sound {
 }
 
 impl Hunted {
-    /// Whether it is as it should be: the judge sees the difference, or nobody can.
+    /// Whether it is as it should be: the judge sees the difference.
     #[must_use]
     pub fn is_good(&self) -> bool {
-        let expected = self.caught.is_some() || self.aim.out_of_reach.is_some();
-        expected && self.sound.failed.is_empty()
+        self.caught.is_some() && self.sound.failed.is_empty()
     }
 }
 
@@ -96,7 +95,6 @@ impl Hunt {
     #[must_use]
     pub fn one(self, aim: Aim, halt: &Halt) -> Option<Hunted> {
         let mut hunted = Hunted { aim, tried: 0, caught: None, nameless: None, sound: Sound::default() };
-        // One that is out of reach is tried as well: what catches it proves the reason wrong.
         for seed in 1..=self.budget {
             if halt.is_set() {
                 return None;

@@ -3,11 +3,7 @@
 use isr_log::mutant::Mutant;
 use partition::ids::ByteSize;
 
-use super::aim::{Aim, Control};
-
-/// Each node loses its power once; the leader first, and again last.
-const CRASHES: &str =
-    "1s+800ms power-loss 1; 3s+800ms power-loss 2; 5s+800ms power-loss 3; 7s+800ms power-loss 1";
+use super::aim::{Aim, CLOCK_AHEAD, CRASHES, Control, RESENDS};
 
 pub(super) fn aim(mutant: Mutant) -> Aim {
     let at = |broken, faults| Aim::at(crate::simulate::Mutant::Isr(mutant), broken, faults);
@@ -86,19 +82,12 @@ pub(super) fn aim(mutant: Mutant) -> Aim {
             "a crash passes for an end in order (H-03)",
             "1s+6s power-loss 3; 3s+1500ms power-loss 2; 6s+500ms power-loss 2",
         ),
-        Mutant::AnswerDuplicateAtOnce => at(
-            "a duplicate is answered at once, be it committed or not (H-10)",
-            "0s+9s delay 2>1 150ms; 0s+9s delay 3>1 150ms; 1s reset 1001-1; 1300ms reset 1002-1; \
-             1600ms reset 1003-1; 1900ms reset 1004-1; 2200ms reset 1001-1; 2500ms reset 1002-1; \
-             2800ms reset 1003-1; 3100ms reset 1004-1; 3400ms reset 1001-1; 3700ms reset 1002-1; 4s reset 1003-1; \
-             4300ms reset 1004-1",
-        ),
-        // By the leader's clock time is up for what is about to be committed.
-        Mutant::CallUnknownRefused => at(
-            "what was not committed in time is called not appended (H-11)",
-            "1s+8s delay 2>1 40ms; 1s+8s delay 3>1 40ms; 2s ahead 1 4s; 3s ahead 1 4s; 4s ahead 1 4s; 5s ahead 1 4s; \
-             6s ahead 1 4s",
-        ),
+        Mutant::AnswerDuplicateAtOnce => {
+            at("a duplicate is answered at once, be it committed or not (H-10)", RESENDS)
+        }
+        Mutant::CallUnknownRefused => {
+            at("what was not committed in time is called not appended (H-11)", CLOCK_AHEAD)
+        }
         Mutant::IgnoreOwnDisk => {
             at("the leader's own disk is not waited for (H-12)", "1s+8s slow-sync 1 20ms")
         }

@@ -26,25 +26,20 @@ pub fn text(hunt: Hunt, hunted: &[Hunted]) -> String {
         unbroken(&mut text, system, hunted);
     }
     let caught = hunted.iter().filter(|one| one.caught.is_some()).count();
-    let must = hunted.iter().filter(|one| one.aim.out_of_reach.is_none()).count();
-    let _ = writeln!(text, "caught {caught} of {must} within {} seeds each", hunt.budget);
+    let _ = writeln!(text, "caught {caught} of {} within {} seeds each", hunted.len(), hunt.budget);
     text
 }
 
 fn row(text: &mut String, Hunted { aim, tried, caught, nameless, .. }: &Hunted) {
     let name = aim.mutant.to_string();
-    let _ = match (caught, aim.out_of_reach) {
-        (Some(caught), _) => {
+    let _ = match caught {
+        Some(caught) => {
             let after = format!("{:.3} s", caught.after.as_secs_f64());
             writeln!(text, "{name:<30} {tried:>5} {:>5}  {:<34} {after:>9}", caught.seed, caught.by.name)
         }
-        (None, Some(_)) => writeln!(text, "{name:<30} {tried:>5} {:>5}  out of reach", "-"),
-        (None, None) => writeln!(text, "{name:<30} {tried:>5} {:>5}  NOT CAUGHT", "-"),
+        None => writeln!(text, "{name:<30} {tried:>5} {:>5}  NOT CAUGHT", "-"),
     };
     set_in(text, aim.broken);
-    if let (None, Some(why)) = (caught, aim.out_of_reach) {
-        set_in(text, &format!("out of reach: {why}"));
-    }
     if let (None, Some((seed, found))) = (caught, nameless) {
         set_in(text, &format!("seed {seed} ended with {found}"));
         let _ = writeln!(text, "  {}", repeat(&aim.mutated(*seed)));
@@ -113,7 +108,6 @@ fn entry(Hunted { aim, tried, caught, sound, .. }: &Hunted) -> Value {
         "mutant": aim.mutant.to_string(),
         "system": aim.mutant.system().to_string(),
         "broken": aim.broken,
-        "out_of_reach": aim.out_of_reach,
         "faults": aim.faults,
         "tried": tried,
         "caught": caught,
