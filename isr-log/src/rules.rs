@@ -12,6 +12,8 @@ pub struct HistoricRules {
     pub lag: LagRule,
     /// What a leader may commit while fewer are in sync than must be.
     pub minimum: MinimumRule,
+    /// Where a follower cuts its log when it begins to follow.
+    pub truncation: TruncationRule,
     /// Who may lead when nobody in sync is alive.
     pub successor: SuccessorRule,
     /// Whether a replica that may lack what is committed is elected when nobody else can be.
@@ -48,6 +50,20 @@ pub enum MinimumRule {
     Strict,
     /// What others append with less than `Committed`: only appends that ask for it are refused.
     Loose,
+}
+
+/// Where a follower cuts its log when it begins to follow (C20, C21).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum TruncationRule {
+    /// Where it parts from the leader's: the leader compares epochs, and the follower asks again after each cut (KIP-279).
+    #[default]
+    ByEpoch,
+    /// The same, but the follower asks once, and is told where the next larger epoch begins: KIP-101 before KIP-279. Where
+    /// both have written without the other, a divergence stays (S-03).
+    ByEpochOnce,
+    /// At its own high watermark, and nobody compares: what the documents say, and Kafka did up to 0.10. A mark that lags
+    /// cuts what was acknowledged (S-01), one that does not hides a divergence below it (S-02).
+    ByHighWatermark,
 }
 
 /// Who may lead when nobody in sync is alive.

@@ -7,7 +7,7 @@ use partition::log::epochs::EpochEnd;
 use super::truncation::cut;
 use super::{Command, Event, FETCH_RETRY, Step};
 use crate::message::{Fetch, FetchNumber, FetchRefusal, FetchReply, News, Report};
-use crate::mutant::Mutant;
+use crate::rules::TruncationRule;
 
 /// A follower in one epoch.
 #[derive(Debug)]
@@ -33,15 +33,18 @@ enum Phase {
 }
 
 impl Follower {
-    /// Starts to follow. The first fetch compares the logs, in each epoch anew (KAFKA-7164).
+    /// Starts to follow. The first fetch compares the logs, in each epoch anew (KAFKA-7164); or, by the older rule, all above
+    /// the high watermark is cut, and nothing compared (C20, C21).
     pub(super) fn begin(step: &mut Step<'_>, leader: NodeId, epoch: Epoch, committed: Offset) -> Self {
         let (sent, phase) = (FetchNumber::default(), Phase::Pausing(step.now));
         let mut follower = Self { leader, epoch, committed, sent, phase };
         let (end, latest) = (step.log.end, step.log.epochs.latest());
-        if step.rules.mutated.breaks(Mutant::TruncateToHighWatermark) {
+        if step.rules.truncation() == TruncationRule::ByHighWatermark {
             let to = (*step.high_watermark).clamp(step.log.start, end);
-            follower.cut(step, EpochEnd { epoch: latest.unwrap_or(epoch), end: to });
-            return follower;
+            if to < end {
+                follower.cut(step, EpochEnd { epoch: latest.unwrap_or(epoch), end: to });
+                return follower;
+            }
         }
         follower.fetch(step, end, latest);
         follower

@@ -10,7 +10,7 @@ use partition::partition::Acks;
 use super::in_sync::{InSync, Proposal, ProposalOutcome};
 use super::progress::{Parked, Progress};
 use super::proof::{Proofs, Round};
-use super::truncation::{Continuation, continuation, one_shot};
+use super::truncation::{Continuation, compare};
 use super::{Command, Event, FetchId, JOINER_BARRED, Moved, NEWS_DELAY, PROPOSAL_RETRY, Step, watermark};
 use crate::message::{Confirm, Fetch, FetchRefusal, FetchReply, News, Report};
 use crate::metadata::{Incarnation, PartitionState, Recovery};
@@ -172,9 +172,7 @@ impl Leader {
         if let Some(older) = progress.unpark(news) {
             step.put(Command::Answer(older.id, FetchReply::Refused(FetchRefusal::Superseded)));
         }
-        let one_lookup = step.rules.mutated.breaks(Mutant::OneShotLookup);
-        let compare = if one_lookup { one_shot } else { continuation };
-        let reply = match compare(step.log, fetch.fetch_from, fetch.last_epoch) {
+        let reply = match compare(step.rules.truncation(), step.log, fetch.fetch_from, fetch.last_epoch) {
             Continuation::Prefix => None,
             Continuation::Diverged(end) => Some(FetchReply::Diverged(end)),
             Continuation::Elsewhere(start) => Some(FetchReply::StartAt(start)),

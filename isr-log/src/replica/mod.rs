@@ -38,7 +38,7 @@ pub use crate::metadata::Members;
 use crate::metadata::{Incarnation, PartitionState};
 
 use crate::mutant::{Mutant, Mutated};
-use crate::rules::HistoricRules;
+use crate::rules::{HistoricRules, TruncationRule};
 
 use follower::Follower;
 pub use in_sync::{Proposal, ProposalOutcome};
@@ -71,6 +71,19 @@ pub struct Rules {
     pub historic: HistoricRules,
     /// A rule that is broken, in a simulation.
     pub mutated: Mutated,
+}
+
+impl Rules {
+    /// Where followers cut their logs. Two mutants are no more than an older rule that nobody has asked for.
+    fn truncation(self) -> TruncationRule {
+        if self.mutated.breaks(Mutant::TruncateToHighWatermark) {
+            TruncationRule::ByHighWatermark
+        } else if self.mutated.breaks(Mutant::OneShotLookup) {
+            TruncationRule::ByEpochOnce
+        } else {
+            self.historic.truncation
+        }
+    }
 }
 
 /// After a fetch that failed or was refused, the next one waits so long: an election takes longer than this.

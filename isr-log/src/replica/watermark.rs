@@ -57,7 +57,7 @@ mod tests {
     use crate::message::{Fetch, FetchNumber, Report};
     use crate::metadata::{Incarnation, PartitionSpec, PartitionState, Version};
     use crate::mutant::Mutated;
-    use crate::rules::{HistoricRules, LagRule, SuccessorRule, UncleanElection};
+    use crate::rules::{HistoricRules, LagRule, SuccessorRule, TruncationRule, UncleanElection};
 
     const RULES: Rules = Rules {
         lag_max: Duration::from_nanos(10),
@@ -66,6 +66,7 @@ mod tests {
         historic: HistoricRules {
             lag: LagRule::CaughtUp,
             minimum: MinimumRule::Strict,
+            truncation: TruncationRule::ByEpoch,
             successor: SuccessorRule::Eligible,
             unclean: UncleanElection::Never,
         },

@@ -45,6 +45,8 @@ impl ReplicaTask {
                 tracing::info!(partition = %self.partition, %to, end = %self.log.end(), "cutting a tail that its leader lacks");
                 let cut = self.log.truncate(to);
                 self.must(cut);
+                // The one that was kept is of an older generation now (H-04), and would be none after a crash.
+                self.keep_watermark();
             }
             Command::RestartAt(start) => {
                 tracing::info!(partition = %self.partition, %start, "starting anew where the leader's log begins");

@@ -15,6 +15,7 @@ use crate::stage::{A, B, C, Stage, staged};
 const TODAY: HistoricRules = HistoricRules {
     lag: isr_log::rules::LagRule::CaughtUp,
     minimum: isr_log::rules::MinimumRule::Strict,
+    truncation: isr_log::rules::TruncationRule::ByEpoch,
     successor: SuccessorRule::Eligible,
     unclean: UncleanElection::Never,
 };

@@ -7,7 +7,7 @@ mod snapshots;
 use partition::ids::Epoch;
 
 use super::*;
-use crate::rules::{LagRule, MinimumRule, SuccessorRule, UncleanElection};
+use crate::rules::{LagRule, MinimumRule, SuccessorRule, TruncationRule, UncleanElection};
 
 /// An image, and the next place in its log.
 pub(super) struct Given {
@@ -25,6 +25,7 @@ pub(super) const C: NodeId = NodeId(3);
 const LAST_MEMBER: HistoricRules = HistoricRules {
     lag: LagRule::CaughtUp,
     minimum: MinimumRule::Strict,
+    truncation: TruncationRule::ByEpoch,
     successor: SuccessorRule::LastMember,
     unclean: UncleanElection::Never,
 };
