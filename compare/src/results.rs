@@ -109,6 +109,9 @@ pub struct IdleCluster {
     pub replicas: usize,
     /// CPU seconds a second of all its processes; unknown when they share this one.
     pub cpu: Option<f64>,
+    /// The part of it that its controllers take; none where there are none.
+    #[serde(default)]
+    pub controllers_cpu: Option<f64>,
 }
 
 impl Results {

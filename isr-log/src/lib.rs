@@ -48,6 +48,11 @@
 //! does what was decided; `node` opens the partitions that the controllers give it; `partition` and `network` are the
 //! doors for clients and for replicas; `controller` is the other half: who leads, and who is in sync.
 //!
+//! **Memory** has a bound that does not depend on how many ask. A node holds at most 256 MiB of requests that are not
+//! answered, and 1 MiB for each connection beside that (`partition::transport::rpc`); each log keeps up to 64 MiB that waits
+//! for the disk, which is part of that on a leader, and 32 MiB of its newest records for readers; a follower has one fetch
+//! of about 1 MiB under way.
+//!
 //! **What this crate never touches:** a consensus protocol. The controllers' records lie in any
 //! [`Partition`](::partition::partition::Partition) that is handed in.
 //!

@@ -19,7 +19,8 @@ use crate::system::{Consumed, LaunchError, Running, Shape, Usage, launch};
 use crate::workload::ClosedLoop;
 
 /// How long idle clusters are watched before the first block, to tell what they disturb.
-const IDLE_WATCH: Duration = Duration::from_millis(1000);
+/// Some rounds of everything that is done now and then: heartbeats, parked fetches, polls.
+const IDLE_WATCH: Duration = Duration::from_millis(2500);
 
 /// One cell's blocks, and what its cluster consumed in them.
 #[derive(Debug)]
@@ -41,8 +42,10 @@ pub struct MeasuredCell {
 pub struct Idle {
     /// Which.
     pub shape: Shape,
-    /// CPU seconds a second of all its nodes; unknown when they run in this process.
-    pub cpu: Option<f64>,
+    /// CPU seconds a second of its replicas; unknown when they run in this process.
+    pub replicas: Option<f64>,
+    /// The same of its controllers.
+    pub controllers: Option<f64>,
 }
 
 /// A group's cells.
@@ -206,8 +209,9 @@ impl Run<'_> {
         for ((shape, target), (then, before)) in targets.iter_mut().zip(before) {
             let used = difference(&target.running.usage().await?, &before);
             let seconds = self.world.clock.now().since(then).as_secs_f64();
-            let cpu = used.replicas.cpu.map(|cpu| cpu + used.controllers.cpu.unwrap_or_default());
-            idle.push(Idle { shape: *shape, cpu: cpu.map(|cpu| cpu.as_secs_f64() / seconds) });
+            let share = |used: Consumed| used.cpu.map(|cpu| cpu.as_secs_f64() / seconds);
+            let (replicas, controllers) = (share(used.replicas), share(used.controllers));
+            idle.push(Idle { shape: *shape, replicas, controllers });
         }
         Ok(idle)
     }

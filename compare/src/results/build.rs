@@ -62,7 +62,8 @@ impl Results {
                 group: number,
                 system: idle.shape.system,
                 replicas: idle.shape.replicas.get(),
-                cpu: idle.cpu,
+                cpu: idle.replicas.map(|cpu| cpu + idle.controllers.unwrap_or_default()),
+                controllers_cpu: idle.controllers,
             }));
         }
         results

@@ -93,7 +93,13 @@ pub(crate) fn results(cells: Vec<Cell>) -> Results {
         cells,
         comparisons: Vec::new(),
         noise: Vec::new(),
-        idle: vec![IdleCluster { group: 0, system: System::Isr, replicas: 3, cpu: Some(0.011) }],
+        idle: vec![IdleCluster {
+            group: 0,
+            system: System::Isr,
+            replicas: 3,
+            cpu: Some(0.011),
+            controllers_cpu: Some(0.008),
+        }],
     }
 }
 

@@ -9,7 +9,8 @@ use rustix::process::Pid;
 /// A process as `/proc` shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Process {
-    /// User and system time of all its threads, also of those that have ended.
+    /// User and system time of all its threads, also of those that have ended; to the nanosecond where the kernel keeps
+    /// that and none has ended, else to the tick.
     pub(super) cpu: Duration,
     pub(super) resident: ByteSize,
     pub(super) state: State,
@@ -31,7 +32,10 @@ impl Process {
     /// `None` when there is no such process any more.
     pub(super) fn look_at(pid: Pid) -> Option<Self> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
-        Self::parse(&stat, rustix::param::clock_ticks_per_second(), rustix::param::page_size() as u64)
+        let process =
+            Self::parse(&stat, rustix::param::clock_ticks_per_second(), rustix::param::page_size() as u64)?;
+        let exact = on_cpu(pid).unwrap_or_default();
+        Some(Self { cpu: process.cpu.max(exact), ..process })
     }
 
     fn parse(stat: &str, ticks_per_second: u64, page_size: u64) -> Option<Self> {
@@ -50,6 +54,16 @@ impl Process {
             state,
         })
     }
+}
+
+/// What the threads that a process has now have spent on a CPU, by the scheduler's own count.
+fn on_cpu(pid: Pid) -> Option<Duration> {
+    let tasks = fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero())).ok()?;
+    let spent = tasks.filter_map(|task| {
+        let stat = fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
+        stat.split_ascii_whitespace().next()?.parse().ok().map(Duration::from_nanos)
+    });
+    Some(spent.sum())
 }
 
 #[cfg(test)]

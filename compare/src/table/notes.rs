@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use partition::log::Durability;
 
 use super::format::{percent, thousands, with_interval};
-use crate::results::{Cell, CellKey, Noise, NullKind, Results};
+use crate::results::{Cell, CellKey, IdleCluster, Noise, NullKind, Results};
 use crate::stats::Figure;
 use crate::system::System;
 
@@ -22,6 +22,7 @@ pub fn notes(results: &Results) -> Vec<String> {
     );
     notes.extend(policy_alone(results));
     notes.extend(processor(results));
+    notes.extend(memory(results));
     notes.extend(noise(results));
     notes.extend(idle(results));
     notes.push(machine(results));
@@ -64,22 +65,45 @@ fn policy_alone(results: &Results) -> Option<String> {
     (!parts.is_empty()).then_some(text)
 }
 
+/// Each system's cell at the largest load: of three replicas, if there is one.
+fn busiest(results: &Results) -> Option<(u32, Vec<&Cell>)> {
+    let most = results.cells.iter().map(|cell| cell.key().in_flight).max()?;
+    let of = |system| {
+        let cells = results.cells.iter().filter(|cell| cell.system == system && cell.key().in_flight == most);
+        cells.max_by_key(|cell| (cell.replicas == 3, cell.replicas))
+    };
+    Some((most, System::ALL.into_iter().filter_map(of).collect()))
+}
+
 /// CPU time of an acknowledged record at the largest load, controllers apart.
 fn processor(results: &Results) -> Option<String> {
-    let most = results.cells.iter().map(|cell| cell.key().in_flight).max()?;
-    let mut parts = Vec::new();
-    for system in System::ALL {
-        let cells = results.cells.iter().filter(|cell| cell.system == system && cell.key().in_flight == most);
-        let Some(cell) = cells.max_by_key(|cell| (cell.replicas == 3, cell.replicas)) else { continue };
+    let (most, cells) = busiest(results)?;
+    let told = |cell: &&Cell| {
         let each = |seconds: Option<f64>| seconds.map(|seconds| seconds * 1e6 / cell.acked as f64);
-        let (Some(replicas), true) = (each(cell.cpu_seconds.replicas), cell.acked > 0) else { continue };
+        let replicas = each(cell.cpu_seconds.replicas).filter(|_| cell.acked > 0)?;
         let controllers = each(cell.cpu_seconds.controllers)
             .map_or_else(String::new, |us| format!(" + {us:.1} of its controllers"));
-        parts.push(format!("{system} {replicas:.1}{controllers} (n = {})", cell.replicas));
-    }
+        Some(format!("{} {replicas:.1}{controllers} (n = {})", cell.system, cell.replicas))
+    };
+    let parts: Vec<String> = cells.iter().filter_map(told).collect();
     let text =
         format!("CPU microseconds a record, {most} in flight, all replicas together: {}.", parts.join(", "));
     (!parts.is_empty()).then_some(text)
+}
+
+/// What the processes hold in memory after the largest load.
+fn memory(results: &Results) -> Option<String> {
+    let (_, cells) = busiest(results)?;
+    let told = |cell: &&Cell| {
+        let replica = cell.rss_bytes.replicas? as f64 / 1e6 / cell.replicas as f64;
+        let controllers = cell
+            .rss_bytes
+            .controllers
+            .map_or_else(String::new, |bytes| format!(" + {:.0} of all its controllers", bytes as f64 / 1e6));
+        Some(format!("{} {replica:.0}{controllers} (n = {})", cell.system, cell.replicas))
+    };
+    let parts: Vec<String> = cells.iter().filter_map(told).collect();
+    (!parts.is_empty()).then(|| format!("Resident MB of a replica after that load: {}.", parts.join(", ")))
 }
 
 fn noise(results: &Results) -> Option<String> {
@@ -109,22 +133,33 @@ fn noise(results: &Results) -> Option<String> {
     (!parts.is_empty()).then(|| format!("Noise floor, A against A': {}.", parts.join("; ")))
 }
 
+/// What each system takes when nobody asks it anything, at its largest cluster.
 fn idle(results: &Results) -> Option<String> {
-    let most = results.idle.iter().filter_map(|idle| idle.cpu.map(|cpu| (cpu, idle)));
-    let (cpu, idle) = most.max_by(|one, other| one.0.total_cmp(&other.0))?;
-    let mut together = BTreeMap::<usize, f64>::new();
-    for idle in &results.idle {
-        *together.entry(idle.group).or_default() += idle.cpu.unwrap_or(0.0);
+    let mut largest = BTreeMap::new();
+    for idle in results.idle.iter().filter(|idle| idle.cpu.is_some()) {
+        let known = largest.entry(idle.system.to_string()).or_insert(idle);
+        if idle.replicas > known.replicas {
+            *known = idle;
+        }
     }
-    let together = together.into_values().fold(0.0, f64::max);
-    Some(format!(
-        "Clusters stay up while another is measured: idle, {} at n = {} takes {} of a core, the most of any; \
-         those that are up together take at most {}.",
-        idle.system,
-        idle.replicas,
-        percent(cpu),
-        percent(together),
-    ))
+    let told = |(system, idle): (&String, &&IdleCluster)| {
+        let (all, controllers) = (idle.cpu?, idle.controllers_cpu);
+        let replicas = share(all - controllers.unwrap_or_default());
+        let beside = controllers.map(|cpu| format!(" + {} of its controllers", share(cpu)));
+        Some(format!("{system} {replicas}{} (n = {})", beside.unwrap_or_default(), idle.replicas))
+    };
+    let told: Vec<String> = largest.iter().filter_map(told).collect();
+    (!told.is_empty()).then(|| {
+        format!(
+            "Idle, a cluster takes of one core: {}. Clusters stay up while another is measured.",
+            told.join(", ")
+        )
+    })
+}
+
+/// A small share of a core.
+fn share(cpu: f64) -> String {
+    format!("{:.2}%", cpu * 100.0)
 }
 
 fn machine(results: &Results) -> String {

@@ -10,6 +10,7 @@
 mod driver;
 mod peer;
 mod serve;
+mod share;
 
 use serde::{Deserialize, Serialize};
 

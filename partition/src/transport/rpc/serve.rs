@@ -10,6 +10,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{Notify, mpsc};
 
+use super::share::{Held, Share};
 use super::{Correlation, ReplyEnvelope, RequestEnvelope};
 use crate::clock::Clock;
 use crate::ids::ByteSize;
@@ -23,12 +24,14 @@ use crate::world::World;
 const CONNECTIONS_MAX: usize = 1024;
 /// Requests of one connection that are being answered. Beyond it nothing is read, and TCP slows the sender down.
 const IN_FLIGHT_MAX: usize = 4096;
-/// Bytes of requests of one connection that are being answered; the same remedy.
-const IN_FLIGHT_BYTES_MAX: ByteSize = ByteSize::mib(64);
 /// Answers are flushed when so many are ready, although more requests could be read first.
 const UNFLUSHED_MAX: usize = 256;
+/// Answers wait for a flush when so many bytes are ready: whoever asks for more than he takes is not served ahead.
+const UNFLUSHED_BYTES_MAX: ByteSize = ByteSize::mib(8);
 /// How long a connection may go on answering after it was told to stop.
 const STOP_GRACE: Duration = Duration::from_secs(1);
+/// How soon a connection looks again whether the others hold less.
+const CROWDED_PAUSE: Duration = Duration::from_millis(1);
 /// Wait after an accept that failed: most likely file descriptors ran out, and one must be freed first.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
@@ -60,7 +63,14 @@ pub fn serve(world: &World, listener: Box<dyn Listener>, service: SharedService)
     let (alive, running) = mpsc::channel(1);
     let stop = Arc::new(Stop::default());
     let serving = Serving { address: listener.address(), stop: Arc::clone(&stop), running };
-    let host = Host { world: world.clone(), service, stop, alive, connections: Arc::default() };
+    let host = Host {
+        world: world.clone(),
+        service,
+        stop,
+        alive,
+        connections: Arc::default(),
+        held: Arc::default(),
+    };
     world.tasks.spawn(host.accept_all(listener));
     serving
 }
@@ -73,6 +83,7 @@ struct Host {
     stop: Arc<Stop>,
     alive: mpsc::Sender<()>,
     connections: Arc<AtomicUsize>,
+    held: Arc<Held>,
 }
 
 impl Host {
@@ -115,18 +126,19 @@ impl Host {
         let Link { mut sink, mut stream } = link;
         let mut stopping = pin!(self.stop.wait());
         let mut answers = FuturesUnordered::new();
-        let mut in_flight = ByteSize::ZERO;
-        let mut unflushed = 0;
+        let mut share = Share::of(&self.held);
+        let mut unflushed = Unflushed::default();
         loop {
-            let room =
-                answers.len() < IN_FLIGHT_MAX && in_flight < IN_FLIGHT_BYTES_MAX && unflushed < UNFLUSHED_MAX;
+            let room = has_room(answers.len(), &share) && unflushed.count < UNFLUSHED_MAX;
+            // While others hold all there is, nobody tells when that ends: it is looked for again.
+            let crowded = !room && share.is_crowded();
             tokio::select! { biased;
-                Some((correlation, size, answer)) = answers.next(), if !answers.is_empty() => {
-                    in_flight = ByteSize(in_flight.0 - size);
+                Some((correlation, size, answer)) = answers.next(), if unflushed.bytes < UNFLUSHED_BYTES_MAX && !answers.is_empty() => {
+                    share.give_back(size);
                     match answer {
                         Answer::Reply(reply) => {
-                            feed(sink.as_mut(), correlation, reply)?;
-                            unflushed += 1;
+                            unflushed.bytes.0 += feed(sink.as_mut(), correlation, reply)?.0;
+                            unflushed.count += 1;
                         }
                         Answer::Silence => {}
                         Answer::Close => return sink.flush().await,
@@ -136,12 +148,12 @@ impl Host {
                 next = async { stream.next().await }, if room => {
                     let Some(mut frame) = next? else { return Ok(()) };
                     loop {
-                        let size = (frame.head.len() + frame.body.len()) as u64;
-                        in_flight.0 += size;
+                        let size = ByteSize((frame.head.len() + frame.body.len()) as u64);
+                        share.take(size);
                         let (correlation, request) = request(frame)?;
                         let answer = self.service.call(request);
                         answers.push(async move { (correlation, size, answer.await) });
-                        if !has_room(answers.len(), in_flight) {
+                        if !has_room(answers.len(), &share) {
                             break;
                         }
                         frame = match stream.ready()? {
@@ -150,25 +162,33 @@ impl Host {
                         };
                     }
                 }
-                flushed = async { sink.flush().await }, if unflushed > 0 => {
+                flushed = async { sink.flush().await }, if unflushed.count > 0 => {
                     flushed?;
-                    unflushed = 0;
+                    unflushed = Unflushed::default();
                 }
+                () = self.world.clock.sleep(CROWDED_PAUSE), if crowded => {}
             }
         }
         finish(&self.world.clock, answers, sink.as_mut()).await
     }
 }
 
+/// Answers that were written and not flushed.
+#[derive(Default)]
+struct Unflushed {
+    count: usize,
+    bytes: ByteSize,
+}
+
 /// Whether one connection may have another request answered.
-fn has_room(count: usize, bytes: ByteSize) -> bool {
-    count < IN_FLIGHT_MAX && bytes < IN_FLIGHT_BYTES_MAX
+fn has_room(count: usize, share: &Share) -> bool {
+    count < IN_FLIGHT_MAX && share.has_room()
 }
 
 /// Answers what was asked before the stop, as far as that is done soon.
 async fn finish(
     clock: &Clock,
-    mut answers: FuturesUnordered<impl Future<Output = (Correlation, u64, Answer)>>,
+    mut answers: FuturesUnordered<impl Future<Output = (Correlation, ByteSize, Answer)>>,
     sink: &mut dyn FrameSink,
 ) -> io::Result<()> {
     let all = async {
@@ -189,14 +209,16 @@ fn request(frame: Frame) -> io::Result<(Correlation, Request)> {
     Ok((correlation, Request { channel, partition, message, body: frame.body }))
 }
 
-fn feed(sink: &mut dyn FrameSink, correlation: Correlation, reply: Reply) -> io::Result<()> {
+/// Writes an answer; returns its size.
+fn feed(sink: &mut dyn FrameSink, correlation: Correlation, reply: Reply) -> io::Result<ByteSize> {
     let head = codec::encode_before(&ReplyEnvelope { correlation }, &reply.message);
     let frame = Frame { head, body: reply.body };
-    if frame::size(&frame) > FRAME_SIZE_MAX {
+    let size = frame::size(&frame);
+    if size > FRAME_SIZE_MAX {
         return Err(io::Error::other("an answer did not fit a frame"));
     }
     sink.feed(frame);
-    Ok(())
+    Ok(size)
 }
 
 /// A signal that is given once and stays given.
