@@ -4,6 +4,8 @@
 //! replicas 3 min=2                 three replicas, two must be in sync; clocks at zero, nobody has read anything
 //!          [most=5] [lag=fetch]    by an older rule: so many records may be missing, or only the last fetch counts;
 //!          [minimum=loose]         what others have appended is committed below the minimum
+//!          [truncation=hw|once]    followers cut at their high watermark; or by one lookup of an epoch
+//!          [broken=NoEpochStart]   a rule is not there, by the name of its mutant
 //! decide leader=1 epoch=1 isr=1-2  the controllers decide; all who are up read it, or only those in `to=1-2`
 //!        [eligible=3] [passed=3]   who is eligible beside the set; whom an unclean election has passed over
 //! append 1 [count=2] [acks=leader] a client appends records at a replica
@@ -11,11 +13,15 @@
 //! deliver [from=2] [to=1] [max=1]  delivers what is under way, and what that causes, until nothing is left
 //! lose [from=2] [to=1]             loses what is under way; whoever waits for an answer learns that
 //! pass 200                         so many milliseconds pass, and everybody looks at the clock
-//! crash 1, restart 1, wipe 1       ends a replica (its disk keeps what it has stored), begins its next life, empties it
-//! consider [read=no]               the controllers take the oldest proposal; all read the outcome, unless told not to
+//! crash 1 [keeps=1]                ends a replica; its disk keeps what it has stored, or only so many records of it
+//! restart 1, wipe 1                begins a replica's next life, empties its disk
+//! consider [read=no] [check=no]    the controllers take the oldest proposal; all read the outcome, unless told not to; or
+//!                                  they take it unseen, whoever sent it and whatever it was based on
 //! doubt                            the answer to the oldest proposal is lost, and so is the proposal
 //! prove 1, trim 1 2                a linearizable read at a replica; a trim
 //! status, log 1                    what the replicas are; the records of one, as epoch:values
+//! sees 1                           up to where readers of a replica see
+//! verdict                          which invariants are violated now, among those who are up
 //! ```
 //! `UPDATE_GOLDENFILES=1 cargo test -p isr-log --test scripts` writes what happens into the files.
 
@@ -27,10 +33,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use goldenscript::{Command, Context, Runner};
-use harness::Harness;
+use harness::{Harness, verdict};
 use isr_log::HistoricRules;
+use isr_log::mutant::Mutant;
 use isr_log::replica::{Event, ProposalOutcome};
-use isr_log::rules::{LagRule, MinimumRule};
+use isr_log::rules::{LagRule, MinimumRule, TruncationRule};
 use partition::ids::{Epoch, NodeId, Offset};
 use partition::partition::Acks;
 
@@ -83,8 +90,17 @@ impl Runner for Script {
                     Some("loose") => rules.minimum = MinimumRule::Loose,
                     Some(other) => return Err(format!("no such minimum: {other}").into()),
                 }
+                rules.truncation = match key(&mut args, "truncation").as_deref() {
+                    None => TruncationRule::ByEpoch,
+                    Some("once") => TruncationRule::ByEpochOnce,
+                    Some("hw") => TruncationRule::ByHighWatermark,
+                    Some(other) => return Err(format!("no such truncation: {other}").into()),
+                };
+                let broken = key(&mut args, "broken");
+                let named = |name: String| Mutant::ALL.into_iter().find(|mutant| mutant.to_string() == name);
+                let mutant = broken.map(|name| named(name).ok_or("no such rule to break")).transpose()?;
                 let replicas = args.next_pos().ok_or("how many?")?.parse()?;
-                self.harness = Some(Harness::with(replicas, min, rules));
+                self.harness = Some(Harness::broken(replicas, min, rules, mutant));
             }
             "decide" => {
                 let leader = key(&mut args, "leader").map(|node| node.parse()).transpose()?;
@@ -151,8 +167,10 @@ impl Runner for Script {
                 self.harness().pass(Duration::from_millis(ms));
             }
             "crash" | "restart" | "wipe" => {
+                let keeps = key(&mut args, "keeps").map(|keeps| keeps.parse()).transpose()?;
                 let node: NodeId = args.next_pos().ok_or("which?")?.parse()?;
                 match command.name.as_str() {
+                    "crash" if let Some(keeps) = keeps => self.harness().crash_to(node, keeps),
                     "crash" => self.harness().crash(node),
                     "restart" => self.harness().restart(node),
                     _ => self.harness().wipe(node),
@@ -160,8 +178,10 @@ impl Runner for Script {
             }
             "consider" => {
                 let read = key(&mut args, "read").is_none();
+                let checks = key(&mut args, "check").is_none();
                 let harness = self.harness();
-                let (from, proposal, outcome) = harness.consider().ok_or("nothing was proposed")?;
+                let considered = if checks { harness.consider() } else { harness.believe() };
+                let (from, proposal, outcome) = considered.ok_or("nothing was proposed")?;
                 harness.trace.push(format!("controllers: {outcome:?}, now {}", harness.state.version));
                 harness.step(from, Event::Proposed(proposal, outcome));
                 if read && outcome == ProposalOutcome::Overtaken {
@@ -198,9 +218,21 @@ impl Runner for Script {
             "log" => {
                 let node: NodeId = args.next_pos().ok_or("whose?")?.parse()?;
                 let records = &self.harness().nodes[&node].log.records;
-                output.push(
-                    records.iter().map(|r| format!("e{}:{}", r.epoch, r.value)).collect::<Vec<_>>().join(" "),
-                );
+                let records: Vec<_> = records.iter().map(|r| format!("e{}:{}", r.epoch, r.value)).collect();
+                output.push(if records.is_empty() { "empty".to_owned() } else { records.join(" ") });
+            }
+            "sees" => {
+                let node: NodeId = args.next_pos().ok_or("whose?")?.parse()?;
+                output.push(match self.harness().nodes[&node].replica.visible_to() {
+                    Some(to) => format!("{node} shows readers what lies below {to}"),
+                    None => format!("{node} does not know yet what readers may see"),
+                });
+            }
+            "verdict" => {
+                output.extend(verdict::violations(self.harness()));
+                if output.is_empty() {
+                    output.push("nothing is violated".to_owned());
+                }
             }
             other => return Err(format!("no such command: {other}").into()),
         }
@@ -252,6 +284,7 @@ situations! {
     h16_who_is_eligible_is_asked_too
     replicate_with_parked_fetches
     s01_truncate_by_epoch
+    s02_a_power_cut_of_both
     s03_three_epochs_at_one_offset
     s04_fetch_of_another_epoch
     s05_a_zombie_leader
@@ -261,6 +294,8 @@ situations! {
     s09_removed_and_added_again
     s13_alone_below_the_minimum
     s14_an_unclean_election
+    s15_a_new_leader_does_not_know_what_is_committed
+    s21_rejected_after_the_append
     s23_a_joiner_holds_the_high_watermark
     shrink_by_time_lag
     too_few_in_sync

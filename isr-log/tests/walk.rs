@@ -1,15 +1,17 @@
 //! A walk of three replicas through any order of appends, syncs, deliveries, losses, crashes and elections, that asserts
-//! after each step that nothing committed is lost (invariants.md: AckedNotLost, StrongIsr, CommittedImmutable).
+//! after each step that nothing committed is lost (AckedNotLost, StrongIsr, CommittedImmutable), and that what a replica
+//! shows its readers never goes back in one life (S-15).
 
 #[allow(unreachable_pub, reason = "tests share it as a module, not as a crate")]
 mod harness;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use harness::{Harness, Record, index};
-use isr_log::metadata::{PartitionState, Version};
+use isr_log::metadata::{Incarnation, PartitionState, Version};
 use isr_log::replica::{Event, ProposalOutcome};
-use partition::ids::{Epoch, NodeId};
+use partition::ids::{Epoch, NodeId, Offset};
 use partition::partition::{Acks, Role};
 use proptest::prelude::*;
 
@@ -52,6 +54,8 @@ struct Walk {
     harness: Harness,
     /// All that any leader has ever called committed.
     committed: Vec<Record>,
+    /// How far each life has shown readers what is committed.
+    shown: BTreeMap<Incarnation, Offset>,
 }
 
 impl Walk {
@@ -60,7 +64,7 @@ impl Walk {
         let all = [NodeId(1), NodeId(2), NodeId(3)];
         harness.decide(Some(NodeId(1)), Epoch(1), &all);
         all.into_iter().for_each(|node| harness.read_decision(node));
-        Self { harness, committed: Vec::new() }
+        Self { harness, committed: Vec::new(), shown: BTreeMap::new() }
     }
 
     fn take(&mut self, step: Step) {
@@ -152,6 +156,12 @@ impl Walk {
                 }
             }
         }
+        for (id, node) in self.harness.nodes.iter().filter(|(_, node)| node.up) {
+            if let Some(to) = node.replica.visible_to() {
+                let before = self.shown.insert(node.life, to);
+                assert!(before <= Some(to), "S-15: {id} shows readers {to} after {before:?}");
+            }
+        }
         let state = &self.harness.state;
         for (member, life) in &state.in_sync {
             let node = self.harness.node(*member);
@@ -178,7 +188,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_committed_is_lost(min_isr in 1..=2_usize, steps in steps()) {
+    fn s15_c19_nothing_committed_is_lost_and_nothing_that_was_shown_is_hidden(min_isr in 1..=2_usize, steps in steps()) {
         let mut walk = Walk::new(min_isr);
         for step in steps {
             walk.take(step);

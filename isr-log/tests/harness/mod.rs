@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "each test that uses the harness needs other parts of it")]
 
+pub mod log;
+pub mod verdict;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,71 +12,15 @@ use std::time::Duration;
 use isr_log::HistoricRules;
 use isr_log::message::{Confirm, ConfirmReply, Fetch, FetchReply, Report};
 use isr_log::metadata::{Incarnation, Members, PartitionSpec, PartitionState, Recovery, Version};
-use isr_log::replica::{
-    Command, Commands, Event, FetchId, LogView, Proposal, ProposalOutcome, Replica, Round, Rules,
-};
+use isr_log::mutant::{Mutant, Mutated};
+use isr_log::replica::{Command, Commands, Event, FetchId, Proposal, ProposalOutcome, Replica, Round, Rules};
 use partition::clock::Moment;
 use partition::error::{Doubt, Refusal};
 use partition::ids::{ByteSize, Epoch, NodeId, Offset};
-use partition::log::EpochHistory;
 use partition::partition::Acks;
+use partition::simulation;
 
-/// A record: the epoch it was written in, and a number that no other record has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Record {
-    pub epoch: Epoch,
-    pub value: u64,
-}
-
-/// A log in memory, of which a prefix is durable.
-#[derive(Clone, Debug, Default)]
-pub struct FakeLog {
-    pub start: usize,
-    pub records: Vec<Record>,
-    pub durable: usize,
-    pub epochs: EpochHistory,
-}
-
-impl FakeLog {
-    pub fn view(&self) -> LogView<'_> {
-        LogView {
-            start: offset(self.start),
-            end: self.end(),
-            durable: offset(self.durable),
-            epochs: &self.epochs,
-        }
-    }
-
-    pub fn end(&self) -> Offset {
-        offset(self.records.len())
-    }
-
-    fn append(&mut self, record: Record) {
-        self.epochs.assign(record.epoch, self.end());
-        self.records.push(record);
-    }
-
-    fn truncate(&mut self, to: usize) {
-        self.records.truncate(to);
-        self.durable = self.durable.min(to);
-        self.epochs.truncate(offset(to));
-    }
-
-    /// A log that begins anew; what lies before `start` is only a place holder.
-    fn restart_at(&mut self, start: usize) {
-        let nothing = Record { epoch: Epoch(0), value: 0 };
-        *self =
-            Self { start, records: vec![nothing; start], durable: start, epochs: EpochHistory::default() };
-    }
-}
-
-pub fn offset(index: usize) -> Offset {
-    Offset(index as u64)
-}
-
-pub fn index(offset: Offset) -> usize {
-    usize::try_from(offset.0).expect("a short log")
-}
+pub use log::{FakeLog, Record, index, offset};
 
 /// What is under way from one replica to another.
 #[derive(Clone, Debug)]
@@ -108,6 +55,7 @@ pub struct Node {
 pub struct Harness {
     pub now: Moment,
     pub rules: Rules,
+    mutant: Option<Mutant>,
     pub nodes: BTreeMap<NodeId, Node>,
     pub state: PartitionState,
     pub wire: VecDeque<Envelope>,
@@ -115,7 +63,7 @@ pub struct Harness {
     /// What was told to whom, in order.
     pub trace: Vec<String>,
     /// Appends that were acknowledged as committed: where, and what.
-    pub acknowledged: BTreeMap<Offset, Record>,
+    pub acknowledged: Vec<(Offset, Record)>,
     /// How many records replicas have reported as lost.
     pub lost: u64,
     next_value: u64,
@@ -129,12 +77,17 @@ impl Harness {
     }
 
     pub fn with(replicas: u32, min_isr: usize, historic: HistoricRules) -> Self {
+        Self::broken(replicas, min_isr, historic, None)
+    }
+
+    /// Replicas, and controllers, that break a rule.
+    pub fn broken(replicas: u32, min_isr: usize, historic: HistoricRules, mutant: Option<Mutant>) -> Self {
         let rules = Rules {
             lag_max: Duration::from_millis(1000),
             fetch_wait: Duration::from_millis(500),
             fetch_bytes_max: ByteSize::mib(1),
             historic,
-            mutated: isr_log::mutant::Mutated::NOT,
+            mutated: mutant.map_or(Mutated::NOT, mutated),
         };
         let nodes: Vec<NodeId> = (1..=replicas).map(NodeId).collect();
         let spec =
@@ -142,12 +95,13 @@ impl Harness {
         let mut harness = Self {
             now: Moment(0),
             rules,
+            mutant,
             nodes: BTreeMap::new(),
             state: PartitionState::undecided(spec),
             wire: VecDeque::new(),
             proposals: VecDeque::new(),
             trace: Vec::new(),
-            acknowledged: BTreeMap::new(),
+            acknowledged: Vec::new(),
             lost: 0,
             next_value: 1,
             next_fetch: 1,
@@ -178,12 +132,16 @@ impl Harness {
     /// Ends a replica: what is under way to it is lost, and so is what its disk has not stored. What it has sent may
     /// still arrive.
     pub fn crash(&mut self, node: NodeId) {
+        self.crash_to(node, self.nodes[&node].log.durable);
+    }
+
+    /// The same; its disk keeps only so many records: it had called more stored than it had synced.
+    pub fn crash_to(&mut self, node: NodeId, keeps: usize) {
         self.wire.retain(|envelope| envelope.to != node);
         let node = self.node_mut(node);
         node.up = false;
         node.pending.clear();
-        let durable = node.log.durable;
-        node.log.truncate(durable);
+        node.log.truncate(keeps);
     }
 
     /// Begins the next life of a replica that is down, with the high watermark that it kept.
@@ -224,16 +182,29 @@ impl Harness {
         let (from, proposal) = self.proposals.pop_front()?;
         let current = self.state.leader == Some(from)
             && (self.state.epoch, self.state.version) == (proposal.epoch, proposal.version);
-        let alive = proposal.members.iter().all(|(node, life)| self.nodes[node].life == *life);
+        let mut in_sync = proposal.members.clone();
+        if self.mutant == Some(Mutant::AnyBrokerEpoch) {
+            in_sync.iter_mut().for_each(|(node, life)| *life = self.nodes[node].life);
+        }
+        let alive = in_sync.iter().all(|(node, life)| self.nodes[node].life == *life);
         let recovering = self.state.recovery == Recovery::Pending && proposal.members.len() > 1;
         if !alive || recovering {
             return Some((from, proposal, ProposalOutcome::Refused));
         }
         if current {
             let version = Version(self.state.version.0 + 1);
-            let (in_sync, recovery) = (proposal.members.clone(), Recovery::Done);
+            let recovery = Recovery::Done;
             self.state = PartitionState { in_sync, recovery, version, ..self.state.clone() };
         }
+        Some((from, proposal, ProposalOutcome::Overtaken))
+    }
+
+    /// The controllers take the oldest proposal for the truth, whoever sent it and whatever it was based on.
+    pub fn believe(&mut self) -> Option<(NodeId, Proposal, ProposalOutcome)> {
+        let (from, proposal) = self.proposals.pop_front()?;
+        let version = Version(self.state.version.0 + 1);
+        let (in_sync, epoch) = (proposal.members.clone(), proposal.epoch);
+        self.state = PartitionState { leader: Some(from), epoch, in_sync, version, ..self.state.clone() };
         Some((from, proposal, ProposalOutcome::Overtaken))
     }
 
@@ -405,7 +376,7 @@ impl Harness {
         for end in done {
             let at = Offset(end.0 - 1);
             let record = self.nodes[&id].log.records[index(at)];
-            self.acknowledged.insert(at, record);
+            self.acknowledged.push((at, record));
             self.note(id, &format!("acknowledges {at}"));
         }
     }
@@ -433,6 +404,11 @@ impl Harness {
     fn note(&mut self, node: NodeId, what: &str) {
         self.trace.push(format!("{node} {what}"));
     }
+}
+
+/// A rule that is broken is a simulation's.
+fn mutated(mutant: Mutant) -> Mutated {
+    simulation::run(0, async |simulation| Mutated::by(mutant, &simulation))
 }
 
 /// A message as one line.
