@@ -34,6 +34,7 @@ use crate::controller::admin::Admin;
 use crate::controller::broker::AlterError;
 use crate::controller::metadata_partition;
 use crate::metadata::PartitionSpec;
+use crate::mutant::Mutated;
 use crate::node::Node;
 use crate::probe::ControllerProbe;
 use crate::rules::HistoricRules;
@@ -41,7 +42,7 @@ use crate::rules::HistoricRules;
 /// The one controller, far enough from the brokers' numbers.
 pub const CONTROLLER: NodeId = NodeId(100);
 /// Whoever asks.
-const CLIENT: NodeId = NodeId(1000);
+pub const CLIENT: NodeId = NodeId(1000);
 
 /// What a cluster is to be.
 #[derive(Clone, Debug)]
@@ -58,6 +59,8 @@ pub struct Shape {
     pub log: LogConfig,
     /// Rules that Kafka once had, for brokers and controllers alike.
     pub historic: HistoricRules,
+    /// A rule that is broken in all nodes, in a simulation.
+    pub mutated: Mutated,
 }
 
 impl Shape {
@@ -71,6 +74,7 @@ impl Shape {
             lag_max: Duration::from_secs(1),
             log: LogConfig::default(),
             historic: HistoricRules::default(),
+            mutated: Mutated::NOT,
         }
     }
 }
@@ -139,7 +143,7 @@ impl IsrCluster {
             historic: self.shape.historic,
             ..Config::new(node, brokers, controllers, self.ground.dir(node))
         };
-        let opened = Node::open(&world, config, Arc::new(metadata)).await;
+        let opened = Node::open_mutated(&world, config, Arc::new(metadata), self.shape.mutated).await;
         let opened = opened.unwrap_or_else(|error| panic!("broker {node} does not open: {error}"));
         let serving = listen(&world, self.addresses[&node], opened.service()).await;
         self.brokers.insert(node, Running { node: opened, serving });
@@ -207,7 +211,7 @@ async fn start_controller(
         ..ControllerConfig::new(CONTROLLER, vec![spec.clone()])
     };
     let local: Arc<dyn Partition> = Arc::new(metadata);
-    let controller = Controller::start(&world, config, Arc::clone(&local));
+    let controller = Controller::start_mutated(&world, config, Arc::clone(&local), shape.mutated);
     let controller = controller.unwrap_or_else(|error| panic!("the controller does not start: {error}"));
     let clients = PartitionService::new();
     clients.add(id, local);

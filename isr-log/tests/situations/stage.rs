@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use isr_log::cluster::{Ground, IsrCluster, Shape};
+use isr_log::mutant::{Mutant, Mutated};
 use partition::clock::Clock;
 use partition::cluster::Cluster;
 use partition::error::AppendError;
@@ -32,6 +33,11 @@ pub(crate) struct Stage {
     producer: ProducerId,
     /// The number of this producer's first value.
     first: u32,
+}
+
+/// A rule that is broken in the nodes of a simulation.
+pub(crate) fn broken(mutant: Mutant) -> Mutated {
+    simulation::run(0, async |simulation| Mutated::by(mutant, &simulation))
 }
 
 /// Runs in virtual time, on a cluster of which all are in sync.
@@ -66,6 +72,11 @@ impl Stage {
         self.simulation.network().cut(other, one);
     }
 
+    /// Commits a fault, in the words of schedules.
+    pub(crate) fn fault(&self, fault: &str) {
+        self.simulation.fault(&fault.parse().expect("faults are written as faults are"));
+    }
+
     pub(crate) fn heal(&self) {
         self.simulation.network().heal_all();
     }
@@ -84,6 +95,11 @@ impl Stage {
     pub(crate) fn takes_another_producer(&mut self) {
         self.producer = ProducerId(self.producer.0 + 1);
         self.first = self.count;
+    }
+
+    /// How many values there have been so far.
+    pub(crate) fn count(&self) -> u64 {
+        u64::from(self.count)
     }
 
     /// Appends until it is committed, whatever is answered before; says how long that took.
