@@ -20,7 +20,7 @@ pub enum ReplicaRequest {
 }
 
 /// Counts what one follower has fetched of one leader's epoch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FetchNumber(pub u64);
 
 impl FetchNumber {
@@ -32,7 +32,7 @@ impl FetchNumber {
 }
 
 /// What a follower has. It stands in each fetch, and goes alone when a sync ends while a fetch is parked (H-12).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Report {
     /// Who reports.
     pub node: NodeId,
@@ -50,7 +50,7 @@ pub struct Report {
 }
 
 /// Asks for records, and says that all before them has arrived.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Fetch {
     /// What the follower has.
     pub report: Report,
@@ -65,7 +65,7 @@ pub struct Fetch {
 }
 
 /// The leader's answer to a fetch; the records themselves lie beside it as raw batches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum FetchReply {
     /// Here are records, or none: the wait ended, or there is other news.
     Records(News),
@@ -78,7 +78,7 @@ pub enum FetchReply {
 }
 
 /// What a leader tells with each reply.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct News {
     /// Its high watermark.
     pub high_watermark: Offset,
@@ -87,7 +87,7 @@ pub struct News {
 }
 
 /// Why a fetch is not served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
 pub enum FetchRefusal {
     /// The follower is behind: it has missed an election.
     #[error("fenced: the epoch is {current}")]

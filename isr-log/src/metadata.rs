@@ -36,7 +36,7 @@ impl fmt::Display for Version {
 }
 
 /// What a partition was created with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PartitionSpec {
     /// Which partition.
     pub id: PartitionId,
@@ -50,7 +50,7 @@ pub struct PartitionSpec {
 pub type Members = BTreeMap<NodeId, Incarnation>;
 
 /// What the controllers have decided about a partition.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PartitionState {
     /// What it was created with.
     pub spec: PartitionSpec,

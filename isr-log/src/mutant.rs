@@ -86,7 +86,7 @@ impl fmt::Display for Mutant {
 }
 
 /// Which rule is broken, if any: none in a real node.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Mutated(Option<Mutant>);
 
 impl Mutated {

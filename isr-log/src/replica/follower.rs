@@ -10,7 +10,7 @@ use crate::message::{Fetch, FetchNumber, FetchRefusal, FetchReply, News, Report}
 use crate::rules::TruncationRule;
 
 /// A follower in one epoch.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Follower {
     leader: NodeId,
     epoch: Epoch,
@@ -22,7 +22,7 @@ pub(super) struct Follower {
 }
 
 /// What it is waiting for. There is one fetch at a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Phase {
     /// The leader's answer. The leader has been told this.
     Fetching(Report),

@@ -9,7 +9,7 @@ use partition::probe::{self, InSyncSet, Life};
 use crate::metadata::{Incarnation, Members, PartitionState, Version};
 
 /// A leader's wish, which the controllers grant or refuse.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Proposal {
     /// The leader's epoch.
     pub epoch: Epoch,
@@ -31,7 +31,7 @@ pub enum ProposalOutcome {
 }
 
 /// The set, and who must be waited for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct InSync {
     epoch: Epoch,
     version: Version,
@@ -42,7 +42,7 @@ pub(super) struct InSync {
 }
 
 /// Whether a change is on its way: one whose outcome has not been read yet. There is never more than one (KIP-497).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 enum Phase {
     /// What is recorded is what there is.
     Settled,
@@ -57,7 +57,7 @@ enum Phase {
 }
 
 /// A proposal that has been sent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 struct OnItsWay {
     sent: Sent,
     /// When it is sent again, in case it was lost. It names its version, so that it cannot count twice.
@@ -65,7 +65,7 @@ struct OnItsWay {
 }
 
 /// Whether one answer settles a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Sent {
     Once,
     /// Another copy may be under way, and count later (H-14).

@@ -18,7 +18,7 @@ use crate::mutant::{Mutant, Mutated};
 use crate::rules::MinimumRule;
 
 /// A leader in one epoch.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Leader {
     node: NodeId,
     epoch: Epoch,

@@ -59,7 +59,7 @@ pub struct LogView<'a> {
 }
 
 /// The numbers that shape a replica's behaviour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rules {
     /// A follower that has not been caught up for so long leaves the set (C12).
     pub lag_max: Duration,
@@ -99,7 +99,7 @@ const NEWS_DELAY: Duration = Duration::from_millis(5);
 const CONFIRM_RETRY: Duration = Duration::from_millis(100);
 
 /// Names a fetch that a leader holds, until it is answered. The runtime numbers them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FetchId(pub u64);
 
 /// What has happened.
@@ -187,8 +187,9 @@ pub enum Command {
 /// Commands, in the order in which they are to be carried out.
 pub type Commands = VecDeque<Command>;
 
-/// One replica of one partition.
-#[derive(Debug)]
+/// One replica of one partition. Two that are equal do the same from here on: so a test can try all that may follow, and knows
+/// where it has been.
+#[derive(Clone, Debug, Hash)]
 pub struct Replica {
     node: NodeId,
     life: Incarnation,
@@ -199,7 +200,7 @@ pub struct Replica {
 }
 
 /// What it is in the newest epoch it has read of. A transition consumes the old role.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 enum Role {
     /// Nobody leads, or nothing was read yet, or this life may not take part.
     Idle,

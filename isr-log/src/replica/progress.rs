@@ -11,7 +11,7 @@ use crate::metadata::Incarnation;
 use crate::rules::LagRule;
 
 /// One follower, as its leader sees it in this epoch.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Progress {
     /// When it last had all that the leader had. Starts at the election for members of the set, or else never.
     caught_up_at: Option<Moment>,
@@ -35,7 +35,7 @@ pub(super) struct Progress {
 }
 
 /// What a follower has said in this epoch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Heard {
     /// The life that said it.
     pub(super) incarnation: Incarnation,
@@ -48,7 +48,7 @@ pub(super) struct Heard {
 }
 
 /// A fetch that waits for something to send.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Parked {
     /// Which one.
     pub(super) id: FetchId,

@@ -8,24 +8,24 @@ use partition::ids::NodeId;
 use super::CONFIRM_RETRY;
 
 /// One exchange with all members. A read is served by a round that began after it did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Round(pub u64);
 
 /// The rounds of one leader: at most one is under way, and all reads that come meanwhile share the next one.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Proofs {
     last: Round,
     under_way: Option<UnderWay>,
     wanted: Wanted,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 struct UnderWay {
     silent: BTreeSet<NodeId>,
     again_at: Moment,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 enum Wanted {
     #[default]
     No,

@@ -14,7 +14,7 @@ pub struct EpochStart {
 }
 
 /// An epoch and the offset after its last record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct EpochEnd {
     /// The epoch.
     pub epoch: Epoch,
