@@ -2,6 +2,7 @@
 
 pub mod leader;
 pub mod message;
+pub mod producer;
 pub mod remote;
 pub mod retry;
 pub mod service;

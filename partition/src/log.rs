@@ -86,7 +86,7 @@ pub use epochs::EpochHistory;
 pub use error::LogError;
 pub use event::{LogEvent, LogEvents};
 pub use front::Log;
-pub use producers::{Producers, SequenceCheck};
+pub use producers::{BATCHES_KEPT, Producers, SequenceCheck};
 pub use reader::{CacheRead, LogReader};
 pub use recovery::Opening;
 

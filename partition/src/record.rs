@@ -32,7 +32,7 @@ use bytes::{Bytes, BytesMut};
 pub use attributes::{Attributes, Compression, TimestampType};
 pub use batches::Batches;
 pub use builder::{BatchBuilder, ControlKind};
-pub use compression::{UNPACKED_SIZE_MAX, UnpackError};
+pub use compression::{Packing, UNPACKED_SIZE_MAX, UnpackError};
 pub use header::BatchHeader;
 pub use reader::{Header, Record, RecordError};
 
@@ -99,6 +99,18 @@ pub struct ProducerStamp {
     pub epoch: ProducerEpoch,
     /// The sequence of the first record.
     pub sequence: Sequence,
+}
+
+impl ProducerStamp {
+    /// Into the header of a batch, whose checksum is then to be made anew.
+    fn write(self, header: &mut [u8]) {
+        let id = i64::try_from(self.id.0).expect("a producer id fits 63 bits");
+        let epoch = i16::try_from(self.epoch.0).expect("a producer epoch fits 15 bits");
+        let sequence = i32::try_from(self.sequence.0).expect("a sequence fits 31 bits");
+        header[AT_PRODUCER..AT_PRODUCER + 8].copy_from_slice(&id.to_be_bytes());
+        header[AT_PRODUCER_EPOCH..AT_PRODUCER_EPOCH + 2].copy_from_slice(&epoch.to_be_bytes());
+        header[AT_SEQUENCE..AT_SEQUENCE + 4].copy_from_slice(&sequence.to_be_bytes());
+    }
 }
 
 /// One sound record batch: its checksum was verified when this value was made.
@@ -261,6 +273,16 @@ impl Batch {
         let attributes = self.attributes().with_append_time();
         bytes[AT_ATTRIBUTES..AT_ATTRIBUTES + 2].copy_from_slice(&attributes.0.to_be_bytes());
         bytes[AT_MAX_TIME..AT_MAX_TIME + 8].copy_from_slice(&now_ms.to_be_bytes());
+        let crc = crc32c::crc32c(&bytes[AT_ATTRIBUTES..]);
+        bytes[AT_CRC..AT_CRC + 4].copy_from_slice(&crc.to_be_bytes());
+        Self { bytes: bytes.freeze() }
+    }
+
+    /// The same batch with another stamp: for a producer that begins a new epoch with what an older one did not append.
+    #[must_use]
+    pub fn stamped_anew(&self, stamp: ProducerStamp) -> Self {
+        let mut bytes = BytesMut::from(&self.bytes[..]);
+        stamp.write(&mut bytes);
         let crc = crc32c::crc32c(&bytes[AT_ATTRIBUTES..]);
         bytes[AT_CRC..AT_CRC + 4].copy_from_slice(&crc.to_be_bytes());
         Self { bytes: bytes.freeze() }

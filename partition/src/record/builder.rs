@@ -5,8 +5,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 use super::reader::Header;
 use super::{
     AT_ATTRIBUTES, AT_BASE_TIME, AT_COUNT, AT_CRC, AT_EPOCH, AT_LAST_DELTA, AT_LENGTH, AT_MAGIC, AT_MAX_TIME,
-    AT_PRODUCER, AT_PRODUCER_EPOCH, AT_SEQUENCE, Attributes, Batch, Compression, HEADER_LENGTH,
-    LENGTH_OVERHEAD, MAGIC, ProducerStamp, varint,
+    AT_PRODUCER, Attributes, Batch, Compression, HEADER_LENGTH, LENGTH_OVERHEAD, MAGIC, ProducerStamp,
+    varint,
 };
 use crate::ids::{ByteSize, RecordCount};
 
@@ -157,13 +157,6 @@ impl BatchBuilder {
         assert!(self.count > 0, "a batch holds at least one record");
         let count = i32::try_from(self.count).expect("a batch of 2^31 records does not fit its size");
         let length = i32::try_from(self.bytes.len() - LENGTH_OVERHEAD).expect("a batch stays below 2 GiB");
-        let (id, epoch, sequence) = self.producer.map_or((-1, -1, -1), |stamp| {
-            (
-                i64::try_from(stamp.id.0).expect("a producer id fits 63 bits"),
-                i16::try_from(stamp.epoch.0).expect("a producer epoch fits 15 bits"),
-                i32::try_from(stamp.sequence.0).expect("a sequence fits 31 bits"),
-            )
-        });
         self.set(AT_LENGTH, &length.to_be_bytes());
         self.set(AT_EPOCH, &0_i32.to_be_bytes());
         self.set(AT_MAGIC, &[MAGIC]);
@@ -171,9 +164,11 @@ impl BatchBuilder {
         self.set(AT_LAST_DELTA, &(count - 1).to_be_bytes());
         self.set(AT_BASE_TIME, &self.base_time_ms.to_be_bytes());
         self.set(AT_MAX_TIME, &self.max_time_ms.to_be_bytes());
-        self.set(AT_PRODUCER, &id.to_be_bytes());
-        self.set(AT_PRODUCER_EPOCH, &epoch.to_be_bytes());
-        self.set(AT_SEQUENCE, &sequence.to_be_bytes());
+        match self.producer {
+            Some(stamp) => stamp.write(&mut self.bytes),
+            // Minus one, in each of the three fields.
+            None => self.set(AT_PRODUCER, &[0xff; AT_COUNT - AT_PRODUCER]),
+        }
         self.set(AT_COUNT, &count.to_be_bytes());
         let crc = crc32c::crc32c(&self.bytes[AT_ATTRIBUTES..]);
         self.set(AT_CRC, &crc.to_be_bytes());

@@ -1,6 +1,6 @@
-//! Unpacks the records of a compressed batch, for who looks into it. What is stored and relayed stays as it came.
+//! Packs and unpacks the records of a compressed batch, at the two ends. What is stored and relayed stays as it came.
 
-use std::io::Read;
+use std::io::{Read, Write};
 
 use bytes::Bytes;
 
@@ -34,6 +34,61 @@ pub enum UnpackError {
     /// Nobody knows how.
     #[error("compression {0} is none that Kafka has")]
     Unknown(u8),
+}
+
+/// How a producer packs the records of a batch: what can be chosen, while [`Compression`] is all that can be met.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Packing {
+    /// Not at all.
+    #[default]
+    Plain,
+    /// gzip, at its default level.
+    Gzip,
+    /// Snappy, in one raw block.
+    Snappy,
+    /// LZ4, in its frame format.
+    Lz4,
+    /// Zstandard, at its fastest level.
+    Zstd,
+}
+
+impl Packing {
+    /// What stands in the attributes of a batch that is packed so.
+    #[must_use]
+    pub fn compression(self) -> Compression {
+        match self {
+            Self::Plain => Compression::None,
+            Self::Gzip => Compression::Gzip,
+            Self::Snappy => Compression::Snappy,
+            Self::Lz4 => Compression::Lz4,
+            Self::Zstd => Compression::Zstd,
+        }
+    }
+
+    /// The bytes, packed.
+    #[must_use]
+    pub fn pack(self, bytes: &[u8]) -> Vec<u8> {
+        const IN_MEMORY: &str = "writing to memory does not fail";
+        match self {
+            Self::Plain => bytes.to_vec(),
+            Self::Gzip => {
+                let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+                encoder.write_all(bytes).expect(IN_MEMORY);
+                encoder.finish().expect(IN_MEMORY)
+            }
+            Self::Snappy => {
+                snap::raw::Encoder::new().compress_vec(bytes).expect("a batch is below snappy's 4 GiB")
+            }
+            Self::Lz4 => {
+                let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::new());
+                encoder.write_all(bytes).expect(IN_MEMORY);
+                encoder.finish().expect(IN_MEMORY)
+            }
+            Self::Zstd => {
+                ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
+            }
+        }
+    }
 }
 
 /// The records as they were before they were compressed.
@@ -143,6 +198,16 @@ mod tests {
         assert_eq!(unpack(Compression::Snappy, &xerial(&[&half, &half])), Ok(text()));
         let torn = xerial(&[&half, &half]).slice(..40);
         assert!(matches!(unpack(Compression::Snappy, &torn), Err(UnpackError::Malformed { .. })));
+    }
+
+    #[test]
+    fn what_is_packed_is_unpacked_again() {
+        for packing in [Packing::Plain, Packing::Gzip, Packing::Snappy, Packing::Lz4, Packing::Zstd] {
+            for bytes in [text(), Bytes::from_static(b"x"), Bytes::from(vec![7; 300_000])] {
+                let packed = Bytes::from(packing.pack(&bytes));
+                assert_eq!(unpack(packing.compression(), &packed), Ok(bytes), "{packing:?}");
+            }
+        }
     }
 
     #[test]
