@@ -1,9 +1,12 @@
 //! What the controllers have decided: who replicates a partition, who leads it, who is in sync.
 
+mod reassignment;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
 use partition::ids::{Epoch, NodeId, Offset, PartitionId};
+pub use reassignment::Reassignment;
 use serde::{Deserialize, Serialize};
 
 /// One life of a broker process: the metadata offset of its registration, so that a wiped broker cannot pass for the
@@ -35,12 +38,13 @@ impl fmt::Display for Version {
     }
 }
 
-/// What a partition was created with.
+/// What a partition is asked to be.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PartitionSpec {
     /// Which partition.
     pub id: PartitionId,
-    /// Its replicas in assignment order: the first one in sync and alive is elected.
+    /// Its replicas in assignment order: the first one in sync and alive is elected. While the partition is reassigned, its
+    /// new assignment, and then who is still to go.
     pub replicas: Vec<NodeId>,
     /// How many must be in sync for a `Committed` append, and for the high watermark to move.
     pub min_isr: usize,
@@ -52,8 +56,13 @@ pub type Members = BTreeMap<NodeId, Incarnation>;
 /// What the controllers have decided about a partition.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PartitionState {
-    /// What it was created with.
+    /// What it was created with; its replicas follow reassignments.
     pub spec: PartitionSpec,
+    /// The reassignment that is under way.
+    pub reassignment: Option<Reassignment>,
+    /// Since which version a replica has been one, unless it has from the beginning. What one said as a replica before
+    /// does not count, in the same life either (S-09).
+    pub since: BTreeMap<NodeId, Version>,
     /// Who leads, if anybody can.
     pub leader: Option<NodeId>,
     /// Raised by each election, and when a leader is lost that nobody can follow.
@@ -82,6 +91,8 @@ impl PartitionState {
     pub fn undecided(spec: PartitionSpec) -> Self {
         Self {
             spec,
+            reassignment: None,
+            since: BTreeMap::new(),
             leader: None,
             epoch: Epoch::ZERO,
             in_sync: Members::new(),
@@ -94,7 +105,26 @@ impl PartitionState {
         }
     }
 
-    /// How many must be in sync: more than there are replicas cannot be asked (Kafka's `effectiveMinIsr`).
+    /// Since which version this node has been a replica.
+    #[must_use]
+    pub fn replica_since(&self, node: NodeId) -> Version {
+        self.since.get(&node).copied().unwrap_or_default()
+    }
+
+    /// Who replicates it once no reassignment is under way any more, in assignment order.
+    #[must_use]
+    pub fn assignment(&self) -> &[NodeId] {
+        self.reassignment.as_ref().map_or(&self.spec.replicas, |moves| &moves.target)
+    }
+
+    /// Who replicates it only until the reassignment is complete.
+    pub fn removing(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.spec.replicas.iter().copied().filter(|node| !self.assignment().contains(node))
+    }
+
+    /// How many must be in sync: more than there are replicas cannot be asked (Kafka's `effectiveMinIsr`). No assignment, old
+    /// or new, has fewer replicas than that, so it stays the same while a partition is reassigned; those on their way
+    /// count like any other once they are in sync.
     #[must_use]
     pub fn min_isr(&self) -> usize {
         self.spec.min_isr.min(self.spec.replicas.len())

@@ -95,6 +95,19 @@ pub enum Command {
     SetRules(HistoricRules),
     /// All that the records before this one have decided. Counts only right behind the last of them (H-15).
     Snapshot(Box<Snapshot>),
+    /// A partition is to be replicated by these; in place of a reassignment that is under way (KIP-455).
+    Reassign(Reassign),
+    /// The reassignment that is under way ends where it began.
+    CancelReassignment(PartitionId),
+}
+
+/// An operator's wish to have a partition replicated elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reassign {
+    /// Which partition.
+    pub partition: PartitionId,
+    /// By whom, in assignment order.
+    pub replicas: Vec<NodeId>,
 }
 
 /// A broker process that begins a life.

@@ -1,6 +1,7 @@
 //! The image: what the metadata records say when they are applied in order, the same wherever that is done.
 
 mod membership;
+mod reassignment;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -181,6 +182,8 @@ impl Image {
             Command::AlterInSync(change) => self.alter(change),
             Command::Leave { broker, incarnation } => self.leave(*broker, *incarnation),
             Command::ElectPreferred(partition) => self.elect_preferred(partition),
+            Command::Reassign(wish) => self.reassign(wish),
+            Command::CancelReassignment(partition) => self.cancel_reassignment(partition),
             Command::SetRules(rules) => {
                 self.rules = *rules;
                 Ok(Applied::default())
@@ -280,6 +283,7 @@ impl Image {
 
     fn alter(&mut self, change: &AlterInSync) -> Result<Applied, Rejection> {
         let missing = || Rejection::NoSuchPartition(change.partition.clone());
+        let settling = self.settling();
         let state = self.partitions.get_mut(&change.partition).ok_or_else(missing)?;
         if state.leader != Some(change.leader) || state.epoch != change.epoch {
             return Err(Rejection::NotLeader { leader: state.leader, epoch: state.epoch });
@@ -309,7 +313,7 @@ impl Image {
         altered.recovery = Recovery::Done;
         altered.version = state.version.next();
         sets.put_into(&mut altered);
-        *state = Arc::new(altered);
+        *state = Arc::new(reassignment::completed(altered, &self.brokers, settling));
         Ok(Applied { partitions: vec![change.partition.clone()] })
     }
 
@@ -360,7 +364,7 @@ impl Image {
         for (id, state) in &mut self.partitions {
             let sets = Sets::after(state, node, change, self.rules);
             if let Some(settled) = membership::settle(state, sets, &self.brokers, settling) {
-                *state = Arc::new(settled);
+                *state = Arc::new(reassignment::completed(settled, &self.brokers, settling));
                 applied.partitions.push(id.clone());
             }
         }

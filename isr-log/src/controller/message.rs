@@ -3,7 +3,7 @@
 use partition::ids::{NodeId, Offset, PartitionId};
 use serde::{Deserialize, Serialize};
 
-use super::command::{AlterInSync, Registration};
+use super::command::{AlterInSync, Reassign, Registration};
 use super::rejection::Rejection;
 use crate::metadata::Incarnation;
 
@@ -32,6 +32,10 @@ pub enum ControllerRequest {
     },
     /// Let the first of the assigned replicas lead again.
     ElectPreferred(PartitionId),
+    /// Have a partition replicated by others.
+    Reassign(Reassign),
+    /// Have a reassignment that is under way end where it began.
+    CancelReassignment(PartitionId),
 }
 
 /// The controller's answer: given when the record that it stands for is committed and applied.
@@ -48,7 +52,7 @@ pub enum ControllerReply {
     Registered(Incarnation),
     /// The heartbeat was heard.
     Heard(Heard),
-    /// The in-sync set is changed, the broker may stop, the preferred replica leads.
+    /// The in-sync set is changed, the broker may stop, the preferred replica leads, the reassignment has begun.
     Done,
     /// The request does not count, and never will.
     Refused(Rejection),

@@ -323,6 +323,8 @@ impl Office {
             }
             ControllerRequest::Leave { node: broker, incarnation } => Command::Leave { broker, incarnation },
             ControllerRequest::ElectPreferred(partition) => Command::ElectPreferred(partition),
+            ControllerRequest::Reassign(wish) => Command::Reassign(wish),
+            ControllerRequest::CancelReassignment(partition) => Command::CancelReassignment(partition),
             ControllerRequest::Heartbeat { node: broker, incarnation, applied_to } => {
                 term.sessions.hear(broker, incarnation, now);
                 let reply = self.heard(broker, incarnation);

@@ -97,4 +97,21 @@ pub enum Rejection {
         /// Where it lies.
         at: Offset,
     },
+    /// The partition is assigned so, or on its way there.
+    #[error("partition {0} is assigned so already")]
+    AssignedAlready(PartitionId),
+    /// There is no reassignment to cancel: it is complete, or never was.
+    #[error("partition {0} is not being reassigned")]
+    NotReassigning(PartitionId),
+    /// To cancel would remove replicas that hold what is committed, while too few others do.
+    #[error(
+        "without the replicas that were added {left} would be in sync, of at least {needed}: wait until more of the former \
+         ones are, or reassign to others"
+    )]
+    Needed {
+        /// How many would be left in sync.
+        left: usize,
+        /// How many must be.
+        needed: usize,
+    },
 }

@@ -65,6 +65,16 @@ impl Sets {
         Self { in_sync, eligible, last_leader: None }
     }
 
+    /// Those who are left of them when only these replicate.
+    pub(super) fn among(state: &PartitionState, replicas: &[NodeId]) -> Self {
+        let among = |members: &Members| {
+            let left = members.iter().filter(|(node, _)| replicas.contains(node));
+            left.map(|(node, life)| (*node, *life)).collect()
+        };
+        let last_leader = state.last_leader.filter(|(node, _)| replicas.contains(node));
+        Self { in_sync: among(&state.in_sync), eligible: among(&state.eligible), last_leader }
+    }
+
     /// Puts them on record.
     pub(super) fn put_into(self, state: &mut PartitionState) {
         (state.in_sync, state.eligible, state.last_leader) = (self.in_sync, self.eligible, self.last_leader);
