@@ -271,9 +271,12 @@ macro_rules! situations {
 }
 
 situations! {
+    c10_too_few_in_sync
+    c12_shrink_by_time_lag
     c13_lag_by_last_fetch
     c13_lag_by_messages
-    elect_from_the_in_sync_set
+    c14_elect_from_the_in_sync_set
+    c15_replicate_with_parked_fetches
     fetch_ahead_while_syncing
     grow_on_catch_up
     h01_a_leader_does_not_resume
@@ -282,7 +285,6 @@ situations! {
     h14_a_proposal_of_unknown_outcome
     h16_proof_of_leadership
     h16_who_is_eligible_is_asked_too
-    replicate_with_parked_fetches
     s01_truncate_by_epoch
     s02_a_power_cut_of_both
     s03_three_epochs_at_one_offset
@@ -297,7 +299,5 @@ situations! {
     s15_a_new_leader_does_not_know_what_is_committed
     s21_rejected_after_the_append
     s23_a_joiner_holds_the_high_watermark
-    shrink_by_time_lag
-    too_few_in_sync
     trim_everywhere
 }

@@ -33,6 +33,30 @@ impl Stage {
 }
 
 #[test]
+fn c01_who_is_not_told_sends_again_until_he_is() {
+    staged(1, Shape::of(3), |mut stage| async move {
+        let append = stage.append(Acks::Committed, SOON);
+        // What is asked arrives and is done, and the answer is lost, twice.
+        stage.fault("lose-reply 1000>1");
+        let client = stage.cluster.client();
+        let told = client.append(append.clone());
+        let again = async {
+            stage.passes(Duration::from_millis(5)).await;
+            stage.fault("lose-reply 1000>1");
+        };
+        let (told, ()) = futures_util::future::join(told, again).await;
+        told.expect("acknowledged in the end");
+        assert_eq!(stage.values().await, ["v0"]);
+        // Who does not stamp his batches is left with the doubt: sent again, it might be there twice.
+        stage.fault("lose-reply 1000>1");
+        let batch = BatchBuilder::of_values(0, &["x".into()]);
+        let outcome = client.append(Append { batch, acks: Acks::Committed, timeout: SOON }).await;
+        assert!(outcome.expect_err("nobody has told him").may_appear());
+        assert_eq!(stage.values().await, ["v0", "x"]);
+    });
+}
+
+#[test]
 fn c04_c06_three_copies_survive_two_failures_where_a_majority_takes_five() {
     staged(4, Shape { min_isr: 1, ..Shape::of(3) }, |mut stage| async move {
         for node in [A, B, C] {

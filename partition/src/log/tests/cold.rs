@@ -159,7 +159,7 @@ fn large_log(interval: ByteSize) -> (EndlessDisk, MemoryCheckpoints) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cold_read_in_4_gib_touches_one_index_and_an_interval_plus_a_batch() {
+async fn c24_a_cold_read_in_4_gib_touches_one_index_and_an_interval_plus_a_batch() {
     let config = LogConfig::default();
     let (disk, checkpoints) = large_log(config.index_interval);
     let size = disk.batch.size();

@@ -134,7 +134,7 @@ async fn h02_the_recovery_point_of_another_log_in_the_same_place_is_discarded() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_opening_reads_only_what_lies_behind_the_recovery_point() {
+async fn c25_an_opening_reads_only_what_lies_behind_the_recovery_point() {
     let mut bench = filled().await.reopen().await;
     let mut behind = 0;
     for number in 25..28_u32 {

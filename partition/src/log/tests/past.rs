@@ -34,7 +34,7 @@ async fn trim(bench: &mut Bench, due: Offset) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn retention_by_bytes_deletes_whole_segments_and_tells_a_late_reader_where_the_log_begins() {
+async fn c23_retention_by_bytes_deletes_whole_segments_and_tells_a_late_reader_where_the_log_begins() {
     let mut bench = filled(Retention { bytes: Some(ByteSize(800)), time: None }).await;
     let before = segments(&bench);
     let due = bench.log.retention_due(NOW, Offset(20)).expect("more than 800 bytes are there");
