@@ -10,7 +10,7 @@ use partition::transport::Address;
 
 use crate::controller::broker::BrokerConfig;
 use crate::mutant::Mutated;
-use crate::replica::Rules;
+use crate::replica::{CatchUpRate, Rules};
 use crate::rules::HistoricRules;
 
 /// How a broker is set up.
@@ -32,6 +32,9 @@ pub struct Config {
     pub fetch_wait: Duration,
     /// About how much one fetch brings.
     pub fetch_bytes_max: ByteSize,
+    /// How fast a replica copies that is not in sync, of each partition. Default: as fast as it can. A rate has to be above what is
+    /// appended in the same time, or nobody ever catches up.
+    pub catch_up_rate: Option<CatchUpRate>,
     /// How often the broker shows the controllers that it is alive.
     pub heartbeat: Duration,
     /// How long one request to a controller may take.
@@ -66,6 +69,7 @@ impl Config {
             lag_max: Self::LAG_MAX,
             fetch_wait: Self::FETCH_WAIT,
             fetch_bytes_max: Self::FETCH_BYTES_MAX,
+            catch_up_rate: None,
             heartbeat: BrokerConfig::HEARTBEAT,
             request_timeout: BrokerConfig::REQUEST_TIMEOUT,
             historic: HistoricRules::default(),
@@ -78,6 +82,7 @@ impl Config {
             lag_max: self.lag_max,
             fetch_wait: self.fetch_wait.min(self.lag_max / 2),
             fetch_bytes_max: self.fetch_bytes_max,
+            catch_up_rate: self.catch_up_rate,
             historic: self.historic,
             mutated,
         }

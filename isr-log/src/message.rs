@@ -6,7 +6,7 @@ use partition::ids::{ByteSize, Epoch, NodeId, Offset};
 use partition::log::epochs::EpochEnd;
 use serde::{Deserialize, Serialize};
 
-use crate::metadata::Incarnation;
+use crate::metadata::{Incarnation, Version};
 
 /// What one replica asks of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +38,8 @@ pub struct Report {
     pub node: NodeId,
     /// In which of its lives (H-02).
     pub incarnation: Incarnation,
+    /// Since when it has been a replica, as it has read: a log of an earlier time is gone (S-09).
+    pub since: Version,
     /// In the epoch of which leader; another leader does not count it (S-04).
     pub epoch: Epoch,
     /// The fetch that it stands in, or that was sent last before it. One of an earlier fetch, which an old connection
@@ -107,7 +109,7 @@ pub enum FetchRefusal {
     /// The follower has been replaced by a later life of its own.
     #[error("a later life of this broker has fetched")]
     StaleIncarnation,
-    /// The follower has no copy of this partition, by what this node has read.
+    /// The follower has no copy of this partition, or has been given one anew, by what this node has read.
     #[error("not a replica")]
     NotAReplica,
     /// A later fetch of the same follower took this one's place.

@@ -216,8 +216,9 @@ impl ReplicaTask {
     fn fetched(&mut self, (epoch, outcome): FetchOutcome) {
         match outcome {
             Ok((reply, batches)) => {
+                let bytes = ByteSize::of(batches.bytes());
                 self.state.fetched = Some((epoch, batches));
-                self.step(Event::Fetched(epoch, reply));
+                self.step(Event::Fetched(epoch, reply, bytes));
                 self.state.fetched = None;
             }
             Err(error) => {

@@ -4,6 +4,7 @@ use partition::clock::Moment;
 use partition::ids::{Epoch, NodeId, Offset};
 use partition::log::epochs::EpochEnd;
 
+use super::throttle::{Standing, Throttle};
 use super::truncation::cut;
 use super::{Command, Event, FETCH_RETRY, Step};
 use crate::message::{Fetch, FetchNumber, FetchRefusal, FetchReply, News, Report};
@@ -18,7 +19,18 @@ pub(super) struct Follower {
     committed: Offset,
     /// The fetch that was sent last.
     sent: FetchNumber,
+    throttle: Throttle,
     phase: Phase,
+}
+
+/// Whom a replica is to follow, and as what.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Follows {
+    pub(super) leader: NodeId,
+    pub(super) epoch: Epoch,
+    /// All below it was committed once.
+    pub(super) committed: Offset,
+    pub(super) standing: Standing,
 }
 
 /// What it is waiting for. There is one fetch at a time.
@@ -30,14 +42,18 @@ enum Phase {
     Appending(Offset),
     /// A pause after a failure.
     Pausing(Moment),
+    /// A pause until this moment, since it copies faster than it may. The leader has been told this, and is told of each sync.
+    Throttled(Report, Moment),
 }
 
 impl Follower {
     /// Starts to follow. The first fetch compares the logs, in each epoch anew (KAFKA-7164); or, by the older rule, all above
     /// the high watermark is cut, and nothing compared (C20, C21).
-    pub(super) fn begin(step: &mut Step<'_>, leader: NodeId, epoch: Epoch, committed: Offset) -> Self {
+    pub(super) fn begin(step: &mut Step<'_>, follows: Follows) -> Self {
+        let Follows { leader, epoch, committed, standing } = follows;
         let (sent, phase) = (FetchNumber::default(), Phase::Pausing(step.now));
-        let mut follower = Self { leader, epoch, committed, sent, phase };
+        let throttle = Throttle::new(step.now, step.rules.catch_up_rate, standing);
+        let mut follower = Self { leader, epoch, committed, sent, throttle, phase };
         let (end, latest) = (step.log.end, step.log.epochs.latest());
         if step.rules.truncation() == TruncationRule::ByHighWatermark {
             let to = (*step.high_watermark).clamp(step.log.start, end);
@@ -58,30 +74,48 @@ impl Follower {
         (self.leader, self.epoch) == (leader, epoch)
     }
 
+    /// A later version of the same epoch: it may have joined the set, or left it.
+    pub(super) fn read(&mut self, step: &mut Step<'_>, standing: Standing) {
+        self.throttle.stands(standing);
+        if let Phase::Throttled(..) = self.phase
+            && standing == Standing::InSync
+        {
+            self.fetch_on(step);
+        }
+    }
+
     pub(super) fn wakes_at(&self) -> Option<Moment> {
         match self.phase {
-            Phase::Pausing(until) => Some(until),
+            Phase::Pausing(until) | Phase::Throttled(_, until) => Some(until),
             Phase::Fetching(_) | Phase::Appending(_) => None,
         }
     }
 
     pub(super) fn step(&mut self, step: &mut Step<'_>, event: Event) {
         match (event, self.phase) {
-            (Event::Fetched(epoch, reply), Phase::Fetching(_)) if epoch == self.epoch => {
+            (Event::Fetched(epoch, reply, bytes), Phase::Fetching(_)) if epoch == self.epoch => {
+                self.throttle.received(bytes);
                 self.replied(step, reply);
             }
             (Event::FetchFailed(epoch), Phase::Fetching(_) | Phase::Appending(_)) if epoch == self.epoch => {
                 self.phase = Phase::Pausing(step.now.after(FETCH_RETRY));
             }
             (Event::Appended, Phase::Appending(committed)) => {
-                let (end, latest) = (step.log.end, step.log.epochs.latest());
-                step.commit(committed.min(end));
-                self.fetch(step, end, latest);
+                step.commit(committed.min(step.log.end));
+                match self.throttle.pause(step.now) {
+                    Some(until) => {
+                        let report = step.report(self.epoch, self.sent);
+                        step.put(Command::SendReport(self.leader, report));
+                        self.phase = Phase::Throttled(report, until);
+                    }
+                    None => self.fetch_on(step),
+                }
             }
-            (Event::Stored | Event::Trimmed, Phase::Fetching(told)) => self.report(step, told),
-            (Event::Tick, Phase::Pausing(until)) if until <= step.now => {
-                let (end, latest) = (step.log.end, step.log.epochs.latest());
-                self.fetch(step, end, latest);
+            (Event::Stored | Event::Trimmed, Phase::Fetching(told) | Phase::Throttled(told, _)) => {
+                self.report(step, told);
+            }
+            (Event::Tick, Phase::Pausing(until) | Phase::Throttled(_, until)) if until <= step.now => {
+                self.fetch_on(step);
             }
             (Event::Fetch(id, fetch), _) => {
                 let current = self.epoch;
@@ -154,6 +188,11 @@ impl Follower {
         self.committed = committed.min(to);
     }
 
+    fn fetch_on(&mut self, step: &mut Step<'_>) {
+        let (end, latest) = (step.log.end, step.log.epochs.latest());
+        self.fetch(step, end, latest);
+    }
+
     fn fetch(&mut self, step: &mut Step<'_>, from: Offset, last_epoch: Option<Epoch>) {
         self.sent = self.sent.next();
         let mut report = step.report(self.epoch, self.sent);
@@ -162,7 +201,7 @@ impl Follower {
             report,
             fetch_from: from,
             last_epoch,
-            max_bytes: step.rules.fetch_bytes_max,
+            max_bytes: self.throttle.fetches(step.now, step.rules.fetch_bytes_max),
             max_wait: step.rules.fetch_wait,
         };
         self.phase = Phase::Fetching(report);
@@ -173,7 +212,10 @@ impl Follower {
     fn report(&mut self, step: &mut Step<'_>, told: Report) {
         let report = step.report(self.epoch, self.sent);
         if report != told {
-            self.phase = Phase::Fetching(report);
+            self.phase = match self.phase {
+                Phase::Throttled(_, until) => Phase::Throttled(report, until),
+                Phase::Fetching(_) | Phase::Appending(_) | Phase::Pausing(_) => Phase::Fetching(report),
+            };
             step.put(Command::SendReport(self.leader, report));
         }
     }

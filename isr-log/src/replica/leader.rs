@@ -1,5 +1,7 @@
 //! A replica that takes appends: it parks fetches, counts what is reported, commits, and proposes who is in sync.
 
+mod replicas;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use partition::clock::Moment;
@@ -14,7 +16,7 @@ use super::truncation::{Continuation, compare};
 use super::{Command, Event, FetchId, JOINER_BARRED, Moved, NEWS_DELAY, PROPOSAL_RETRY, Step, watermark};
 use crate::message::{Confirm, Fetch, FetchRefusal, FetchReply, News, Report};
 use crate::metadata::{Incarnation, PartitionState, Recovery};
-use crate::mutant::{Mutant, Mutated};
+use crate::mutant::Mutant;
 use crate::rules::MinimumRule;
 
 /// A leader in one epoch.
@@ -48,7 +50,8 @@ impl Leader {
         let followers = state.spec.replicas.iter().filter(|replica| **replica != step.node);
         let followers = followers
             .map(|replica| {
-                (*replica, Progress::new(in_sync.members().contains_key(replica).then_some(step.now)))
+                let caught_up_at = in_sync.members().contains_key(replica).then_some(step.now);
+                (*replica, Progress::of(state.replica_since(*replica), caught_up_at))
             })
             .collect();
         let mut leader = Self {
@@ -86,6 +89,7 @@ impl Leader {
                 progress.barred_until = Some(step.now);
             }
         }
+        self.take_on(step, state);
         self.in_sync.read(state);
         self.recovery = state.recovery;
         if self.in_sync.is_short() {
@@ -163,7 +167,7 @@ impl Leader {
     }
 
     fn fetch(&mut self, step: &mut Step<'_>, id: FetchId, fetch: &Fetch) {
-        if let Some(refusal) = self.refusal(&fetch.report, step.rules.mutated) {
+        if let Some(refusal) = self.refusal(&fetch.report, step) {
             step.put(Command::Answer(id, FetchReply::Refused(refusal)));
             return;
         }
@@ -190,7 +194,7 @@ impl Leader {
     }
 
     fn report(&mut self, step: &mut Step<'_>, report: &Report) {
-        if self.refusal(report, step.rules.mutated).is_some() {
+        if self.refusal(report, step).is_some() {
             return;
         }
         let progress = self.followers.get_mut(&report.node).expect("a replica, or it was refused");
@@ -203,9 +207,9 @@ impl Leader {
     }
 
     /// Who may speak: a replica, in this epoch (S-04), in a life that no later one has replaced (H-02).
-    fn refusal(&self, report: &Report, mutated: Mutated) -> Option<FetchRefusal> {
+    fn refusal(&self, report: &Report, step: &Step<'_>) -> Option<FetchRefusal> {
         let current = self.epoch;
-        let fences = !mutated.breaks(Mutant::AnyLeaderEpoch);
+        let fences = !step.rules.mutated.breaks(Mutant::AnyLeaderEpoch);
         if fences && report.epoch < current {
             return Some(FetchRefusal::Fenced { current });
         }
@@ -215,6 +219,9 @@ impl Leader {
         let Some(progress) = self.followers.get(&report.node) else {
             return Some(FetchRefusal::NotAReplica);
         };
+        if report.since != progress.since() {
+            return Some(FetchRefusal::NotAReplica);
+        }
         let recorded = self.in_sync.members().get(&report.node);
         let outlived = recorded.is_some_and(|life| report.incarnation < *life);
         (outlived || progress.outlived(report.incarnation)).then_some(FetchRefusal::StaleIncarnation)

@@ -19,6 +19,7 @@ mod in_sync;
 mod leader;
 mod progress;
 mod proof;
+mod throttle;
 mod truncation;
 mod watermark;
 
@@ -35,15 +36,17 @@ use partition::probe::Electorate;
 
 use crate::message::{Confirm, ConfirmReply, Fetch, FetchNumber, FetchRefusal, FetchReply, News, Report};
 pub use crate::metadata::Members;
-use crate::metadata::{Incarnation, PartitionState};
+use crate::metadata::{Incarnation, PartitionState, Version};
 
 use crate::mutant::{Mutant, Mutated};
 use crate::rules::{HistoricRules, TruncationRule};
 
-use follower::Follower;
+use follower::{Follower, Follows};
 pub use in_sync::{Proposal, ProposalOutcome};
 use leader::Leader;
 pub use proof::Round;
+pub use throttle::CatchUpRate;
+use throttle::Standing;
 
 /// What the replica's log is at the moment of a step.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +70,8 @@ pub struct Rules {
     pub fetch_wait: Duration,
     /// About how much one fetch brings.
     pub fetch_bytes_max: ByteSize,
+    /// How fast it may copy while it is not in sync. `None`: as fast as it can.
+    pub catch_up_rate: Option<CatchUpRate>,
     /// Rules that Kafka once had.
     pub historic: HistoricRules,
     /// A rule that is broken, in a simulation.
@@ -119,8 +124,8 @@ pub enum Event {
     Fetch(FetchId, Fetch),
     /// A follower reports.
     Report(Report),
-    /// The leader has answered the fetch of that epoch.
-    Fetched(Epoch, FetchReply),
+    /// The leader has answered the fetch of that epoch, with so many bytes of records.
+    Fetched(Epoch, FetchReply, ByteSize),
     /// The fetch of that epoch was lost, or what it brought could not be appended.
     FetchFailed(Epoch),
     /// The controllers have answered a proposal.
@@ -212,6 +217,8 @@ enum Role {
 struct Step<'a> {
     node: NodeId,
     life: Incarnation,
+    /// Since when it has been a replica.
+    since: Version,
     rules: Rules,
     now: Moment,
     log: LogView<'a>,
@@ -238,6 +245,7 @@ impl Step<'_> {
         Report {
             node: self.node,
             incarnation: self.life,
+            since: self.since,
             epoch,
             fetch,
             durable_to: self.log.durable,
@@ -267,8 +275,9 @@ impl Replica {
             return;
         }
         let (node, life, rules) = (self.node, self.life, self.rules);
+        let since = self.decided.as_ref().map_or_else(Version::default, |state| state.replica_since(node));
         let high_watermark = &mut self.high_watermark;
-        let mut step = Step { node, life, rules, now, log, high_watermark, out };
+        let mut step = Step { node, life, since, rules, now, log, high_watermark, out };
         match &mut self.role {
             Role::Idle => idle(&mut step, &event),
             Role::Follower(follower) => follower.step(&mut step, event),
@@ -281,12 +290,16 @@ impl Replica {
         if self.decided.as_ref().is_some_and(|known| state.version <= known.version) {
             return;
         }
-        self.decided = Some(Arc::clone(state));
+        let known = self.decided.replace(Arc::clone(state));
         let (node, life, rules) = (self.node, self.life, self.rules);
+        let since = state.replica_since(node);
+        let goes_on = known.is_some_and(|known| known.replica_since(node) == since);
+        let goes_on = goes_on && state.spec.replicas.contains(&node);
         let high_watermark = &mut self.high_watermark;
-        let mut step = Step { node, life, rules, now, log, high_watermark, out };
+        let mut step = Step { node, life, since, rules, now, log, high_watermark, out };
         let role = std::mem::replace(&mut self.role, Role::Idle);
         let lives = state.in_sync.get(&node) == Some(&life);
+        let standing = if lives { Standing::InSync } else { Standing::CatchingUp };
         self.role = match (role, state.leader) {
             (Role::Leader(mut leader), Some(elected))
                 if elected == node && lives && leader.epoch() == state.epoch =>
@@ -294,7 +307,10 @@ impl Replica {
                 leader.read(&mut step, state);
                 Role::Leader(leader)
             }
-            (Role::Follower(follower), Some(elected)) if follower.follows(elected, state.epoch) => {
+            (Role::Follower(mut follower), Some(elected))
+                if goes_on && follower.follows(elected, state.epoch) =>
+            {
+                follower.read(&mut step, standing);
                 Role::Follower(follower)
             }
             (role, elected) => {
@@ -306,7 +322,8 @@ impl Replica {
                     }
                     Some(elected) if elected != node && state.spec.replicas.contains(&node) => {
                         let committed = committed_once(node, state, log, *step.high_watermark);
-                        Role::Follower(Follower::begin(&mut step, elected, state.epoch, committed))
+                        let follows = Follows { leader: elected, epoch: state.epoch, committed, standing };
+                        Role::Follower(Follower::begin(&mut step, follows))
                     }
                     Some(_) | None => Role::Idle,
                 }

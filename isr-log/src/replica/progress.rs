@@ -7,12 +7,14 @@ use partition::ids::{ByteSize, Offset};
 
 use super::FetchId;
 use crate::message::{Fetch, FetchNumber, News, Report};
-use crate::metadata::Incarnation;
+use crate::metadata::{Incarnation, Version};
 use crate::rules::LagRule;
 
 /// One follower, as its leader sees it in this epoch.
 #[derive(Clone, Debug, Hash)]
 pub(super) struct Progress {
+    /// Since when it has been a replica: what it said before does not count.
+    since: Version,
     /// When it last had all that the leader had. Starts at the election for members of the set, or else never.
     caught_up_at: Option<Moment>,
     /// When it fetched last. Starts as [`Progress::caught_up_at`] does.
@@ -61,9 +63,11 @@ pub(super) struct Parked {
 }
 
 impl Progress {
-    /// A follower at the beginning of an epoch; members of the in-sync set get a full span to show themselves.
-    pub(super) fn new(caught_up_at: Option<Moment>) -> Self {
+    /// A follower at the beginning of an epoch, or of its time as a replica; members of the in-sync set get a full span to show
+    /// themselves.
+    pub(super) fn of(since: Version, caught_up_at: Option<Moment>) -> Self {
         Self {
+            since,
             caught_up_at,
             fetched_at: caught_up_at,
             mark: None,
@@ -74,6 +78,11 @@ impl Progress {
             told: News::default(),
             untold_since: None,
         }
+    }
+
+    /// Since when it has been a replica.
+    pub(super) fn since(&self) -> Version {
+        self.since
     }
 
     /// What it has said, if anything that counts.
@@ -115,7 +124,7 @@ impl Progress {
 
     fn hear(&mut self, now: Moment, report: &Report, durable: Offset, leader_end: Offset) {
         if self.heard.is_some_and(|heard| heard.incarnation != report.incarnation) {
-            *self = Self { parked: self.parked, ..Self::new(None) };
+            *self = Self { parked: self.parked, ..Self::of(self.since, None) };
         }
         let Report { incarnation, fetch, log_start, .. } = *report;
         self.heard_at = now;
@@ -195,6 +204,7 @@ mod tests {
         Report {
             node: NodeId(2),
             incarnation: Incarnation(Offset(life)),
+            since: Version::default(),
             epoch: Epoch(1),
             fetch: FetchNumber(1),
             durable_to: Offset(durable_to),
@@ -214,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_follower_one_step_behind_a_busy_leader_stays_caught_up() {
-        let mut progress = Progress::new(Some(Moment(0)));
+        let mut progress = Progress::of(Version::default(), Some(Moment(0)));
         for step in 0..20 {
             // At each step the leader is 5 records on, and the follower has what the leader had a step ago.
             let (now, leader_end) = (Moment(4 * step), Offset(5 * (step + 1)));
@@ -225,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_follower_that_fetches_but_falls_behind_is_not_caught_up() {
-        let mut progress = Progress::new(Some(Moment(0)));
+        let mut progress = Progress::of(Version::default(), Some(Moment(0)));
         let caught_up: Vec<bool> = (0..8)
             .map(|step| {
                 // The leader writes 5 at each step, the follower manages 1: C12, and not "time since the last fetch".
@@ -240,7 +250,7 @@ mod tests {
     /// A leader writes 5 records at each step, and a follower fetches, of which this test says how far it is. At which steps does
     /// it lag?
     fn lags(rule: LagRule, durable: impl Fn(u64) -> u64) -> Vec<u64> {
-        let mut progress = Progress::new(Some(Moment(0)));
+        let mut progress = Progress::of(Version::default(), Some(Moment(0)));
         let lags = (0..30).filter(|step| {
             let (now, leader_end) = (Moment(4 * step), Offset(5 * (step + 1)));
             progress.hear_fetch(now, &fetch(durable(*step), 7), leader_end);
@@ -258,7 +268,7 @@ mod tests {
     #[test]
     fn c13_by_the_last_fetch_alone_who_never_catches_up_stays_for_ever() {
         assert_eq!(lags(LagRule::LastFetch, |step| step), []);
-        let silent = Progress::new(Some(Moment(0)));
+        let silent = Progress::of(Version::default(), Some(Moment(0)));
         assert!(silent.lags(Moment(11), Offset(0), LAG_MAX, LagRule::LastFetch));
     }
 
@@ -267,12 +277,17 @@ mod tests {
         // It is one step behind, always, and so it is by any number below what comes in one step.
         assert_eq!(lags(LagRule::Messages(9), |step| 5 * step), []);
         assert_eq!(lags(LagRule::Messages(4), |step| 5 * step).len(), 30);
-        assert!(Progress::new(Some(Moment(0))).lags(Moment(11), Offset(0), LAG_MAX, LagRule::Messages(9)));
+        assert!(Progress::of(Version::default(), Some(Moment(0))).lags(
+            Moment(11),
+            Offset(0),
+            LAG_MAX,
+            LagRule::Messages(9)
+        ));
     }
 
     #[test]
     fn a_new_life_starts_from_nothing() {
-        let mut progress = Progress::new(Some(Moment(0)));
+        let mut progress = Progress::of(Version::default(), Some(Moment(0)));
         progress.hear_fetch(Moment(1), &fetch(9, 7), Offset(9));
         progress.hear_fetch(Moment(50), &fetch(0, 8), Offset(9));
         assert!(progress.outlived(Incarnation(Offset(7))));
@@ -282,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_report_counts_only_after_a_fetch_of_the_same_life() {
-        let mut progress = Progress::new(None);
+        let mut progress = Progress::of(Version::default(), None);
         progress.hear_report(Moment(1), &report(5, 7), Offset(5));
         assert_eq!(progress.heard(), None);
         progress.hear_fetch(Moment(2), &fetch(3, 7), Offset(5));
@@ -294,7 +309,7 @@ mod tests {
 
     #[test]
     fn a_report_of_an_earlier_fetch_does_not_count() {
-        let mut progress = Progress::new(None);
+        let mut progress = Progress::of(Version::default(), None);
         // After a cut the second fetch brings less; what an old connection still carries speaks of the log before.
         let mut second = fetch(3, 7);
         second.report.fetch = FetchNumber(2);

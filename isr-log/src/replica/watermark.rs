@@ -63,6 +63,7 @@ mod tests {
         lag_max: Duration::from_nanos(10),
         fetch_wait: Duration::ZERO,
         fetch_bytes_max: ByteSize::mib(1),
+        catch_up_rate: None,
         historic: HistoricRules {
             lag: LagRule::CaughtUp,
             minimum: MinimumRule::Strict,
@@ -90,11 +91,12 @@ mod tests {
     fn followers(ends: [Option<(u64, u64)>; 2]) -> BTreeMap<NodeId, Progress> {
         let mut followers = BTreeMap::new();
         for (node, end) in [NodeId(2), NodeId(3)].into_iter().zip(ends) {
-            let mut progress = Progress::new(None);
+            let mut progress = Progress::of(Version::default(), None);
             if let Some((durable, life)) = end {
                 let report = Report {
                     node,
                     incarnation: Incarnation(Offset(life)),
+                    since: Version::default(),
                     epoch: Epoch(1),
                     fetch: FetchNumber(1),
                     durable_to: Offset(durable),

@@ -22,6 +22,9 @@ use partition::simulation;
 
 pub use log::{FakeLog, Record, index, offset};
 
+/// A record of the harness is taken to be so large.
+pub const RECORD_BYTES: u64 = 100;
+
 /// What is under way from one replica to another.
 #[derive(Clone, Debug)]
 pub enum Message {
@@ -86,6 +89,7 @@ impl Harness {
             lag_max: Duration::from_millis(1000),
             fetch_wait: Duration::from_millis(500),
             fetch_bytes_max: ByteSize::mib(1),
+            catch_up_rate: None,
             historic,
             mutated: mutant.map_or(Mutated::NOT, mutated),
         };
@@ -268,8 +272,9 @@ impl Harness {
                 self.step(to, Event::Fetch(id, fetch));
             }
             Message::Reply(epoch, reply, records) => {
+                let bytes = ByteSize(records.len() as u64 * RECORD_BYTES);
                 self.node_mut(to).fetched = records;
-                self.step(to, Event::Fetched(epoch, reply));
+                self.step(to, Event::Fetched(epoch, reply, bytes));
             }
             Message::Report(report) => self.step(to, Event::Report(report)),
             Message::Confirm(round, confirm) => {
@@ -311,8 +316,10 @@ impl Harness {
 
     fn carry_out(&mut self, id: NodeId, command: Command, events: &mut VecDeque<Event>) {
         match command {
-            Command::Serve { fetch, from, news, .. } => {
-                let records = self.nodes[&id].log.records[index(from)..].to_vec();
+            Command::Serve { fetch, from, max_bytes, news } => {
+                let most = usize::try_from(max_bytes.0 / RECORD_BYTES).expect("it fits").max(1);
+                let records = &self.nodes[&id].log.records[index(from)..];
+                let records = records[..records.len().min(most)].to_vec();
                 self.answer(id, fetch, FetchReply::Records(news), records);
             }
             Command::Answer(fetch, reply) => self.answer(id, fetch, reply, Vec::new()),
