@@ -23,6 +23,7 @@ use partition::transport::held_port::HeldPort;
 use partition::transport::rpc::{Serving, serve};
 use partition::world::World;
 
+use crate::admin::Admin;
 use crate::config::{Config, Timing};
 use crate::node::Node;
 
@@ -50,12 +51,15 @@ impl Plan {
     }
 }
 
-/// Voters of one partition, numbered from 1.
+/// Voters of one partition, numbered from 1, and nodes that join them.
 pub struct QuorumCluster {
     plan: Plan,
     ground: Ground,
     partition: PartitionId,
+    /// The founders.
     voters: BTreeMap<NodeId, Address>,
+    /// All nodes, those too that have joined.
+    nodes: BTreeMap<NodeId, Address>,
     running: BTreeMap<NodeId, Running>,
     client: LeaderClient,
     replicas: BTreeMap<NodeId, RemotePartition>,
@@ -66,7 +70,7 @@ enum Ground {
     /// Virtual time.
     Simulated(Simulation),
     /// This machine. A crash ends a replica's tasks; what was written stays, as it does when a process is killed.
-    Real { dir: PathBuf, worlds: BTreeMap<NodeId, World>, _ports: BTreeMap<NodeId, HeldPort> },
+    Real { dir: PathBuf, worlds: BTreeMap<NodeId, World>, ports: BTreeMap<NodeId, HeldPort> },
 }
 
 /// A replica that runs.
@@ -91,7 +95,7 @@ impl QuorumCluster {
         let held = |node| Ok((node, HeldPort::any()?));
         let ports = ids(&plan).map(held).collect::<io::Result<BTreeMap<_, _>>>()?;
         let voters = ports.iter().map(|(node, port)| (*node, port.address())).collect();
-        let ground = Ground::Real { dir: dir.to_owned(), worlds: BTreeMap::new(), _ports: ports };
+        let ground = Ground::Real { dir: dir.to_owned(), worlds: BTreeMap::new(), ports };
         Ok(Self::start(plan, ground, voters, &World::of_client()).await)
     }
 
@@ -105,6 +109,7 @@ impl QuorumCluster {
             plan,
             ground,
             partition,
+            nodes: voters.clone(),
             voters,
             running: BTreeMap::new(),
         };
@@ -146,11 +151,48 @@ impl QuorumCluster {
         }
     }
 
+    /// The world of whoever asks.
+    fn client_world(&self) -> World {
+        match &self.ground {
+            Ground::Simulated(simulation) => simulation.world(CLIENT),
+            Ground::Real { .. } => World::of_client(),
+        }
+    }
+
+    /// Starts a node that is none of the founders; an operator may add it now. Clients are told of it.
+    ///
+    /// # Panics
+    /// When there is no free port, or it does not start.
+    pub async fn join(&mut self, node: NodeId) -> Address {
+        let address = match &mut self.ground {
+            Ground::Simulated(_) => Address::simulated(node),
+            Ground::Real { ports, .. } => {
+                let port = HeldPort::any().unwrap_or_else(|error| panic!("no free port: {error}"));
+                ports.entry(node).or_insert(port).address()
+            }
+        };
+        self.nodes.insert(node, address);
+        let world = self.client_world();
+        self.client = LeaderClient::new(&world, &self.nodes, &self.partition, self.plan.retry);
+        self.replicas.insert(node, RemotePartition::new(&world, address, self.partition.clone()));
+        self.run(node).await;
+        address
+    }
+
+    /// An operator, who knows of the founders.
+    #[must_use]
+    pub fn admin(&self) -> Admin {
+        Admin::new(&self.client_world(), &self.voters, &self.partition)
+    }
+
     async fn run(&mut self, id: NodeId) {
         let (world, config) = (self.world(id), self.config(id));
-        let node = Node::open(world.clone(), config).await;
+        let node = match self.voters.contains_key(&id) {
+            true => Box::pin(Node::open(world.clone(), config)).await,
+            false => Box::pin(Node::join(world.clone(), config)).await,
+        };
         let node = node.unwrap_or_else(|error| panic!("node {id} does not start: {error}"));
-        let listener = world.network.listen(self.voters[&id]).await;
+        let listener = world.network.listen(self.nodes[&id]).await;
         let listener = listener.unwrap_or_else(|error| panic!("node {id} cannot listen: {error}"));
         let serving = serve(&world, listener, node.service());
         self.running.insert(id, Running { node, serving });
@@ -201,7 +243,7 @@ fn ids(plan: &Plan) -> impl Iterator<Item = NodeId> {
 
 impl Cluster for QuorumCluster {
     fn replicas(&self) -> Vec<NodeId> {
-        self.voters.keys().copied().collect()
+        self.nodes.keys().copied().collect()
     }
 
     fn client(&self) -> Arc<dyn Partition> {
@@ -219,8 +261,8 @@ impl Cluster for QuorumCluster {
     fn stop(&mut self, node: NodeId) -> BoxFuture<'_, ()> {
         async move {
             if let Some(running) = self.running.remove(&node) {
-                running.serving.stop().await;
                 running.node.stop().await;
+                running.serving.stop().await;
             }
             self.end(node).await;
         }

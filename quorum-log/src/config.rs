@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use openraft::{Config as RaftConfig, SnapshotPolicy, StepDownPolicy};
 use partition::ids::{NodeId, PartitionId};
-use partition::log::LogConfig;
+use partition::log::{Durability, LogConfig};
 use partition::transport::Address;
 
 use crate::mutant::{Mutant, Mutated};
@@ -16,7 +16,8 @@ use crate::mutant::{Mutant, Mutated};
 pub struct Config {
     /// This node.
     pub node: NodeId,
-    /// All voters and where they listen, this node among them. The same on every node, and for good.
+    /// The founders, who voted first, and where they listen: the same on every node, and for good. Who votes later is for an
+    /// operator to say; where a founder listens now may be said here anew.
     pub voters: BTreeMap<NodeId, Address>,
     /// Which partition.
     pub partition: PartitionId,
@@ -54,9 +55,14 @@ impl Default for Timing {
 /// Why a configuration cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// A voter does not know itself.
-    #[error("node {0} is not among the voters")]
-    NotAVoter(NodeId),
+    /// A founder does not know itself.
+    #[error("node {0} is not among the founders: start it as one that joins, and have an operator add it")]
+    NotAFounder(NodeId),
+    /// Who founded the partition does not join it.
+    #[error(
+        "node {0} is among the founders: start it as one; if it has lost its disk, give it a new number and have it join"
+    )]
+    NotAJoiner(NodeId),
     /// The times contradict each other.
     #[error("heartbeat < shortest election < longest election must hold: {0}")]
     Timing(String),
@@ -69,9 +75,14 @@ pub(crate) const ENTRIES_PER_MESSAGE: u64 = 4096;
 const CALLS_PER_APPEND: u64 = 256;
 
 impl Config {
-    /// Checks what can be checked without the other nodes.
-    pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        if self.voters.contains_key(&self.node) { Ok(()) } else { Err(ConfigError::NotAVoter(self.node)) }
+    /// Checks what can be checked of a founder without the other nodes.
+    pub(crate) fn check_founder(&self) -> Result<(), ConfigError> {
+        if self.voters.contains_key(&self.node) { Ok(()) } else { Err(ConfigError::NotAFounder(self.node)) }
+    }
+
+    /// The same of one that joins.
+    pub(crate) fn check_joiner(&self) -> Result<(), ConfigError> {
+        if self.voters.contains_key(&self.node) { Err(ConfigError::NotAJoiner(self.node)) } else { Ok(()) }
     }
 
     /// How openraft is set up, and why where it is not its default.
@@ -99,7 +110,11 @@ impl Config {
             replication_lag_threshold: u64::MAX,
             max_in_snapshot_log_to_keep: 0,
             purge_batch_size: 1,
-            removed_leader_step_down: StepDownPolicy::Never,
+            // A leader that is voted out hands over as soon as the others have heard of it.
+            removed_leader_step_down: StepDownPolicy::After(millis(self.timing.heartbeat)),
+            // A follower that lacks what it had acknowledged stays outside. Without syncs it may have forgotten, and
+            // goes on: a promise that was never made is not broken.
+            allow_log_reversion: Some(self.log.durability == Durability::Cached),
             ..RaftConfig::default()
         };
         config.validate().map_err(|error| ConfigError::Timing(error.to_string()))
@@ -132,9 +147,11 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_does_not_vote_and_times_that_cannot_work_are_refused() {
+    fn a_stranger_founds_nothing_and_a_founder_does_not_join_and_times_must_work() {
         let stranger = Config { node: NodeId(7), ..config() };
-        assert_eq!(stranger.check(), Err(ConfigError::NotAVoter(NodeId(7))));
+        assert_eq!(stranger.check_founder(), Err(ConfigError::NotAFounder(NodeId(7))));
+        assert_eq!(stranger.check_joiner(), Ok(()));
+        assert_eq!(config().check_joiner(), Err(ConfigError::NotAJoiner(NodeId(1))));
         let timing = Timing { heartbeat: Duration::from_secs(3), ..Timing::default() };
         assert!(Config { timing, ..config() }.raft(Mutated::NOT).is_err());
     }

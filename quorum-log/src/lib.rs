@@ -36,18 +36,24 @@
 //! offsets; `door.rs` is what clients meet, `store.rs` what openraft meets, `network.rs` what the other voters meet;
 //! `runtime.rs` makes it repeatable.
 //!
-//! Left out: changing the voters (they are configured, for good), learners, leases for reads (each linearizable read
-//! asks a majority), deleting what was trimmed on a leader while a voter is down (openraft keeps what it may yet have to
-//! send), and telling a wiped voter from a new one: a voter must not come back under its id with an empty disk, for it has
-//! promised things that it does not remember.
+//! Who votes is changed while all goes on (`admin.rs`): a new node gets a copy first, without a vote; then most of the old
+//! voters *and* most of the new must agree, then the new alone. A number that ever voted is not given away again.
+//!
+//! Left out: deleting what was trimmed on a leader while a voter is down (openraft keeps what it may yet have to send); telling
+//! clients of nodes that were added (they are told where all are that may lead); keeping a wiped founder from voting: a
+//! voter must not come back under its number with an empty disk, for it has promised things that it does not remember. The
+//! leader that it had answered sees that, and gives it nothing; a later leader cannot.
 
+pub mod admin;
 pub mod cluster;
 pub mod config;
 mod door;
+mod ledger;
 mod message;
 pub mod mutant;
 mod network;
 mod node;
+mod operator;
 mod partition;
 mod probe;
 mod raft;

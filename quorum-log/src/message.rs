@@ -1,5 +1,7 @@
 //! What replicas say to each other. Our own words: openraft's types change from one alpha to the next.
 
+use std::time::Duration;
+
 use bytes::{Buf, Bytes, BytesMut};
 use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, VoteRequest, VoteResponse};
 use partition::ids::Ordinal;
@@ -7,6 +9,7 @@ use partition::record::{Batch, BatchError};
 use partition::transport::codec::{self, DecodeError};
 use serde::{Deserialize, Serialize};
 
+use crate::admin::{ChangeError, Members, Operation};
 use crate::raft::{Entry, LogId, Payload, Place, Types, VoteRecord, log_id};
 use crate::store::kept::{Beginning, KeptVoters};
 
@@ -37,6 +40,13 @@ pub(crate) enum ReplicaRequest {
         /// The last entry it must have.
         last: Option<Place>,
     },
+    /// An operator asks, not a replica.
+    Operate {
+        /// For what.
+        operation: Operation,
+        /// How long the answer may take.
+        timeout: Duration,
+    },
 }
 
 /// The answer, of the same kind.
@@ -50,6 +60,8 @@ pub(crate) enum ReplicaReply {
     Begin(VoteRecord),
     /// To [`ReplicaRequest::TakeOver`]: heard.
     TakeOver,
+    /// To [`ReplicaRequest::Operate`]: who belongs to the partition now.
+    Operated(Result<Members, ChangeError>),
     /// To any: the replica cannot go on.
     Stopped(String),
 }

@@ -4,7 +4,9 @@ pub(crate) mod pipeline;
 pub(crate) mod service;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,57 +22,81 @@ use openraft::raft::{
 
 use openraft::OptionalSend;
 use openraft::type_config::alias::SnapshotOf;
-use partition::ids::{NodeId, PartitionId};
+use partition::ids::{NodeId, Ordinal, PartitionId};
 use partition::transport::rpc::{CallError, Peer};
-use partition::transport::{Channel, Reply, Request, codec};
+use partition::transport::{Address, Channel, Reply, Request, codec};
 use partition::world::World;
 
 use crate::config::Config;
+use crate::ledger::Memory;
 use crate::message::{AppendVerdict, ReplicaReply, ReplicaRequest, pack_append};
-use crate::raft::{Place, Types, Vote, raft_node};
-use crate::store::kept::{Beginning, Kept};
+use crate::raft::{Located, LogId, Place, Types, Vote, VoteRecord, node_of, raft_node};
+use crate::replica::Replica;
+use crate::store::kept::{Beginning, KeptVoters};
 use pipeline::Pipeline;
 
 type Failure = RPCError<Types>;
 
-/// Knows the other voters. Each has one connection, which all of openraft's clients of that voter share.
-#[derive(Debug)]
+/// Knows the other members. Each has one connection, which all of openraft's clients of that member share.
 pub(crate) struct Network {
+    world: World,
+    replica: Arc<Replica>,
+    partition: PartitionId,
+    /// Where this node was told that the founders are: that comes before what the log says, for an address may change.
+    founders: BTreeMap<NodeId, Address>,
+    patience: Duration,
+    /// Connections are made when first needed. One to a member that was removed closes when it has been idle for a while, and
+    /// its number is not given away again.
     clients: BTreeMap<u64, Client>,
 }
 
 impl Network {
-    /// The other voters of this configuration; connections are made when first needed.
-    pub(crate) fn new(world: &World, config: &Config) -> Self {
-        let others = config.voters.iter().filter(|(node, _)| **node != config.node);
-        let clients = others.map(|(node, address)| {
-            let client = Client {
-                from: config.node,
-                to: *node,
-                partition: config.partition.clone(),
-                peer: Peer::new(world, *address),
-                // A follower that has not answered for so long is about to look for another leader anyway. Shorter, and
-                // a slow disk would be taken for a dead one.
-                patience: config.timing.election_min,
-            };
-            (raft_node(*node), client)
-        });
-        Self { clients: clients.collect() }
+    /// Of a replica, which hears what the others have stored.
+    pub(crate) fn new(world: &World, config: &Config, replica: Arc<Replica>) -> Self {
+        Self {
+            world: world.clone(),
+            replica,
+            partition: config.partition.clone(),
+            founders: config.voters.clone(),
+            // A follower that has not answered for so long is about to look for another leader anyway. Shorter, and a
+            // slow disk would be taken for a dead one.
+            patience: config.timing.election_min,
+            clients: BTreeMap::new(),
+        }
     }
 }
 
 impl RaftNetworkFactory<Types> for Network {
     type Network = Client;
 
-    async fn new_client(&mut self, target: u64, _node: &()) -> Client {
-        self.clients.get(&target).cloned().expect("openraft's members are the voters of the configuration")
+    async fn new_client(&mut self, target: u64, located: &Located) -> Client {
+        let to = node_of(target);
+        let address = self.founders.get(&to).copied().unwrap_or(located.0);
+        if let Some(client) = self.clients.get(&target).filter(|client| client.peer.address() == address) {
+            return client.clone();
+        }
+        let client = Client {
+            replica: Arc::clone(&self.replica),
+            to,
+            partition: self.partition.clone(),
+            peer: Peer::new(&self.world, address),
+            patience: self.patience,
+        };
+        self.clients.insert(target, client.clone());
+        client
     }
 }
 
-/// One other voter.
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Network({:?})", self.clients.keys())
+    }
+}
+
+/// One other member.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
-    from: NodeId,
+    replica: Arc<Replica>,
     to: NodeId,
     partition: PartitionId,
     peer: Peer,
@@ -105,7 +131,7 @@ impl Client {
             CallError::Unsent(_) => Unreachable::new(&error).into(),
             CallError::Lost(_) => NetworkError::new(&error).into(),
             CallError::Timeout => {
-                let (id, target) = (raft_node(self.from), raft_node(self.to));
+                let (id, target) = (raft_node(self.replica.node), raft_node(self.to));
                 Failure::Timeout(Timeout { action, id, target, timeout })
             }
         })?;
@@ -131,9 +157,33 @@ impl Client {
         }
     }
 
+    /// Notes what the follower has by its own word. One that lacks what it had acknowledged came back with another disk, and
+    /// is treated as if it were not there: who brought it up to date would let it vote for leaders that lack as much as it
+    /// has forgotten.
+    fn judged(
+        &self,
+        term: VoteRecord,
+        prev: Option<LogId>,
+        last: Option<LogId>,
+        verdict: AppendVerdict,
+    ) -> Result<AppendVerdict, Failure> {
+        let to = raft_node(self.to);
+        match (verdict, prev, last) {
+            (AppendVerdict::Stored, _, Some(last)) => self.replica.stored_by(term, to, Ordinal(last.index)),
+            (AppendVerdict::Conflict, Some(prev), _)
+                if self.replica.lacked_by(term, to, Ordinal(prev.index)) == Memory::Lost =>
+            {
+                tracing::error!(node = %self.to, "it lost what it had acknowledged: replace it, under a new number");
+                return Err(Unreachable::from_string("it came back without what it had acknowledged").into());
+            }
+            _ => {}
+        }
+        Ok(verdict)
+    }
+
     /// Sends entries now, and resolves with what the follower made of them.
     fn send_entries(&self, request: AppendEntriesRequest<Types>) -> pipeline::Sent {
-        let prev = request.prev_log_id;
+        let (vote, prev) = (VoteRecord::from(request.vote), request.prev_log_id);
         let last = request.entries.last().map(|entry| entry.log_id).or(prev);
         let (message, body) = match pack_append(request) {
             Ok(packed) => packed,
@@ -152,7 +202,7 @@ impl Client {
         let client = self.clone();
         let verdict = Box::pin(async move {
             match client.read(reply.await, RPCTypes::AppendEntries, client.patience)? {
-                ReplicaReply::Append(verdict) => Ok(verdict),
+                ReplicaReply::Append(verdict) => client.judged(vote, prev, last, verdict),
                 _ => Err(client.wrong()),
             }
         });
@@ -210,12 +260,16 @@ impl RaftNetworkV2<Types> for Client {
         _cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
         option: RPCOption,
     ) -> Result<SnapshotResponse<Types>, StreamingError<Types>> {
-        let mut kept = Kept::default();
-        kept.set_voters(&snapshot.meta.last_membership);
-        let request =
-            ReplicaRequest::Begin { vote: vote.into(), beginning: snapshot.snapshot, voters: kept.voters };
+        let voters = KeptVoters::of(&snapshot.meta.last_membership);
+        let (term, before) = (VoteRecord::from(vote), snapshot.meta.last_log_id);
+        let request = ReplicaRequest::Begin { vote: vote.into(), beginning: snapshot.snapshot, voters };
         match self.ask(&request, option).await? {
-            ReplicaReply::Begin(vote) => Ok(SnapshotResponse::new(vote.into())),
+            ReplicaReply::Begin(heard) => {
+                if let Some(before) = before.filter(|_| heard == term) {
+                    self.replica.stored_by(term, raft_node(self.to), Ordinal(before.index));
+                }
+                Ok(SnapshotResponse::new(heard.into()))
+            }
             _ => Err(self.wrong().into()),
         }
     }

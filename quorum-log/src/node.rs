@@ -20,12 +20,14 @@ use partition::world::World;
 use tokio::sync::mpsc;
 
 use crate::config::{Config, ConfigError};
+use crate::door::Leadership;
 use crate::mutant::Mutated;
 use crate::network::Network;
 use crate::network::service::ReplicaService;
+use crate::operator::Operator;
 use crate::partition::QuorumPartition;
 use crate::probe::VoterProbe;
-use crate::raft::{Raft, raft_node};
+use crate::raft::{Located, Raft, raft_node};
 use crate::replica::Replica;
 use crate::runtime::{Home, scoped};
 use crate::store::{self, Store};
@@ -58,7 +60,17 @@ pub struct Node {
     replica: Arc<Replica>,
     raft: Raft,
     partition: Arc<QuorumPartition>,
+    operator: Operator,
     service: SharedService,
+}
+
+/// How a node came to be a replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Birth {
+    /// It is one of those with which the partition began.
+    Founder,
+    /// It is added by an operator, later.
+    Joiner,
 }
 
 /// Events of the log's writer that are taken at once: so many syncs never end in one turn.
@@ -83,7 +95,21 @@ impl Node {
     /// # Errors
     /// [`OpenError`], with nothing left running.
     pub async fn open_mutated(world: World, config: Config, mutated: Mutated) -> Result<Self, OpenError> {
-        config.check()?;
+        config.check_founder()?;
+        Self::start(world, config, Birth::Founder, mutated).await
+    }
+
+    /// Opens the files of a node that is none of the founders (or makes them), and waits to be added by an operator
+    /// ([`Admin`](crate::admin::Admin)), or goes on as what it was made. Its number was never used before.
+    ///
+    /// # Errors
+    /// [`OpenError`], with nothing left running.
+    pub async fn join(world: World, config: Config) -> Result<Self, OpenError> {
+        config.check_joiner()?;
+        Self::start(world, config, Birth::Joiner, Mutated::NOT).await
+    }
+
+    async fn start(world: World, config: Config, birth: Birth, mutated: Mutated) -> Result<Self, OpenError> {
         let raft_config = Arc::new(config.raft(mutated)?);
         let (events, reported) = mpsc::unbounded_channel();
         let (trims, trimmed) = mpsc::unbounded_channel();
@@ -96,29 +122,33 @@ impl Node {
             store::open(&world, &config, mutated, events, trims).await.map_err(files)?;
         world.tasks.spawn(observe(world.clone(), config.clone(), Arc::clone(&replica), reported));
 
-        let network = Network::new(&world, &config);
+        let network = Network::new(&world, &config, Arc::clone(&replica));
         let id = raft_node(config.node);
         let raft = scoped(&world, Raft::new(id, raft_config, network, log, machine)).await;
         let raft = raft.map_err(|error| OpenError::Raft(error.to_string()))?;
         world.tasks.spawn(follow_trims(raft.clone(), trimmed));
         world.tasks.spawn(watch_end(raft.clone(), Arc::clone(&replica)));
-        let life = scoped(&world, initialize(&config, &raft)).await?;
-        if life == Life::New && config.voters.keys().next() == Some(&config.node) {
-            let (raft, replica) = (raft.clone(), Arc::clone(&replica));
-            world.tasks.spawn(call_first_election(world.clone(), config.clone(), raft, replica));
+        if birth == Birth::Founder {
+            let life = scoped(&world, initialize(&config, &raft)).await?;
+            if life == Life::New && config.voters.keys().next() == Some(&config.node) {
+                let (raft, replica) = (raft.clone(), Arc::clone(&replica));
+                world.tasks.spawn(call_first_election(world.clone(), config.clone(), raft, replica));
+            }
         }
 
-        let (home, voters) = (Home::of(&world), config.voters.keys().copied().collect());
-        let partition =
-            Arc::new(QuorumPartition::new(home.clone(), Arc::clone(&replica), raft.clone(), voters));
+        let home = Home::of(&world);
+        let partition = Arc::new(QuorumPartition::new(home.clone(), Arc::clone(&replica), raft.clone()));
+        let operator = Operator::new(&world, Arc::clone(&replica), raft.clone(), config.timing.election_min);
         if config.log.retention != Retention::default() {
             world.tasks.spawn(retain(world.clone(), Arc::clone(&replica), Arc::clone(&partition)));
         }
         let clients = PartitionService::new();
         clients.add(config.partition.clone(), Arc::clone(&partition) as Arc<dyn Partition>);
-        let service =
-            Arc::new(NodeService { clients, replicas: ReplicaService::new(home, raft.clone(), mutated) });
-        Ok(Self { world, config, replica, raft, partition, service })
+        let service = Arc::new(NodeService {
+            clients,
+            replicas: ReplicaService::new(home, raft.clone(), operator.clone(), mutated),
+        });
+        Ok(Self { world, config, replica, raft, partition, operator, service })
     }
 
     /// Answers clients and the other replicas.
@@ -139,9 +169,14 @@ impl Node {
         Arc::new(VoterProbe { replica: Arc::clone(&self.replica), raft: self.raft.clone() })
     }
 
-    /// Stops in order: no more appends, then no more raft, then the log is closed.
+    /// Stops in order: a leader hands over; then no more appends, then no more raft, then the log is closed. Whoever
+    /// calls this goes on serving until it returns, for others may have to be told who leads now, and be voted for.
     pub async fn stop(&self) {
         const WHY: &str = "the node was stopped";
+        if matches!(self.replica.leadership(), Leadership::Leads { .. }) {
+            let deadline = self.world.clock.now().after(self.config.timing.election_min);
+            scoped(&self.world, self.operator.clone().hand_over_to_anybody(deadline)).await;
+        }
         self.replica.stop(WHY);
         // It fails when raft had ended before.
         let _ = scoped(&self.world, self.raft.shutdown()).await;
@@ -163,7 +198,8 @@ enum Life {
 
 /// Every voter writes the same first entry, so that any majority can elect a leader; a log that has one is left alone.
 async fn initialize(config: &Config, raft: &Raft) -> Result<Life, OpenError> {
-    let voters: BTreeMap<u64, ()> = config.voters.keys().map(|node| (raft_node(*node), ())).collect();
+    let voters = config.voters.iter().map(|(node, address)| (raft_node(*node), Located(*address)));
+    let voters: BTreeMap<u64, Located> = voters.collect();
     match raft.initialize(voters).await {
         Ok(()) => Ok(Life::New),
         Err(RaftError::APIError(InitializeError::NotAllowed(_))) => Ok(Life::Continued),

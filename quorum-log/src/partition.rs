@@ -12,7 +12,7 @@ use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{ClientWriteError, LinearizableReadError, RaftError};
 use partition::clock::Moment;
 use partition::error::{AppendError, Doubt, ReadError, Refusal};
-use partition::ids::{ByteSize, NodeId, Offset, Ordinal};
+use partition::ids::{ByteSize, Offset, Ordinal};
 use partition::log::{CacheRead, LogError};
 use partition::partition::{Acks, Append, Appended, Fetched, Isolation, Partition, Read, Role, Status, Tail};
 use partition::record::Batches;
@@ -31,12 +31,11 @@ pub(crate) struct QuorumPartition {
     home: Home,
     replica: Arc<Replica>,
     raft: Raft,
-    voters: Vec<NodeId>,
 }
 
 impl QuorumPartition {
-    pub(crate) fn new(home: Home, replica: Arc<Replica>, raft: Raft, voters: Vec<NodeId>) -> Self {
-        Self { home, replica, raft, voters }
+    pub(crate) fn new(home: Home, replica: Arc<Replica>, raft: Raft) -> Self {
+        Self { home, replica, raft }
     }
 
     /// Gives a proposal to raft, now.
@@ -265,7 +264,7 @@ impl Partition for QuorumPartition {
             high_watermark: extent.high,
             stored: extent.stored,
             log_end: extent.end,
-            replicas: self.voters.clone(),
+            replicas: now.membership_config.membership().nodes().map(|(node, _)| node_of(*node)).collect(),
             members: now.membership_config.membership().voter_ids().map(node_of).collect(),
         };
         future::ready(Ok(status)).boxed()

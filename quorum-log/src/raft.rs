@@ -1,6 +1,6 @@
 //! The thin module that names openraft's types: what an entry, a vote and a log id are to it, in our own numbers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use openraft::Membership;
@@ -9,7 +9,7 @@ use openraft::type_config::alias::{CommittedLeaderIdOf, LogIdOf, StoredMembershi
 use openraft::vote::{RaftLeaderId, RaftVote};
 use partition::ids::{Epoch, NodeId, Offset, Ordinal};
 use partition::record::{Batch, BatchBuilder, ControlKind};
-use partition::transport::codec;
+use partition::transport::{Address, codec};
 use serde::{Deserialize, Serialize};
 
 use crate::replica::Ticket;
@@ -20,7 +20,7 @@ openraft::declare_raft_types!(
         D = Proposal,
         R = LogStart,
         NodeId = u64,
-        Node = (),
+        Node = Located,
         Term = u64,
         // One leader a term, as in Raft's paper: a record batch has room for the term alone (H-08).
         LeaderId = openraft::impls::leader_id_std::LeaderId<u64, u64>,
@@ -37,9 +37,21 @@ pub(crate) type Vote = VoteOf<Types>;
 /// A log entry, as openraft handles it.
 pub(crate) type Entry = openraft::Entry<CommittedLeaderIdOf<Types>, Payload>;
 /// Who votes.
-pub(crate) type Voters = Membership<u64, ()>;
+pub(crate) type Voters = Membership<u64, Located>;
 /// Who votes, and which entry says so.
 pub(crate) type StoredVoters = StoredMembershipOf<Types>;
+
+/// Where a member listens: what a log says of it beside its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Located(pub(crate) Address);
+
+#[cfg(test)]
+impl Default for Located {
+    /// openraft's own suite of tests has members, but no network.
+    fn default() -> Self {
+        Self(Address::simulated(NodeId(0)))
+    }
+}
 
 /// What a replica answers when it has applied an entry: its first offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +96,7 @@ pub(crate) enum Payload {
 impl RaftPayload for Payload {
     type D = Proposal;
     type NodeId = u64;
-    type Node = ();
+    type Node = Located;
 
     fn blank() -> Self {
         Self::Blank
@@ -162,21 +174,43 @@ impl Control {
     }
 }
 
-/// Who votes, as it is written: one set, or two while a change is under way.
+/// Who votes, as it is written: one set, or two while a change is under way; and where all members listen, those too that
+/// only copy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct VotersRecord {
     sets: Vec<BTreeSet<u64>>,
+    members: BTreeMap<u64, Address>,
+}
+
+impl VotersRecord {
+    /// Most of each of these must agree.
+    pub(crate) fn sets(&self) -> &[BTreeSet<u64>] {
+        &self.sets
+    }
+
+    /// Where all members listen.
+    pub(crate) fn members(&self) -> &BTreeMap<u64, Address> {
+        &self.members
+    }
+
+    /// All who vote here.
+    pub(crate) fn voters(&self) -> impl Iterator<Item = u64> + '_ {
+        self.sets.iter().flatten().copied()
+    }
 }
 
 impl From<&Voters> for VotersRecord {
     fn from(voters: &Voters) -> Self {
-        Self { sets: voters.get_joint_config().clone() }
+        let members = voters.nodes().map(|(node, Located(address))| (*node, *address)).collect();
+        Self { sets: voters.get_joint_config().clone(), members }
     }
 }
 
 impl From<VotersRecord> for Voters {
     fn from(record: VotersRecord) -> Self {
-        Self::new_with_defaults(record.sets, BTreeSet::new())
+        let members = record.members.into_iter().map(|(node, address)| (node, Located(address)));
+        let members: BTreeMap<u64, Located> = members.collect();
+        Self::new(record.sets, members).expect("a record is written of what openraft holds for sound")
     }
 }
 

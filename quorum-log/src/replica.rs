@@ -16,9 +16,11 @@
 //! is the state, and there is nothing to apply. The other direction, what the disk has stored, comes from the log's
 //! writer as an event ([`Replica::observe`]), and goes to openraft through the callback that came with the append.
 
+pub(crate) mod electorates;
 mod state;
 mod ticket;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -27,18 +29,21 @@ use openraft::storage::IOFlushed;
 use partition::clock::Clock;
 use partition::error::{Doubt, Refusal};
 use partition::ids::{ByteSize, Epoch, NodeId, Offset, Ordinal, ProducerId};
-use partition::log::{Log, LogEvent, LogReader, Producers};
+use partition::log::{Durability, Log, LogEvent, LogReader, Producers};
 use partition::partition::Append;
 use partition::probe::{Electorate, Entries, Snapshot};
+use partition::transport::Address;
 use tokio::sync::{Notify, oneshot};
 
 pub(crate) use ticket::Ticket;
 
 use crate::door::{DiskHas, Door, Entrance, Leadership};
+use crate::ledger::Memory;
 use crate::mutant::{Mutant, Mutated};
 use crate::probe::{self, Seen};
-use crate::raft::{Entry, LogId, Proposal, Types, Vote, VoteRecord, epoch_of, node_of};
+use crate::raft::{Entry, LogId, Proposal, Types, Vote, VoteRecord, VotersRecord, epoch_of, node_of};
 use crate::watermark::Watermark;
+use electorates::Electorates;
 use state::{Arrivals, State};
 use ticket::Claim;
 pub(crate) use ticket::Outcome;
@@ -49,6 +54,7 @@ pub(crate) struct Replica {
     pub(crate) node: NodeId,
     pub(crate) clock: Clock,
     pub(crate) mutated: Mutated,
+    durability: Durability,
     state: Mutex<State>,
     /// Raised each time that the state may have changed.
     version: AtomicU64,
@@ -73,6 +79,11 @@ pub(crate) struct Beginning {
     pub(crate) vote: Option<Vote>,
     pub(crate) applied: Option<LogId>,
     pub(crate) trimmed: Offset,
+    /// Who has ever voted, as far as it is applied.
+    pub(crate) ever_voted: BTreeSet<u64>,
+    /// Who votes, by the log as it was recovered.
+    pub(crate) electorates: Electorates,
+    pub(crate) durability: Durability,
     pub(crate) mutated: Mutated,
 }
 
@@ -106,7 +117,7 @@ fn restored(node: NodeId, vote: Vote, mutated: Mutated) -> Option<Leadership> {
 
 impl Replica {
     pub(crate) fn new(node: NodeId, clock: Clock, door: Door, begin: Beginning) -> Self {
-        let (reader, mutated) = (begin.log.reader(), begin.mutated);
+        let (reader, mutated, durability) = (begin.log.reader(), begin.mutated, begin.durability);
         let mut door = door;
         if let Some(leadership) = begin.vote.and_then(|vote| restored(node, vote, mutated)) {
             door.set_leadership(leadership);
@@ -115,6 +126,7 @@ impl Replica {
             node,
             clock,
             mutated,
+            durability,
             state: Mutex::new(State::new(begin, door)),
             version: AtomicU64::new(0),
             reader,
@@ -213,6 +225,7 @@ impl Replica {
         let mut state = self.lock();
         state.log()?.truncate(to).map_err(io::Error::other)?;
         state.watermark.truncated(next);
+        state.electorates.truncated(next);
         // Nobody may be told that what was cut off is stored, so these are never called.
         drop(state.drop_flushes(to));
         state.doubt_beyond(to, &Doubt::LeaderChanged);
@@ -249,6 +262,7 @@ impl Replica {
         if !state.watermark.commit(Ordinal(entry.index), end) {
             return;
         }
+        state.check_quorum(self.node, entry, end);
         let epoch = epoch_of(entry.leader_id.term);
         if state.door.leadership() == (Leadership::Elected { epoch }) {
             state.door.set_leadership(Leadership::Leads { epoch });
@@ -314,10 +328,17 @@ impl Replica {
     }
 
     /// The log starts again with the entry `next` at `base`; what was in it is not known any more.
-    pub(crate) fn restart(&self, next: Ordinal, base: Offset, producers: Producers) -> io::Result<()> {
+    pub(crate) fn restart(
+        &self,
+        next: Ordinal,
+        base: Offset,
+        producers: Producers,
+        voters: Option<(Ordinal, VotersRecord)>,
+    ) -> io::Result<()> {
         let mut state = self.lock();
         state.log()?.restart_with(base, next, producers).map_err(io::Error::other)?;
         state.watermark.restarted(next, base);
+        state.electorates.restarted(voters);
         drop(state.drop_flushes(Offset::ZERO));
         state.doubt_beyond(Offset::ZERO, &Doubt::LeaderChanged);
         drop(state);
@@ -335,6 +356,42 @@ impl Replica {
         let mut state = self.lock();
         state.applied = Some(entry);
         state.trimmed = state.trimmed.max(trimmed);
+    }
+
+    /// These have voted at some time, and their numbers are never given away again.
+    pub(crate) fn note_ever_voted(&self, voters: &BTreeSet<u64>) {
+        self.lock().ever_voted.extend(voters);
+    }
+
+    /// Who has ever voted, as far as it is applied here.
+    pub(crate) fn ever_voted(&self) -> BTreeSet<u64> {
+        self.read().ever_voted.clone()
+    }
+
+    /// A follower has stored all up to this entry, as it says to this leader.
+    pub(crate) fn stored_by(&self, term: VoteRecord, follower: u64, last: Ordinal) {
+        self.lock().ledger.stored(term, follower, last);
+    }
+
+    /// A follower does not have this entry, as it says to this leader.
+    pub(crate) fn lacked_by(&self, term: VoteRecord, follower: u64, entry: Ordinal) -> Memory {
+        match self.durability {
+            Durability::Synced => self.read().ledger.lacks(term, follower, entry),
+            // Who does not sync may have forgotten, and be well: that is what was agreed to.
+            Durability::Cached => Memory::Sound,
+        }
+    }
+
+    /// A member was removed that never voted: should it be added again, it begins with nothing.
+    pub(crate) fn forget(&self, member: u64) {
+        self.lock().ledger.forget(member);
+    }
+
+    /// Who votes, by the last entry that says so, and where all members listen.
+    pub(crate) fn members(&self) -> (Vec<BTreeSet<u64>>, BTreeMap<u64, Address>) {
+        let state = self.read();
+        let latest = state.electorates.latest();
+        latest.map(|voters| (voters.sets().to_vec(), voters.members().clone())).unwrap_or_default()
     }
 
     /// The last entry that was applied.

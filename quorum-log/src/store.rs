@@ -26,11 +26,13 @@ use tokio::sync::mpsc;
 use crate::config::Config;
 use crate::door::Door;
 use crate::mutant::{Mutant, Mutated};
-use crate::raft::{LogId, VoteRecord, log_id};
+use crate::raft::{Control, LogId, VoteRecord, log_id};
+use crate::replica::electorates::Electorates;
 use crate::replica::{Beginning, Replica};
-use kept::Kept;
+use kept::{Kept, KeptVoters};
 use log::LogStore;
 use machine::Machine;
+use reader::READ_BYTES;
 
 /// A replica's parts, opened.
 pub(crate) struct Store {
@@ -74,6 +76,7 @@ pub(crate) async fn open(
         start.impose(&mut log).await.map_err(io::Error::other)?;
     }
     let known = Applied::recover(world, config, &log, &now).await.map_err(io::Error::other)?;
+    let electorates = electorates(&log, &now, known.next).await.map_err(io::Error::other)?;
     let begin = Beginning {
         committed: known.next,
         high: known.end,
@@ -82,6 +85,9 @@ pub(crate) async fn open(
         trimmed: now.start.as_ref().map_or(Offset::ZERO, |start| start.first),
         log,
         mutated,
+        ever_voted: now.ever_voted.clone(),
+        electorates,
+        durability: config.log.durability,
     };
     let share = door_share(&config.log);
     let door = Door::new(config.log.batch_bytes_max, share);
@@ -90,6 +96,25 @@ pub(crate) async fn open(
     let log = LogStore::new(Arc::clone(&replica), votes, purged, share);
     let machine = Machine::new(Arc::clone(&replica), kept, known.last(), trims);
     Ok(Store { replica, log, machine })
+}
+
+/// Who votes, by what is kept and by what the log says beyond what is known to be applied.
+async fn electorates(log: &Log, kept: &Kept, applied: Ordinal) -> Result<Electorates, LogError> {
+    let mut electorates = Electorates::default();
+    if let Some((entry, voters)) = kept.voters.as_ref().map(KeptVoters::entry) {
+        electorates.appended(entry, voters);
+    }
+    let (mut next, end) = (applied, log.ordinals().end);
+    while next < end {
+        for batch in log.reader().read_ordinals(next..end, READ_BYTES).await? {
+            if let Some(Control::Membership(voters)) = Control::of_batch(&batch) {
+                electorates.truncated(next);
+                electorates.appended(next, voters);
+            }
+            next = next.next();
+        }
+    }
+    Ok(electorates)
 }
 
 /// How much is known to be applied: what the checkpoint says, as far as the log bears it out.

@@ -13,20 +13,22 @@ use tokio::task::coop;
 
 use crate::message::{MessageError, ReplicaReply, ReplicaRequest, unpack_append};
 use crate::mutant::{Mutant, Mutated};
+use crate::operator::Operator;
 use crate::raft::{LogId, Raft};
 use crate::runtime::Home;
-use crate::store::kept::Kept;
+use crate::store::kept::KeptVoters;
 
 /// The replica's end of the others' connections.
 pub(crate) struct ReplicaService {
     home: Home,
     raft: Raft,
+    operator: Operator,
     mutated: Mutated,
 }
 
 impl ReplicaService {
-    pub(crate) fn new(home: Home, raft: Raft, mutated: Mutated) -> Self {
-        Self { home, raft, mutated }
+    pub(crate) fn new(home: Home, raft: Raft, operator: Operator, mutated: Mutated) -> Self {
+        Self { home, raft, operator, mutated }
     }
 
     /// Takes one request.
@@ -65,13 +67,17 @@ impl ReplicaService {
                 })
             }
             ReplicaRequest::Begin { vote, beginning, voters } => {
-                let last_membership = Kept { start: None, voters }.stored_voters();
+                let last_membership = KeptVoters::stored(voters.as_ref());
                 let meta = SnapshotMeta { last_log_id: beginning.start.before(), last_membership };
                 reply(async move {
                     let installed =
                         raft.install_full_snapshot(vote.into(), Snapshot { meta, snapshot: beginning });
                     installed.await.map(|response| ReplicaReply::Begin(response.vote.into()))
                 })
+            }
+            ReplicaRequest::Operate { operation, timeout } => {
+                let outcome = self.operator.perform(operation, timeout);
+                reply(outcome.map(|outcome| Ok::<_, MessageError>(ReplicaReply::Operated(outcome))))
             }
             ReplicaRequest::TakeOver { from, to, last } => {
                 let request = TransferLeaderRequest::new(from.into(), to, last.map(LogId::from));

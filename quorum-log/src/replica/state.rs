@@ -1,22 +1,24 @@
 //! What a replica's lock guards: the log's front, the watermark, the door, and those who wait.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::io;
 
 use openraft::storage::IOFlushed;
 use partition::error::Doubt;
-use partition::ids::{ByteSize, Epoch, Offset};
+use partition::ids::{ByteSize, Epoch, NodeId, Offset, Ordinal};
 use partition::log::{Log, LogError, SequenceCheck};
 use partition::partition::{Acks, Appended, Placement};
 use partition::record::Batch;
 use tokio::sync::oneshot;
 
 use super::Entered;
+use super::electorates::Electorates;
 use super::ticket::{Outcome, Reply, Ticket};
-use crate::door::Door;
+use crate::door::{Door, Leadership};
+use crate::ledger::Ledger;
 use crate::mutant::{Mutant, Mutated};
-use crate::raft::{Control, Entry, LogId, Payload, Proposal, Types, Vote, epoch_of};
+use crate::raft::{Control, Entry, LogId, Payload, Proposal, Types, Vote, VoteRecord, epoch_of, raft_node};
 use crate::watermark::{Waiting, Watermark};
 
 /// What the lock guards.
@@ -31,6 +33,12 @@ pub(super) struct State {
     pub(super) applied: Option<LogId>,
     /// All below is given up, though segments may still hold it.
     pub(super) trimmed: Offset,
+    /// Who has ever voted.
+    pub(super) ever_voted: BTreeSet<u64>,
+    /// Who votes, by this log.
+    pub(super) electorates: Electorates,
+    /// What followers have acknowledged, should this replica lead.
+    pub(super) ledger: Ledger,
     pub(super) door: Door,
     flushes: VecDeque<Flush>,
     /// What the writer has not stored yet.
@@ -64,7 +72,7 @@ pub(super) struct Arrivals {
 
 impl State {
     pub(super) fn new(begin: super::Beginning, door: Door) -> Self {
-        let super::Beginning { log, committed, high, vote, applied, trimmed, mutated } = begin;
+        let super::Beginning { log, committed, high, vote, applied, trimmed, .. } = begin;
         Self {
             watermark: Watermark::new(committed, high, log.ordinals().end),
             log: Some(log),
@@ -72,6 +80,9 @@ impl State {
             vote,
             applied,
             trimmed,
+            ever_voted: begin.ever_voted,
+            electorates: begin.electorates,
+            ledger: Ledger::default(),
             door,
             flushes: VecDeque::new(),
             unstored: ByteSize::ZERO,
@@ -79,7 +90,7 @@ impl State {
             awaiting_commit: Waiting::default(),
             acknowledged: Offset::ZERO,
             appending: ByteSize::ZERO,
-            mutated,
+            mutated: begin.mutated,
         }
     }
 
@@ -123,6 +134,9 @@ impl State {
             Err(error) => return Err(io::Error::other(error)),
         }
         for batch in placed.drain(..) {
+            if let Some(Control::Membership(voters)) = Control::of_batch(&batch) {
+                self.electorates.appended(self.watermark.next(), voters);
+            }
             self.note(batch.next_offset(), batch.size());
         }
         Ok(())
@@ -147,7 +161,29 @@ impl State {
             Payload::Blank => Control::Blank,
             Payload::Placed(_) => unreachable!("a placed batch is a follower's"),
         };
-        self.place(&control.to_batch(now_ms), epoch).map(drop)
+        let entry = self.watermark.next();
+        self.place(&control.to_batch(now_ms), epoch)?;
+        if let Control::Membership(voters) = control {
+            self.electorates.appended(entry, voters);
+        }
+        Ok(())
+    }
+
+    /// As leader: what openraft calls committed lies on the disks of a majority, by this replica's own count; in a release too
+    /// . openraft counts who votes by the last entry that says so, and may have counted before that was appended.
+    pub(super) fn check_quorum(&mut self, node: NodeId, entry: LogId, end: Offset) {
+        let (epoch, last) = (epoch_of(entry.leader_id.term), Ordinal(entry.index));
+        let leads = [Leadership::Elected { epoch }, Leadership::Leads { epoch }];
+        if leads.contains(&self.door.leadership())
+            && let Some(term) = self.vote.map(VoteRecord::from)
+        {
+            let stored = self.log.as_ref().is_some_and(|log| log.stored() >= end);
+            let own = stored.then(|| raft_node(node));
+            let mut electorates = self.electorates.candidates();
+            let is_sound = electorates.any(|sets| self.ledger.is_on_quorum(term, sets, last, own));
+            assert!(is_sound, "CommittedOnQuorum: entry {entry} is committed, by {:?}", self.ledger);
+        }
+        self.electorates.committed(last.next());
     }
 
     fn append_records(

@@ -1,5 +1,7 @@
 //! Where the log starts and who votes: what no entry in the log can tell any more.
 
+use std::collections::BTreeSet;
+
 use partition::ids::{ByteSize, Offset, Ordinal};
 use partition::log::{Log, LogError, Producers};
 use serde::{Deserialize, Serialize};
@@ -13,6 +15,10 @@ pub(crate) struct Kept {
     pub(crate) start: Option<Start>,
     /// Who votes, as the last applied entry about it says.
     pub(crate) voters: Option<KeptVoters>,
+    /// Who voted when the log start was written: what a snapshot says, for later entries come after it (H-09).
+    at_start: Option<KeptVoters>,
+    /// All who have ever voted: none of these numbers is given away again.
+    pub(crate) ever_voted: BTreeSet<u64>,
 }
 
 /// Who votes, and which entry says so.
@@ -22,19 +28,61 @@ pub(crate) struct KeptVoters {
     voters: VotersRecord,
 }
 
-impl Kept {
-    /// Who votes, for openraft.
-    pub(crate) fn stored_voters(&self) -> StoredVoters {
-        match &self.voters {
+impl KeptVoters {
+    /// Which entry says so, and what.
+    pub(crate) fn entry(&self) -> (Ordinal, VotersRecord) {
+        (self.at.ordinal, self.voters.clone())
+    }
+
+    /// For openraft; nothing when nobody was ever said to vote.
+    pub(crate) fn stored(kept: Option<&Self>) -> StoredVoters {
+        match kept {
             None => StoredVoters::default(),
             Some(kept) => StoredVoters::new(Some(kept.at.into()), kept.voters.clone().into()),
         }
     }
 
+    /// From openraft; nothing when it knows of no entry that says so.
+    pub(crate) fn of(voters: &StoredVoters) -> Option<Self> {
+        let at = voters.log_id().map(Place::from)?;
+        Some(Self { at, voters: voters.membership().into() })
+    }
+}
+
+impl Kept {
+    /// Who votes, for openraft.
+    pub(crate) fn stored_voters(&self) -> StoredVoters {
+        KeptVoters::stored(self.voters.as_ref())
+    }
+
+    /// Who voted when the log start was written, for openraft.
+    pub(crate) fn voters_at_start(&self) -> StoredVoters {
+        KeptVoters::stored(self.at_start.as_ref())
+    }
+
     /// Notes who votes.
     pub(crate) fn set_voters(&mut self, voters: &StoredVoters) {
-        let at = voters.log_id().map(Place::from);
-        self.voters = at.map(|at| KeptVoters { at, voters: voters.membership().into() });
+        self.voters = KeptVoters::of(voters);
+        self.ever_voted.extend(self.voters.iter().flat_map(|kept| kept.voters.voters()));
+    }
+
+    /// The log starts here, where these vote.
+    pub(crate) fn set_start(&mut self, start: Start, voters: Option<KeptVoters>) {
+        self.start = Some(start);
+        self.at_start = voters;
+    }
+
+    /// Who voted at the entry before a new start, when that is known without reading what is given up: nobody was voted in
+    /// or out since.
+    pub(crate) fn voters_before(&self, start: &Start) -> Option<Option<KeptVoters>> {
+        let Some(before) = start.before else { return Some(None) };
+        let latest = self.voters.as_ref().is_none_or(|kept| kept.at.ordinal <= before.ordinal);
+        latest.then(|| self.voters.clone())
+    }
+
+    /// Who voted at the log start.
+    pub(crate) fn at_start(&self) -> Option<&KeptVoters> {
+        self.at_start.as_ref()
     }
 }
 
@@ -86,4 +134,6 @@ pub(crate) struct Beginning {
     pub(crate) start: Start,
     /// What producers had sent before that.
     pub(crate) producers: Producers,
+    /// Who has ever voted.
+    pub(crate) ever_voted: BTreeSet<u64>,
 }

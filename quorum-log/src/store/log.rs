@@ -151,7 +151,7 @@ impl RaftLogStorage<Types> for LogStore {
         let next = Ordinal(upto.index).next();
         let (have, end) = self.replica().with_log(|log| (log.ordinals(), log.end()))?;
         if next > have.end {
-            self.replica().restart(next, end, Producers::partial())?;
+            self.replica().restart(next, end, Producers::partial(), None)?;
         } else if next > have.start {
             let to = self.reader.end_of(Ordinal(upto.index)).await?;
             self.replica().purge(to)?;

@@ -13,7 +13,7 @@ use partition::log::Log;
 use partition::meta::TwoSlotFile;
 use tokio::sync::mpsc;
 
-use super::kept::{Beginning, Kept, Start};
+use super::kept::{Beginning, Kept, KeptVoters, Start};
 use super::reader::Reader;
 use crate::mutant::Mutant;
 use crate::raft::{Control, Entry, LogId, LogStart, Payload, Place, StoredVoters, Types, epoch_of};
@@ -54,12 +54,18 @@ impl Machine {
         if let Some(voters) = entry.get_membership() {
             self.kept.set_voters(&StoredVoters::new(Some(entry.log_id), voters));
             self.keep().await?;
+            self.reader.replica.note_ever_voted(&self.kept.ever_voted);
         }
         if let Payload::Placed(batch) = &entry.payload
             && let Some(Control::Trim(to)) = Control::of_batch(batch)
             && to > self.first()
         {
-            self.kept.start = Some(self.find_start(to).await?);
+            let start = self.find_start(to).await?;
+            let voters = match self.kept.voters_before(&start) {
+                Some(voters) => voters,
+                None => self.find_voters_before(&start).await?,
+            };
+            self.kept.set_start(start, voters);
             self.keep().await?;
             // The receiver ends with the replica.
             let _ = self.trims.send(());
@@ -95,29 +101,50 @@ impl Machine {
         Ok(Start { first: to, entry, base, before })
     }
 
+    /// Who voted at the entry before a new start, when somebody was voted in or out after it: read from what is about to be
+    /// given up, each entry of which is read for this at most once.
+    async fn find_voters_before(&self, start: &Start) -> io::Result<Option<KeptVoters>> {
+        let mut found = self.kept.at_start().cloned();
+        let mut next = self.reader.replica.with_log(Log::ordinals)?.start;
+        while next < start.entry {
+            let entries = self.reader.some(next, start.entry).await?;
+            next = next.plus(entries.len());
+            for entry in entries {
+                if let Some(voters) = entry.get_membership() {
+                    found = KeptVoters::of(&StoredVoters::new(Some(entry.log_id), voters));
+                }
+            }
+        }
+        Ok(found)
+    }
+
     /// What openraft's suite takes for a snapshot: the log starts after what was applied, be that nothing.
     #[cfg(test)]
     pub(super) fn suites_builder(&mut self) -> Builder {
         let here = self.first();
         let entry = self.applied.map_or(Ordinal::ZERO, |before| Ordinal(before.index).next());
         let start = Start { first: here, entry, base: here, before: self.applied.map(Place::from) };
-        self.kept.start = Some(start);
+        self.kept.set_start(start, self.kept.voters.clone());
         let meta = SnapshotMeta { last_log_id: self.applied, last_membership: self.kept.stored_voters() };
-        let snapshot = Beginning { start, producers: partition::log::Producers::default() };
+        let ever_voted = self.kept.ever_voted.clone();
+        let snapshot = Beginning { start, producers: partition::log::Producers::default(), ever_voted };
         Builder(Ok(Snapshot { meta, snapshot }))
     }
 
     fn snapshot(&self) -> io::Result<Option<SnapshotOf<Types, Beginning>>> {
         let Some(mut start) = self.kept.start.filter(|start| start.before.is_some()) else { return Ok(None) };
+        let mut last_membership = self.kept.voters_at_start();
         if self.reader.replica.mutated.breaks(Mutant::SnapshotAtLastApplied) {
             start = self.after_last_applied().unwrap_or(start);
+            last_membership = self.kept.stored_voters();
         }
         let producers = self.reader.replica.with_log(|log| match log.start() == start.base {
             true => log.producers_at_start().clone(),
             false => log.producers().as_of(start.base),
         })?;
-        let meta = SnapshotMeta { last_log_id: start.before(), last_membership: self.kept.stored_voters() };
-        Ok(Some(Snapshot { meta, snapshot: Beginning { start, producers } }))
+        let meta = SnapshotMeta { last_log_id: start.before(), last_membership };
+        let ever_voted = self.kept.ever_voted.clone();
+        Ok(Some(Snapshot { meta, snapshot: Beginning { start, producers, ever_voted } }))
     }
 }
 
@@ -169,15 +196,18 @@ impl RaftStateMachine<Types> for Machine {
         meta: &SnapshotMetaOf<Types>,
         beginning: Beginning,
     ) -> Result<(), io::Error> {
-        let Beginning { start, producers } = beginning;
-        self.kept.start = Some(start);
+        let Beginning { start, producers, ever_voted } = beginning;
         self.kept.set_voters(&meta.last_membership);
+        self.kept.ever_voted.extend(ever_voted);
+        self.kept.set_start(start, self.kept.voters.clone());
         self.keep().await?;
+        self.reader.replica.note_ever_voted(&self.kept.ever_voted);
         let Some(before) = meta.last_log_id else { return Ok(()) };
         if !self.holds(before).await? {
             // Not durable yet, but in order before all that is appended from now on; and what was kept above brings a
             // restart here again.
-            self.reader.replica.restart(start.entry, start.base, producers)?;
+            let voters = self.kept.voters.as_ref().map(KeptVoters::entry);
+            self.reader.replica.restart(start.entry, start.base, producers, voters)?;
         }
         self.applied = Some(before);
         self.reader.replica.applied(before, start.first);

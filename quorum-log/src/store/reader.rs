@@ -27,7 +27,7 @@ pub(crate) struct Reader {
 
 impl Reader {
     /// Some of the entries from `from` on, at least one if there is one before `until`.
-    async fn some(&self, from: Ordinal, until: Ordinal) -> io::Result<Vec<Entry>> {
+    pub(super) async fn some(&self, from: Ordinal, until: Ordinal) -> io::Result<Vec<Entry>> {
         let batches = self.replica.reader().read_ordinals(from..until, READ_BYTES).await;
         let batches = batches.map_err(io::Error::other)?;
         Ok(batches.into_iter().enumerate().map(|(at, batch)| entry(from.plus(at), batch)).collect())

@@ -84,7 +84,7 @@ impl RaftLogStorage<Types> for SuiteLog {
         let mut reader = self.0.get_log_reader().await;
         let (have, end) = reader.replica.with_log(|log| (log.ordinals(), log.end()))?;
         if have.is_empty() && have.end != first {
-            reader.replica.restart(first, end, Producers::default())?;
+            reader.replica.restart(first, end, Producers::default(), None)?;
         }
         assert!(reader.read_vote().await.is_ok());
         self.0.append(entries, callback).await

@@ -2,12 +2,16 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 #![allow(dead_code, reason = "each test file uses some of it")]
 
+pub(crate) mod load;
+
 use std::time::Duration;
 
 use bytes::Bytes;
-use partition::ids::{ByteSize, Offset};
+use partition::cluster::Cluster;
+use partition::ids::{ByteSize, NodeId, Offset};
 use partition::partition::{Acks, Append, Isolation, Partition, Placement, Read};
 use partition::record::{Batch, BatchBuilder};
+use quorum_log::cluster::QuorumCluster;
 
 /// Longer than any election; a test that waits so long has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -26,6 +30,11 @@ pub(crate) async fn append(partition: &dyn Partition, value: &str, acks: Acks) -
 
 /// All records there are to be seen.
 pub(crate) async fn values(partition: &dyn Partition, isolation: Isolation) -> Vec<String> {
+    values_at(partition, isolation).await.into_iter().map(|(_, value)| value).collect()
+}
+
+/// The same, and where each lies.
+pub(crate) async fn values_at(partition: &dyn Partition, isolation: Isolation) -> Vec<(Offset, String)> {
     let mut from = partition.status().await.unwrap().log_start;
     let mut all = Vec::new();
     loop {
@@ -33,9 +42,17 @@ pub(crate) async fn values(partition: &dyn Partition, isolation: Isolation) -> V
         let fetched = partition.read(read).await.unwrap();
         let Some(last) = fetched.batches.verified().unwrap().pop() else { return all };
         let values = fetched.batches.values_from(from).unwrap();
-        all.extend(values.into_iter().map(|(_, value)| String::from_utf8(value.to_vec()).unwrap()));
+        let text = |value: Bytes| String::from_utf8(value.to_vec()).unwrap();
+        all.extend(values.into_iter().map(|(offset, value)| (offset, text(value))));
         from = last.next_offset();
     }
+}
+
+/// Who leads, as a client finds out.
+pub(crate) async fn leader(cluster: &QuorumCluster) -> NodeId {
+    let client = cluster.client();
+    client.tail(PATIENCE).await.unwrap();
+    client.status().await.unwrap().leader.expect("somebody leads")
 }
 
 /// Returns when this replica knows all below `until` to be committed.

@@ -1,0 +1,141 @@
+//! Clients that write while something happens, and hold what they were told against what is read in the end.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::{self, LocalBoxFuture};
+use partition::client::leader::LeaderClient;
+use partition::client::retry::RetryConfig;
+use partition::clock::{Clock, Moment};
+use partition::error::AppendError;
+use partition::ids::{NodeId, Offset};
+use partition::partition::{Acks, Append, Isolation, Partition};
+use partition::simulation::Simulation;
+use partition::transport::Address;
+use quorum_log::cluster::QuorumCluster;
+
+use super::{batch, values_at};
+
+const WRITERS: u32 = 4;
+/// Where the numbers of writers begin, less one.
+const BEFORE_WRITERS: u32 = 1100;
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// Between two appends of one writer: a run of minutes has some thousand appends then.
+const THINK: Duration = Duration::from_millis(20);
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Writers of one run, who know of these nodes.
+pub(crate) struct Load {
+    clients: Vec<Arc<dyn Partition>>,
+    clock: Clock,
+    going: Cell<bool>,
+    acknowledged: RefCell<BTreeMap<Offset, String>>,
+    doubtful: RefCell<BTreeSet<String>>,
+    /// When the last append was acknowledged, and the longest time between two.
+    last: Cell<Option<Moment>>,
+    gap: Cell<Duration>,
+}
+
+impl Load {
+    pub(crate) fn new(simulation: &Simulation, cluster: &QuorumCluster, nodes: u32) -> Self {
+        let partition = cluster.config(NodeId(1)).partition;
+        let addresses = (1..=nodes).map(NodeId).map(|node| (node, Address::simulated(node))).collect();
+        let client = |writer| {
+            let world = simulation.world(NodeId(BEFORE_WRITERS + writer));
+            Arc::new(LeaderClient::new(&world, &addresses, &partition, RetryConfig::default()))
+                as Arc<dyn Partition>
+        };
+        Self {
+            clients: (1..=WRITERS).map(client).collect(),
+            clock: simulation.clock().clone(),
+            going: Cell::new(true),
+            acknowledged: RefCell::default(),
+            doubtful: RefCell::default(),
+            last: Cell::default(),
+            gap: Cell::default(),
+        }
+    }
+
+    /// Writes until the story ends, and returns what it tells.
+    pub(crate) fn during<'a, T: 'a>(&'a self, story: impl Future<Output = T> + 'a) -> LocalBoxFuture<'a, T> {
+        let writers = self.clients.iter().enumerate().map(|(number, client)| self.writer(number, &**client));
+        let told = async move {
+            let told = story.await;
+            self.going.set(false);
+            told
+        };
+        async move { future::join(future::join_all(writers), told).await.1 }.boxed_local()
+    }
+
+    async fn writer(&self, writer: usize, client: &dyn Partition) {
+        let mut number = 0;
+        while self.going.get() {
+            let value = format!("writer {writer} value {number}");
+            let append = Append { batch: batch(&value), acks: Acks::Committed, timeout: TIMEOUT };
+            match client.append(append).await {
+                Ok(appended) => {
+                    self.note_progress();
+                    let base = appended.placement().expect("a place was asked for").base;
+                    let before = self.acknowledged.borrow_mut().insert(base, value);
+                    assert_eq!(before, None, "two were told offset {base}");
+                    number += 1;
+                }
+                Err(AppendError::Unknown(_)) => {
+                    self.doubtful.borrow_mut().insert(value);
+                    number += 1;
+                }
+                Err(AppendError::NotAppended(_)) => self.clock.sleep(PAUSE).await,
+            }
+            self.clock.sleep(THINK).await;
+        }
+    }
+
+    fn note_progress(&self) {
+        let now = self.clock.now();
+        if let Some(last) = self.last.replace(Some(now)) {
+            self.gap.set(self.gap.get().max(now.since(last)));
+        }
+    }
+
+    /// How many were acknowledged so far.
+    pub(crate) fn count(&self) -> usize {
+        self.acknowledged.borrow().len()
+    }
+
+    /// Waits until so many more were acknowledged.
+    pub(crate) async fn goes_on(&self, more: usize) {
+        let (goal, deadline) = (self.count() + more, self.clock.now().after(Duration::from_secs(60)));
+        while self.count() < goal {
+            assert!(self.clock.now() < deadline, "appends do not go on");
+            self.clock.sleep(PAUSE).await;
+        }
+    }
+
+    /// The longest time between two acknowledgements since this was last asked.
+    pub(crate) fn take_gap(&self) -> Duration {
+        self.gap.take()
+    }
+
+    /// Every acknowledged value lies at its offset, once; what was in doubt lies there once or not at all; nothing else is there.
+    pub(crate) async fn check(&self, client: &dyn Partition) {
+        let read = values_at(client, Isolation::Linearizable).await;
+        let acknowledged = self.acknowledged.borrow();
+        assert!(!acknowledged.is_empty(), "nothing was written");
+        let mut seen = BTreeSet::new();
+        for (offset, value) in &read {
+            assert!(seen.insert(value.clone()), "{value} is there twice");
+            let told = acknowledged.get(offset);
+            let doubted = self.doubtful.borrow().contains(value);
+            assert!(
+                told == Some(value) || (told.is_none() && doubted),
+                "{value} at {offset}; told: {told:?}"
+            );
+        }
+        for (offset, value) in acknowledged.iter() {
+            assert!(seen.contains(value), "{value} was acknowledged at {offset}, and is gone");
+        }
+    }
+}
