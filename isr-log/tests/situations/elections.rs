@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use isr_log::HistoricRules;
 use isr_log::cluster::Shape;
+use isr_log::mutant::{Mutant, Mutated};
 use isr_log::rules::{SuccessorRule, UncleanElection};
 use partition::cluster::Cluster;
 use partition::error::Refusal;
 use partition::log::{Durability, LogConfig};
 use partition::partition::Acks;
 
-use crate::stage::{A, B, C, Stage, staged};
+use crate::stage::{A, B, C, Stage, broken, staged};
 
 const TODAY: HistoricRules = HistoricRules {
     lag: isr_log::rules::LagRule::CaughtUp,
@@ -117,6 +118,31 @@ fn s13_with_a_minimum_of_one_what_one_disk_alone_had_goes_with_it() {
             }
         });
     }
+}
+
+/// The only member of the set comes back with an empty disk. Whether it leads, and how much is missing then.
+fn wiped(mutated: Mutated) -> Option<u64> {
+    staged(2, Shape { mutated, ..shape(1, TODAY) }, |mut stage| async move {
+        stage.alone().await;
+        for _ in 0..10 {
+            stage.commits().await;
+        }
+        stage.cluster.crash(A).await;
+        stage.cluster.wipe(A).await;
+        stage.heal();
+        stage.cluster.restart(A).await;
+        stage.takes_another_producer();
+        if stage.nobody_leads().await {
+            return None;
+        }
+        Some(stage.missing().await)
+    })
+}
+
+#[test]
+fn h02_a_wiped_member_does_not_pass_for_the_one_that_was_in_sync() {
+    assert_eq!(wiped(Mutated::NOT), None, "better no leader than one that has nothing");
+    assert_eq!(wiped(broken(Mutant::WipedDiskPasses)), Some(10), "it leads, and all is gone");
 }
 
 #[test]
