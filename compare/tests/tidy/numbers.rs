@@ -55,12 +55,8 @@ const NOT_ASKED_YET: &[(&str, &str)] = &[
     ("r03", MAJORITY),
     ("r04", MAJORITY),
     ("r05", MAJORITY),
-    ("r06", MAJORITY),
     ("r07", MAJORITY),
-    ("r08", MAJORITY),
-    ("r09", MAJORITY),
     ("r10", MAJORITY),
-    ("r11", MAJORITY),
     ("r12", MAJORITY),
     ("r13", MAJORITY),
 ];
