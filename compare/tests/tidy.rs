@@ -132,6 +132,9 @@ fn what_decides_is_pure() {
             || pure_controller
             || source.path == "isr-log/src/metadata.rs"
             || source.path == "quorum-log/src/watermark.rs"
+            || ["producer/gather", "producer/verdict", "producer/window", "consumer/policy"]
+                .iter()
+                .any(|name| source.path == format!("partition/src/client/{name}.rs"))
     };
     let impure = [
         "tokio",

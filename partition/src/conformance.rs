@@ -6,6 +6,7 @@
 //! cluster and calls [`Case::run`], and each case is a test of its own.
 
 mod appends;
+mod clients;
 mod crashes;
 pub mod determinism;
 mod load;
@@ -92,6 +93,9 @@ cases! {
     Any producers::a_duplicate_is_answered_with_the_first_offset,
     Any producers::a_duplicate_is_known_after_the_leader_crashed,
     Any producers::gaps_and_fenced_producers_are_refused,
+    Any clients::s22_a_producer_delivers_each_record_once_in_order_through_a_leader_crash,
+    Any clients::a_newer_instance_of_a_producer_fences_the_older_one,
+    Any clients::a_consumer_is_told_what_a_trim_took_from_it,
     Any crashes::a_leader_crash_under_load_loses_and_repeats_nothing,
     Any crashes::a_crash_of_all_loses_nothing_acknowledged,
     Any crashes::a_stop_in_order_loses_nothing,
@@ -99,6 +103,7 @@ cases! {
     Three replicas::all_replicas_come_to_agree,
     Three replicas::a_restarted_replica_catches_up,
     Three trims::a_replica_that_was_away_begins_where_the_log_does_now,
+    Three clients::c15_c18_a_consumer_of_a_follower_reads_what_is_committed_and_goes_on_at_the_leader,
     Three replicas::a_crashed_follower_is_not_missed,
     Three replicas::a_paused_leader_is_replaced_and_does_not_disturb_when_it_wakes,
 }
@@ -134,6 +139,9 @@ macro_rules! conformance_tests {
             a_duplicate_is_answered_with_the_first_offset
             a_duplicate_is_known_after_the_leader_crashed
             gaps_and_fenced_producers_are_refused
+            s22_a_producer_delivers_each_record_once_in_order_through_a_leader_crash
+            a_newer_instance_of_a_producer_fences_the_older_one
+            a_consumer_is_told_what_a_trim_took_from_it
             a_leader_crash_under_load_loses_and_repeats_nothing
             a_crash_of_all_loses_nothing_acknowledged
             a_stop_in_order_loses_nothing
@@ -145,6 +153,7 @@ macro_rules! conformance_tests {
             all_replicas_come_to_agree
             a_restarted_replica_catches_up
             a_replica_that_was_away_begins_where_the_log_does_now
+            c15_c18_a_consumer_of_a_follower_reads_what_is_committed_and_goes_on_at_the_leader
             a_crashed_follower_is_not_missed
             a_paused_leader_is_replaced_and_does_not_disturb_when_it_wakes
         }

@@ -10,6 +10,7 @@ use futures_util::future::{self, BoxFuture};
 
 use super::leader::LeaderClient;
 use super::message::{ClientReply, ClientRequest};
+use super::producer::{Delivered, NewRecord, Producer, ProducerConfig};
 use super::remote::RemotePartition;
 use super::retry::RetryConfig;
 use super::service::PartitionService;
@@ -257,6 +258,31 @@ fn a_producer_that_awaits_no_reply_finds_the_new_leader_c7() {
             client.tail(TIMEOUT).await.unwrap();
         }
         assert_eq!((first.log(), second.log()), (vec![Bytes::from("told")], vec![Bytes::from("heard")]));
+    });
+}
+
+/// C7: whatever else is on the connection that a silent producer's error closes is in doubt. Whoever stamps sends it again,
+/// to the leader that is found then.
+#[test]
+fn c07_what_shares_a_closed_connection_is_in_doubt_and_a_producer_delivers_it_all_the_same() {
+    simulation::run(10, async |simulation| {
+        let ([first, second, _], client) = three(&simulation).await;
+        first.behaves(Manner::Hangs, 1);
+        let world = simulation.world(CLIENT);
+        let config = ProducerConfig { linger: Duration::ZERO, ..ProducerConfig::default() };
+        let producer = Producer::start(&world, Arc::new(client.clone()), &config).unwrap();
+        let record = producer.try_send(NewRecord::of_value("stamped")).unwrap();
+        let unstamped = client.append(append("unstamped", Acks::Committed));
+        while first.log().len() < 2 {
+            simulation.clock().sleep(Duration::from_millis(1)).await;
+        }
+        first.behaves(Manner::Follows(Some(NodeId(2))), 2);
+        second.behaves(Manner::Leads, 2);
+        assert_eq!(client.append(append("silent", Acks::Nobody)).await, Ok(Appended::Unplaced));
+        let outcome = unstamped.await;
+        assert!(matches!(outcome, Err(AppendError::Unknown(Doubt::Disconnected(_)))), "{outcome:?}");
+        assert_eq!(record.await, Ok(Delivered::At { offset: Offset(0), epoch: Epoch(2) }));
+        assert_eq!(second.log(), ["stamped"]);
     });
 }
 
