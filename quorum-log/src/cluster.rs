@@ -24,7 +24,7 @@ use partition::transport::rpc::{Serving, serve};
 use partition::world::World;
 
 use crate::admin::Admin;
-use crate::config::{Config, Timing};
+use crate::config::{Config, Reads, Timing};
 use crate::node::Node;
 
 /// Whoever asks the replicas, far from their numbers.
@@ -39,6 +39,8 @@ pub struct Plan {
     pub log: LogConfig,
     /// How soon a leader is missed.
     pub timing: Timing,
+    /// How a leader proves that it leads.
+    pub reads: Reads,
     /// How clients retry.
     pub retry: RetryConfig,
 }
@@ -47,7 +49,13 @@ impl Plan {
     /// So many voters, and else the defaults.
     #[must_use]
     pub fn of(voters: u32) -> Self {
-        Self { voters, log: LogConfig::default(), timing: Timing::default(), retry: RetryConfig::default() }
+        Self {
+            voters,
+            log: LogConfig::default(),
+            timing: Timing::default(),
+            reads: Reads::default(),
+            retry: RetryConfig::default(),
+        }
     }
 }
 
@@ -134,6 +142,7 @@ impl QuorumCluster {
             dir: base.join(node.to_string()),
             log: self.plan.log.clone(),
             timing: self.plan.timing,
+            reads: self.plan.reads,
         }
     }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use openraft::{Config as RaftConfig, SnapshotPolicy, StepDownPolicy};
+use openraft::raft::linearizable_read::LinearizerOption;
+use openraft::{Config as RaftConfig, ReadPolicy, SnapshotPolicy, StepDownPolicy};
 use partition::ids::{NodeId, PartitionId};
 use partition::log::{Durability, LogConfig};
 use partition::transport::Address;
@@ -27,6 +28,36 @@ pub struct Config {
     pub log: LogConfig,
     /// How soon a leader is missed.
     pub timing: Timing,
+    /// How a leader proves that it leads, before it answers a linearizable read.
+    pub reads: Reads,
+}
+
+/// How a leader proves that it leads, before it answers a linearizable read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reads {
+    /// Most voters confirm it, asked after the read has come. No clock is trusted.
+    #[default]
+    Index,
+    /// Most voters confirmed it a while ago, and have promised to elect nobody for a while. No message, but a read is only
+    /// right while no voter's clock runs more than a quarter faster than the leader's, and no leader's clock stands still
+    /// while the others' run (a machine that is suspended). Where the lease has run out, most voters are asked.
+    Lease,
+}
+
+/// The part of a lease that reads rely on: voters keep their promise for the whole of it, each by its own clock.
+const LEASE_FOR_READS: (u32, u32) = (4, 5);
+
+impl Reads {
+    /// What openraft is asked for.
+    pub(crate) fn linearizer(self, timing: Timing) -> LinearizerOption {
+        match self {
+            Self::Index => ReadPolicy::ReadIndex.into(),
+            Self::Lease => {
+                let (part, of) = LEASE_FOR_READS;
+                LinearizerOption::new(Some(timing.election_max * part / of), true)
+            }
+        }
+    }
 }
 
 /// When a leader speaks, and when it is given up.
@@ -134,6 +165,7 @@ mod tests {
             dir: PathBuf::new(),
             log: LogConfig::default(),
             timing: Timing::default(),
+            reads: Reads::default(),
         }
     }
 

@@ -62,5 +62,5 @@ mod runtime;
 mod store;
 mod watermark;
 
-pub use config::{Config, Timing};
+pub use config::{Config, Reads, Timing};
 pub use node::{Node, OpenError};

@@ -137,7 +137,9 @@ impl Node {
         }
 
         let home = Home::of(&world);
-        let partition = Arc::new(QuorumPartition::new(home.clone(), Arc::clone(&replica), raft.clone()));
+        let proof = config.reads.linearizer(config.timing);
+        let partition = QuorumPartition::new(home.clone(), Arc::clone(&replica), raft.clone(), proof);
+        let partition = Arc::new(partition);
         let operator = Operator::new(&world, Arc::clone(&replica), raft.clone(), config.timing.election_min);
         if config.log.retention != Retention::default() {
             world.tasks.spawn(retain(world.clone(), Arc::clone(&replica), Arc::clone(&partition)));

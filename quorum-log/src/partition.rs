@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{self, BoxFuture};
-use openraft::ReadPolicy;
 use openraft::ServerState;
 use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{ClientWriteError, LinearizableReadError, RaftError};
+use openraft::raft::linearizable_read::LinearizerOption;
 use partition::clock::Moment;
 use partition::error::{AppendError, Doubt, ReadError, Refusal};
 use partition::ids::{ByteSize, Offset, Ordinal};
@@ -22,7 +22,7 @@ use crate::door::Leadership;
 use crate::mutant::Mutant;
 use crate::network::service::submitted;
 use crate::raft::{Proposal, Raft, Types, epoch_of, leader, node_of};
-use crate::replica::{Entered, Extent, Outcome, Replica};
+use crate::replica::{Entered, Extent, Handed, Outcome, Replica};
 use crate::runtime::Home;
 
 /// One replica, for its clients.
@@ -31,18 +31,21 @@ pub(crate) struct QuorumPartition {
     home: Home,
     replica: Arc<Replica>,
     raft: Raft,
+    /// How it proves that it leads.
+    proof: LinearizerOption,
 }
 
 impl QuorumPartition {
-    pub(crate) fn new(home: Home, replica: Arc<Replica>, raft: Raft) -> Self {
-        Self { home, replica, raft }
+    pub(crate) fn new(home: Home, replica: Arc<Replica>, raft: Raft, proof: LinearizerOption) -> Self {
+        Self { home, replica, raft, proof }
     }
 
     /// Gives a proposal to raft, now.
-    fn propose(&self, proposal: Proposal, epoch: partition::ids::Epoch) {
+    fn propose(&self, proposal: Proposal, epoch: partition::ids::Epoch, handed: &Handed) {
         let write = self.raft.write(proposal).with_leader(leader(epoch)).into_future();
         // Sent at once, or its queue is full or closed: then the proposal is dropped here, and its ticket says so.
         self.home.enter(|| drop(submitted(write)));
+        handed.over();
     }
 
     async fn answer(&self, outcome: oneshot::Receiver<Outcome>, timeout: Duration) -> Outcome {
@@ -82,8 +85,8 @@ impl QuorumPartition {
             Entered::Decided(outcome) => return future::ready(outcome).boxed(),
             Entered::AskAgain(append) => return self.clone().enter_later(append).boxed(),
             Entered::Await(outcome) => outcome,
-            Entered::Propose(proposal, epoch, outcome) => {
-                self.propose(proposal, epoch);
+            Entered::Propose { proposal, epoch, handed, outcome } => {
+                self.propose(proposal, epoch, &handed);
                 outcome
             }
         };
@@ -102,7 +105,7 @@ impl QuorumPartition {
         if self.replica.mutated.breaks(Mutant::ReadWithoutProof) {
             return Ok(Tail { offset: self.extent()?.high, epoch });
         }
-        let read = match self.raft.get_read_linearizer(ReadPolicy::ReadIndex).await {
+        let read = match self.raft.get_read_linearizer(self.proof.clone()).await {
             Ok(read) => Ordinal(read.read_log_id().index()),
             Err(RaftError::Fatal(fatal)) => return Err(ReadError::Stopped(fatal.to_string())),
             Err(RaftError::APIError(LinearizableReadError::ForwardToLeader(to))) => {

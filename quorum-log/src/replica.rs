@@ -45,8 +45,8 @@ use crate::raft::{Entry, LogId, Proposal, Types, Vote, VoteRecord, VotersRecord,
 use crate::watermark::Watermark;
 use electorates::Electorates;
 use state::{Arrivals, State};
-use ticket::Claim;
-pub(crate) use ticket::Outcome;
+use ticket::{Claim, TurnedAwayBy};
+pub(crate) use ticket::{Handed, Outcome};
 
 /// One replica, shared by the tasks that serve it. Its lock is held for a few operations in memory at a time.
 #[derive(Debug)]
@@ -89,8 +89,8 @@ pub(crate) struct Beginning {
 
 /// What became of a batch at the door.
 pub(crate) enum Entered {
-    /// Give this to raft, bound to this epoch, and await the outcome.
-    Propose(Proposal, Epoch, oneshot::Receiver<Outcome>),
+    /// Give this to raft, bound to this epoch, say that it was handed over, and await the outcome.
+    Propose { proposal: Proposal, epoch: Epoch, handed: Handed, outcome: oneshot::Receiver<Outcome> },
     /// Nothing needs to be appended: await the outcome.
     Await(oneshot::Receiver<Outcome>),
     /// It is decided.
@@ -169,18 +169,20 @@ impl Replica {
                 let (to, outcome) = oneshot::channel();
                 let producer = append.batch.producer().map(|stamp| stamp.id);
                 let claim = Claim { to, acks: append.acks, size: append.batch.size(), producer };
-                let ticket = Ticket::new(Arc::clone(self), claim);
-                Entered::Propose(Proposal::Records { batch: append.batch, ticket }, epoch, outcome)
+                let (ticket, handed) = Ticket::new(Arc::clone(self), claim);
+                let proposal = Proposal::Records { batch: append.batch, ticket };
+                Entered::Propose { proposal, epoch, handed, outcome }
             }
         }
     }
 
-    /// A proposal came back: raft did not take it.
-    fn turned_away(&self, size: ByteSize, producer: Option<ProducerId>) -> Refusal {
+    /// A proposal came back: raft did not take it, or was not even given it for its queue was full.
+    fn turned_away(&self, size: ByteSize, producer: Option<ProducerId>, by: TurnedAwayBy) -> Refusal {
         let mut state = self.lock();
         let last = state.door.arrived(size, producer);
         let refusal = match &state.stopped {
             Some(reason) => Refusal::Stopped(reason.clone()),
+            None if by == TurnedAwayBy::Queue => Refusal::Overloaded,
             None => state.door.not_leader(),
         };
         drop(state);

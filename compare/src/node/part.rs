@@ -109,6 +109,7 @@ impl Place {
             dir: self.dir.clone(),
             log: tuning.log.clone(),
             timing: tuning.timing,
+            reads: quorum_log::Reads::default(),
         };
         let node = quorum_log::Node::open_mutated(self.world.clone(), config, tuning.broken.quorum).await?;
         Ok((node.service(), Part::Quorum(Box::new(node))))
@@ -135,6 +136,7 @@ impl Place {
             dir: self.dir.clone(),
             log: tuning.metadata_log.clone(),
             timing: tuning.timing,
+            reads: quorum_log::Reads::default(),
         };
         let node = quorum_log::Node::open(self.world.clone(), config).await?;
         let spec = PartitionSpec {

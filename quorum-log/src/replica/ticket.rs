@@ -1,6 +1,7 @@
 //! Who is to be told about an append: before it has a place in the log, and after.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use partition::error::{AppendError, Doubt};
 use partition::ids::{ByteSize, Offset, ProducerId};
@@ -20,6 +21,28 @@ pub(crate) type Outcome = Result<Appended, AppendError>;
 pub(crate) struct Ticket {
     replica: Arc<Replica>,
     claim: Option<Claim>,
+    handed: Handed,
+}
+
+/// Whether a proposal was given to raft: until then, whoever drops it had no room for it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Handed(Arc<AtomicBool>);
+
+impl Handed {
+    /// It was. (Raft may have dropped it before this is said, on another thread: then its client hears of a queue, tries
+    /// again, and hears the true reason.)
+    pub(crate) fn over(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// Who did not take a proposal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TurnedAwayBy {
+    /// Raft: it does not lead, or not with the consent of most.
+    Raft,
+    /// The queue before it: it is full.
+    Queue,
 }
 
 /// What a ticket stands for.
@@ -32,8 +55,9 @@ pub(super) struct Claim {
 }
 
 impl Ticket {
-    pub(super) fn new(replica: Arc<Replica>, claim: Claim) -> Self {
-        Self { replica, claim: Some(claim) }
+    pub(super) fn new(replica: Arc<Replica>, claim: Claim) -> (Self, Handed) {
+        let handed = Handed::default();
+        (Self { replica, claim: Some(claim), handed: handed.clone() }, handed)
     }
 
     /// The batch has reached the log: what becomes of it is decided there.
@@ -45,7 +69,11 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         if let Some(claim) = self.claim.take() {
-            let refusal = self.replica.turned_away(claim.size, claim.producer);
+            let by = match self.handed.0.load(Ordering::Acquire) {
+                true => TurnedAwayBy::Raft,
+                false => TurnedAwayBy::Queue,
+            };
+            let refusal = self.replica.turned_away(claim.size, claim.producer, by);
             // A client that gave up waiting is not told.
             let _ = claim.to.send(Err(refusal.into()));
         }

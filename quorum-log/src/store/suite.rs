@@ -33,7 +33,7 @@ use super::kept::Beginning;
 use super::log::LogStore;
 use super::machine::{Builder, Machine};
 use super::reader::Reader;
-use crate::config::{Config, Timing};
+use crate::config::{Config, Reads, Timing};
 use crate::raft::{Entry, LogId, StoredVoters, Types, Vote};
 
 struct SuiteLog(LogStore);
@@ -161,6 +161,7 @@ impl StoreBuilder<Types, SuiteLog, SuiteMachine, Guard> for Stores {
             dir: dir.path().to_owned(),
             log: LogConfig::default(),
             timing: Timing::default(),
+            reads: Reads::default(),
         };
         let (events, mut reported) = mpsc::unbounded_channel();
         let (trims, trimmed) = mpsc::unbounded_channel();

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 use super::log::await_stored;
 use super::{Store, checkpoint, open};
-use crate::config::{Config, Timing};
+use crate::config::{Config, Reads, Timing};
 use crate::raft::{Entry, Payload, Vote, VoteRecord, log_id, raft_node};
 use crate::runtime::scoped;
 
@@ -31,6 +31,7 @@ fn config() -> Config {
         dir: PathBuf::from("/store"),
         log: LogConfig::default(),
         timing: Timing::default(),
+        reads: Reads::default(),
     }
 }
 
