@@ -24,6 +24,7 @@ mod candidacy;
 mod commit;
 mod controllers;
 mod coverage;
+mod enough;
 mod identity;
 mod in_sync;
 mod majority;

@@ -33,7 +33,7 @@ use crate::controller::active::{Controller, ControllerConfig};
 use crate::controller::admin::Admin;
 use crate::controller::broker::AlterError;
 use crate::controller::metadata_partition;
-use crate::metadata::PartitionSpec;
+use crate::metadata::{CommitRule, PartitionSpec};
 use crate::mutant::Mutated;
 use crate::node::Node;
 use crate::probe::ControllerProbe;
@@ -51,6 +51,8 @@ pub struct Shape {
     pub replicas: u32,
     /// How many must be in sync. Default: two, or one of one.
     pub min_isr: usize,
+    /// Whom a commit waits for. Default: all in sync.
+    pub commit: CommitRule,
     /// How long a broker may be silent. Default: short, so that a test of a crash is.
     pub session: Duration,
     /// How long a follower may lag.
@@ -70,6 +72,7 @@ impl Shape {
         Self {
             replicas,
             min_isr: usize::try_from(replicas.min(2)).expect("one or two"),
+            commit: CommitRule::default(),
             session: Duration::from_millis(600),
             lag_max: Duration::from_secs(1),
             log: LogConfig::default(),
@@ -104,7 +107,8 @@ impl IsrCluster {
     pub async fn start(ground: Ground, shape: Shape) -> Self {
         let nodes: Vec<NodeId> = (1..=shape.replicas).map(NodeId).collect();
         let id = PartitionId::new("isr", 0).expect("a legal name");
-        let spec = PartitionSpec { id, replicas: nodes.clone(), min_isr: shape.min_isr };
+        let spec =
+            PartitionSpec { id, replicas: nodes.clone(), min_isr: shape.min_isr, commit: shape.commit };
         let mut addresses = BTreeMap::new();
         for node in nodes.iter().copied().chain([CONTROLLER]) {
             addresses.insert(node, ground.address(node));

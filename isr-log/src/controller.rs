@@ -19,6 +19,10 @@
 //! Whoever leads next is found in this order: the in-sync set; who is *eligible*, since it left the set while that was
 //! short and nothing more was committed (KIP-966); whoever led last; and only where [`crate::rules`] allow it, anybody.
 //!
+//! Where enough in sync suffice for a commit (`CommitRule::EnoughInSync`) none of this order holds. The members are asked
+//! what they have, in an epoch that nobody leads; whoever reads that leaves the old leader before it answers. When all but
+//! k - 1 of the set have answered, the one with most leads, in the epoch after (`image/poll`, H-17).
+//!
 //! Left out so far: new replicas for a partition that exists, and a comparison of the logs of those who come back when
 //! nobody is in sync or eligible any more (KIP-966's second part).
 

@@ -29,6 +29,14 @@
 //! true. Until the leader has read their word it waits for the larger of the two sets, since either may be the one from
 //! which the next leader is elected.
 //!
+//! **The other commit rule** ([`metadata::CommitRule::EnoughInSync`], the *k of ISR* of KIP-250 and KIP-926) waits for any
+//! `min_isr` = k members of the set, so the slowest does not count. Then not every member may lead: the controllers first
+//! ask all but k - 1 of the set what they have, and whoever has most is elected (`controller/image/poll`). The dead count in
+//! the set, so nobody leaves it by being silent; the leader takes him out once k of the others have all that is
+//! committed. A leader begins with a batch of its own epoch, by which it commits what older ones left. Of three with
+//! k = 2 it survives what a majority of three does, and no more: the price for not waiting is the election. Leadership is
+//! not moved on a wish then, and nobody is elected uncleanly.
+//!
 //! **When the leader fails**, the controllers fence it and elect a member of the set, in a new epoch. Every message
 //! between replicas names its epoch, and is refused in another one. A follower's first fetch in an epoch says how its
 //! log ends; the leader answers where the two part, and the follower cuts there (`replica/truncation`). The leader never

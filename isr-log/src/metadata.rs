@@ -48,6 +48,19 @@ pub struct PartitionSpec {
     pub replicas: Vec<NodeId>,
     /// How many must be in sync for a `Committed` append, and for the high watermark to move.
     pub min_isr: usize,
+    /// Whom a commit waits for.
+    pub commit: CommitRule,
+}
+
+/// Whom a commit waits for. It stands in the metadata log, so that whoever commits and whoever elects go by the same one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum CommitRule {
+    /// Each member of the in-sync set; any of them may lead next.
+    #[default]
+    AllInSync,
+    /// Any `min_isr` of its members (KIP-250, KIP-926's `acks=min.insync.replicas`). Who leads next has to be found by asking
+    /// so many of them that one has whatever was committed (H-17).
+    EnoughInSync,
 }
 
 /// Replicas, each with the life that is meant.
@@ -81,6 +94,8 @@ pub struct PartitionState {
     /// Whom unclean elections have passed over, each in the life in which it had all that was committed, until it is in
     /// sync again: what such a one has to cut is lost.
     pub passed_over: Members,
+    /// The members are being asked what they have, to find a leader: only by [`CommitRule::EnoughInSync`].
+    pub poll: Option<Poll>,
     /// Raised by each change.
     pub version: Version,
 }
@@ -101,6 +116,7 @@ impl PartitionState {
             election: Election::InSync,
             recovery: Recovery::Done,
             passed_over: Members::new(),
+            poll: None,
             version: Version::default(),
         }
     }
@@ -129,6 +145,32 @@ impl PartitionState {
     pub fn min_isr(&self) -> usize {
         self.spec.min_isr.min(self.spec.replicas.len())
     }
+
+    /// By [`CommitRule::EnoughInSync`], how many members have to say what they have before one is elected: any so many have
+    /// one among them that belongs to the `min_isr` by which a record was committed. The dead are counted in the set.
+    #[must_use]
+    pub fn reports_needed(&self) -> usize {
+        (self.in_sync.len() + 1).saturating_sub(self.min_isr())
+    }
+}
+
+/// What members have said that they have, in an epoch that has no leader yet (H-17).
+///
+/// Whoever reads of it takes nothing from an older leader any more, and only then reports. So an older leader
+/// has no longer enough who answer it, once enough have reported here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Poll {
+    /// What each has said, in the life in which it is a member.
+    pub reports: BTreeMap<NodeId, LogEnd>,
+}
+
+/// How a log ends: of two, the greater one has all that was committed in either.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct LogEnd {
+    /// The epoch of its last record.
+    pub last_epoch: Option<Epoch>,
+    /// All below it is on disk, and there is nothing else.
+    pub durable: Offset,
 }
 
 /// How a leader was found, from the safest way to the last resort.
@@ -142,6 +184,8 @@ pub enum Election {
     LastLeader,
     /// It was alive. What it lacks is lost.
     Unclean,
+    /// Of enough members that said what they have, it had most (H-17).
+    Polled,
 }
 
 /// Whether a leader that was elected uncleanly has begun anew (Kafka's `LeaderRecoveryState`).

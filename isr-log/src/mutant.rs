@@ -51,11 +51,19 @@ pub enum Mutant {
     ForgetProposal,
     /// A linearizable read is answered without asking the members (H-16).
     ReadWithoutProof,
+    /// Where enough in sync suffice, the first that is alive is elected, and nobody is asked what he has (H-17).
+    ElectUnasked,
+    /// One member too few is asked what it has (H-17).
+    AskTooFew,
+    /// The set shrinks before enough of those who stay have what is committed (H-17).
+    ShrinkUnheld,
+    /// Records of older epochs are committed by counting who has them (Raft's Figure 8, H-17).
+    CommitOlderEpochs,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 24] = [
         Self::TruncateToHighWatermark,
         Self::OneShotLookup,
         Self::NoEpochStart,
@@ -76,7 +84,19 @@ impl Mutant {
         Self::FenceWithoutElection,
         Self::ForgetProposal,
         Self::ReadWithoutProof,
+        Self::ElectUnasked,
+        Self::AskTooFew,
+        Self::ShrinkUnheld,
+        Self::CommitOlderEpochs,
     ];
+}
+
+impl Mutant {
+    /// Whether it is a rule that holds only where enough in sync suffice for a commit.
+    #[must_use]
+    pub fn is_of_enough(self) -> bool {
+        matches!(self, Self::ElectUnasked | Self::AskTooFew | Self::ShrinkUnheld | Self::CommitOlderEpochs)
+    }
 }
 
 impl fmt::Display for Mutant {

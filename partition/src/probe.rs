@@ -116,10 +116,23 @@ pub struct InSyncSet {
     pub members: Vec<(NodeId, Life)>,
     /// Who may be in it by now, since the leader has proposed so.
     pub maximal: Vec<(NodeId, Life)>,
+    /// The set that may be on record by now in its place, since the leader has proposed it.
+    pub proposed: Option<Vec<(NodeId, Life)>>,
+    /// Whom a commit waits for.
+    pub waits: WaitsFor,
     /// Whether a proposal is on its way.
     pub change: Change,
     /// How many must be in it for anything to be committed.
     pub min: usize,
+}
+
+/// Whom of an in-sync set a commit waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitsFor {
+    /// Each that may be in it.
+    All,
+    /// Any [`InSyncSet::min`] of it, and of the proposed set as well.
+    Enough,
 }
 
 /// Whether a leader's proposal is on its way.

@@ -13,7 +13,7 @@ use super::Places;
 use super::points::{Clamped, Point, Systems, parse_min_isr};
 use crate::experiment::{Group, Plan, Setting};
 use crate::results::{acks_named, durability_named};
-use crate::system::{Hosting, MinIsr, Shape, System};
+use crate::system::{Hosting, MinIsr, Shape};
 use crate::workload::{BatchShape, InFlight, Payload, PayloadError, Span};
 
 /// A shorter block would measure timers and not the cluster.
@@ -120,8 +120,7 @@ impl LatencyArgs {
             for durability in &self.durability {
                 let group = groups.entry((*durability, replicas)).or_default();
                 for system in self.systems.iter().flat_map(|systems| &systems.0) {
-                    let min_isr =
-                        if *system == System::Isr { min_isr } else { MinIsr::default_for(replicas) };
+                    let min_isr = if system.is_in_sync() { min_isr } else { MinIsr::default_for(replicas) };
                     let shape = Shape { system: *system, replicas, min_isr, durability: *durability };
                     for acks in &self.acks {
                         for in_flight in &self.in_flight {

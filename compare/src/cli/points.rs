@@ -16,7 +16,9 @@ impl FromStr for Systems {
             return Ok(Self(vec![System::FloorAll, System::FloorMajority]));
         }
         let known = text.parse().map(|system| Self(vec![system]));
-        known.map_err(|_| format!("{text:?} is none of isr, quorum, floor, floor-all, floor-majority"))
+        known.map_err(|_| {
+            format!("{text:?} is none of isr, k-of-isr, quorum, floor, floor-all, floor-majority")
+        })
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) struct SimulateArgs {
     /// Runs so many seeds of each system, and prints only sums and what failed
     #[arg(long, value_name = "COUNT", value_parser = seed_count)]
     seeds: Option<u64>,
-    /// isr, quorum, k-of-isr [default: isr and quorum, one after the other]
+    /// isr, quorum, k-of-isr (k is the m of --replicas) [default: isr and quorum, one after the other]
     #[arg(long, value_name = "SYSTEM", value_parser = simulated)]
     system: Option<System>,
     /// How many replicas; `n:m` sets min-ISR
@@ -85,7 +85,7 @@ fn seed_count(text: &str) -> Result<u64, String> {
 
 fn simulated(text: &str) -> Result<System, String> {
     match text {
-        "k-of-isr" => Err("k-of-isr is not built yet; choose isr or quorum".to_owned()),
+        "k-of-isr" => Ok(System::KOfIsr),
         "isr" => Ok(System::Isr),
         "quorum" => Ok(System::Quorum),
         _ => Err(format!("{text:?} is none of isr, quorum, k-of-isr")),

@@ -61,7 +61,7 @@ fn group(replicas: &[usize]) -> Group {
     let mut group = Group::default();
     for replicas in replicas {
         let replicas = Replicas::new(*replicas).expect("the plan's own numbers are in range");
-        for system in System::ALL {
+        for system in System::ASKED {
             for in_flight in [InFlight::ONE, InFlight::SIXTY_FOUR] {
                 let min_isr = MinIsr::default_for(replicas);
                 let shape = Shape { system, replicas, min_isr, durability: Durability::Synced };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use isr_log::controller::image::{Broker, Image, Standing};
-use isr_log::metadata::{Incarnation, PartitionState};
+use isr_log::metadata::{CommitRule, Incarnation, PartitionState};
 use isr_log::probe::ControllerProbe;
 use partition::ids::{NodeId, Offset};
 use partition::probe::Life;
@@ -104,7 +104,8 @@ impl Controllers {
         {
             return;
         }
-        for state in image.partitions() {
+        let waited_for = |state: &&Arc<PartitionState>| state.spec.commit == CommitRule::AllInSync;
+        for state in image.partitions().filter(waited_for) {
             for (node, life) in state.in_sync.iter().chain(&state.eligible) {
                 let former = before.brokers().get(*node).map(|broker| broker.incarnation);
                 if former.is_some_and(|former| former < *life) {
@@ -146,6 +147,14 @@ pub(super) fn sound(state: &PartitionState, broker: impl Fn(NodeId) -> Option<Br
     }
     if state.in_sync.len() >= state.min_isr() && !state.eligible.is_empty() {
         return breach(Invariant::ValidControllerIsrAndElr, "eligible beside enough that are in sync");
+    }
+    if state.spec.commit == CommitRule::EnoughInSync {
+        // Who is silent, or has lost his disk, stays in the set, as one who is dead.
+        return if state.in_sync.len() < state.min_isr() || !state.eligible.is_empty() {
+            breach(Invariant::ValidControllerIsrAndElr, "fewer in sync than a commit needs")
+        } else {
+            Ok(())
+        };
     }
     // The last one stays on record whatever becomes of it: without it nobody would be known to have the data.
     if candidates().count() == 1 {

@@ -1,11 +1,11 @@
-//! The invariants of an in-sync set: who is in it has what is committed, and nothing is acknowledged before.
+//! The invariants of an in-sync set that is waited for as a whole: who is in it has what is committed, and nothing is acknowledged before.
 
 use std::collections::BTreeSet;
 
-use isr_log::metadata::PartitionState;
+use isr_log::metadata::{CommitRule, PartitionState};
 use partition::ids::NodeId;
 use partition::partition::Role;
-use partition::probe::{Change, Electorate, InSyncSet, Life, Snapshot};
+use partition::probe::{Change, Electorate, InSyncSet, Life, Snapshot, WaitsFor};
 
 use super::commit::Ledger;
 use super::name::{Breach, Invariant};
@@ -13,7 +13,7 @@ use super::sight::Sight;
 
 /// What this replica did as a leader, alone and among the others.
 pub(super) fn led(sights: &[Sight], leader: &Sight) -> Result<(), Breach> {
-    let Some((now, set)) = leader.leads_in_sync() else { return Ok(()) };
+    let Some((now, set)) = leads(leader) else { return Ok(()) };
     let before = leader.before.as_ref();
     strict_minimum(before, now, set)?;
     acknowledged(sights, before, now, set)
@@ -21,7 +21,7 @@ pub(super) fn led(sights: &[Sight], leader: &Sight) -> Result<(), Breach> {
 
 /// All replicas beside what the controllers have decided.
 pub(super) fn hold(sights: &[Sight], state: Option<&PartitionState>, ledger: &Ledger) -> Result<(), Breach> {
-    let leaders = || sights.iter().filter_map(Sight::leads_in_sync);
+    let leaders = || sights.iter().filter_map(leads);
     for (leader, set) in leaders() {
         for member in living(sights, set.members.iter().copied()) {
             if member.log.agreed_to() < leader.high_watermark {
@@ -29,6 +29,7 @@ pub(super) fn hold(sights: &[Sight], state: Option<&PartitionState>, ledger: &Le
             }
         }
     }
+    let state = state.filter(|state| state.spec.commit == CommitRule::AllInSync);
     let Some(state) = state else { return Ok(()) };
     let recorded = || state.in_sync.iter().map(|(node, life)| (*node, Life::from(*life)));
     for (leader, set) in leaders() {
@@ -52,6 +53,11 @@ pub(super) fn hold(sights: &[Sight], state: Option<&PartitionState>, ledger: &Le
         }
     }
     Ok(())
+}
+
+/// A leader that waits for all in sync, and its set.
+fn leads(sight: &Sight) -> Option<(&Snapshot, &InSyncSet)> {
+    sight.leads_in_sync().filter(|(_, set)| set.waits == WaitsFor::All)
 }
 
 /// Those of whom something is known in the life that is meant.

@@ -55,14 +55,18 @@ pub enum Invariant {
     MetadataLogMatching,
     /// The high watermark stands still while fewer are in sync than must be.
     StrictMinIsr,
-    /// At an acknowledgement all of the leader's maximal set have it stored, and enough are in sync. Under `Cached`: written.
+    /// At an acknowledgement all of the leader's maximal set have it stored, and enough are in sync; by k of the in-sync set, k
+    /// of its set have, and of the one that it has proposed. Under `Cached`: written.
     /// By majority: it is below the leader's own watermark.
     AckRule,
     /// What a leader commits is stored on a majority of each set of voters. Under `Cached`: written.
     CommittedOnQuorum,
+    /// By k of the in-sync set: of m members, of the leader's recorded and proposed sets and of the controllers', m - k at most
+    /// lack on their disks what is committed (for a leader's, what it has committed). Who has lost his disk is not one who lacks it.
+    CommittedOnEnough,
     /// No two voters apply different entries at one index. Under `Cached` until a power is lost.
     StateMachineSafety,
-    /// A leader counts copies only of its own term's entries (Raft's Figure 8).
+    /// A leader counts copies only of its own term's entries (Raft's Figure 8): by majority, and by k of the in-sync set.
     CommitOnlyOwnTerm,
     /// A vote that was seen is still there after a crash.
     VotePersistedBeforeReply,
@@ -79,7 +83,7 @@ pub enum Invariant {
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::AckedNotLost,
         Self::CommittedPrefixConsistent,
         Self::CommittedImmutable,
@@ -103,6 +107,7 @@ impl Invariant {
         Self::StrictMinIsr,
         Self::AckRule,
         Self::CommittedOnQuorum,
+        Self::CommittedOnEnough,
         Self::StateMachineSafety,
         Self::CommitOnlyOwnTerm,
         Self::VotePersistedBeforeReply,

@@ -15,7 +15,7 @@ use partition::ids::{Checksum, Epoch, Generation, NodeId, Offset, Ordinal, Recor
 use partition::log::Durability;
 use partition::partition::Role;
 use partition::probe::{
-    BatchMark, Change, Electorate, Entries, InSyncSet, Life, Probe, Snapshot, Standing, Vote,
+    BatchMark, Change, Electorate, Entries, InSyncSet, Life, Probe, Snapshot, Standing, Vote, WaitsFor,
 };
 
 use super::{Invariant, Loss, Setting, Violation, Watch};
@@ -90,8 +90,16 @@ impl Plant {
             snapshot.role = Role::Leader;
             snapshot.epoch = Epoch(epoch);
             let maximal = members.clone();
-            snapshot.electorate =
-                Electorate::InSync(InSyncSet { version: 1, members, maximal, change: Change::None, min: 2 });
+            let (proposed, waits, change) = (None, WaitsFor::All, Change::None);
+            snapshot.electorate = Electorate::InSync(InSyncSet {
+                version: 1,
+                members,
+                maximal,
+                proposed,
+                waits,
+                change,
+                min: 2,
+            });
         })
     }
 
@@ -211,9 +219,14 @@ fn named(outcome: Result<(), Violation>, name: Invariant) {
 
 /// What the controllers may have decided: 1 leads, and these of 1, 2 and 3 are in sync, two of whom must be.
 fn decided(epoch: u32, in_sync: &[u32]) -> PartitionState {
-    use isr_log::metadata::{Incarnation, PartitionSpec, Version};
+    use isr_log::metadata::{CommitRule, Incarnation, PartitionSpec, Version};
     let id = "t-0".parse().unwrap();
-    let spec = PartitionSpec { id, replicas: (1..=3).map(NodeId).collect(), min_isr: 2 };
+    let spec = PartitionSpec {
+        id,
+        replicas: (1..=3).map(NodeId).collect(),
+        min_isr: 2,
+        commit: CommitRule::AllInSync,
+    };
     PartitionState {
         leader: Some(NodeId(1)),
         epoch: Epoch(epoch),

@@ -15,7 +15,7 @@ use super::coverage::Coverage;
 use super::identity::Identities;
 use super::name::{Breach, Violation};
 use super::sight::{Loss, Sight};
-use super::{candidacy, in_sync, majority, order, restart};
+use super::{candidacy, enough, in_sync, majority, order, restart};
 
 /// What is watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -300,11 +300,13 @@ impl Watch {
         self.sights.iter_mut().for_each(|sight| sight.log.agree(&self.ledger));
         for turned in self.turned.iter().map(|at| &self.sights[*at]) {
             in_sync::led(&self.sights, turned)?;
+            enough::led(&self.sights, turned)?;
             majority::led(&self.sights, turned)?;
             candidacy::not_behind(turned, &self.sights, self.setting.replicas)?;
         }
         let state = self.controllers.state().map(|state| &**state);
         in_sync::hold(&self.sights, state, &self.ledger)?;
+        enough::hold(&self.sights, state, &self.ledger)?;
         self.controllers.exclude_crashed(&self.sights)?;
         let reign = self.newest_leader().and_then(reign_of);
         if reign != self.complete {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
+use isr_log::metadata::CommitRule;
 use partition::ids::{NodeId, PartitionId};
 use partition::log::Durability;
 use partition::transport::Address;
@@ -43,6 +44,9 @@ pub struct NodeArgs {
     /// How many replicas must be in sync (isr) [default: 2, or 1 for a single replica]
     #[arg(long, value_name = "COUNT")]
     pub min_isr: Option<usize>,
+    /// A commit waits for min-isr of the in-sync set only, and not for all of it (controllers)
+    #[arg(long)]
+    pub k_of_isr: bool,
     /// How many copies an acknowledgement waits for (floor-leader) [default: all]
     #[arg(long, value_name = "COUNT")]
     pub copies: Option<usize>,
@@ -107,6 +111,7 @@ impl NodeArgs {
         Plan {
             partition: self.partition.clone(),
             min_isr: self.min_isr.unwrap_or(replicas.len().min(2)),
+            commit: if self.k_of_isr { CommitRule::EnoughInSync } else { CommitRule::AllInSync },
             copies: self.copies.unwrap_or(replicas.len()),
             durability: self.durability.into(),
             replicas,

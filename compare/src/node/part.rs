@@ -143,6 +143,7 @@ impl Place {
             id: plan.partition.clone(),
             replicas: plan.replicas.keys().copied().collect(),
             min_isr: plan.min_isr,
+            commit: plan.commit,
         };
         let config =
             ControllerConfig { session: tuning.session, ..ControllerConfig::new(self.node, vec![spec]) };

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use isr_log::metadata::CommitRule;
 use partition::ids::{NodeId, PartitionId};
 use partition::log::{Durability, LogConfig};
 use partition::transport::Address;
@@ -18,6 +19,8 @@ pub struct Plan {
     pub controllers: BTreeMap<NodeId, Address>,
     /// isr only: how many must be in sync.
     pub min_isr: usize,
+    /// isr only: whom a commit waits for.
+    pub commit: CommitRule,
     /// Floors only: how many copies an acknowledgement waits for.
     pub copies: usize,
     /// What counts as stored. The controllers' own log is always synced (H-15).

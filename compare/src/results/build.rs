@@ -112,7 +112,7 @@ fn key_of(setting: &Setting) -> CellKey {
     CellKey {
         system: shape.system,
         replicas: shape.replicas.get(),
-        min_isr: (shape.system == System::Isr).then(|| shape.min_isr.get()),
+        min_isr: shape.system.is_in_sync().then(|| shape.min_isr.get()),
         acks: setting.acks,
         durability: shape.durability,
         in_flight: setting.in_flight.get(),
@@ -124,7 +124,12 @@ fn same_load(one: &CellKey, other: &CellKey) -> bool {
 }
 
 fn is_floor_of(floor: &CellKey, of: &CellKey) -> bool {
-    floor.system == of.system.floor() && floor.replicas == of.replicas && same_load(floor, of)
+    // A floor awaits a majority: another k has none here.
+    let awaits_as_many = of.system != System::KOfIsr || of.min_isr == Some(of.replicas / 2 + 1);
+    awaits_as_many
+        && floor.system == of.system.floor()
+        && floor.replicas == of.replicas
+        && same_load(floor, of)
 }
 
 /// Up to two replicas a majority is all of them, so the two floors do the very same.
@@ -159,14 +164,14 @@ fn cell_of(plan: &Plan, measured: &MeasuredCell) -> Cell {
     let usage = &measured.usage;
     let split = |of: fn(&Consumed) -> Option<u64>, client: Option<u64>| Split {
         replicas: of(&usage.replicas),
-        controllers: if key.system == System::Isr { of(&usage.controllers) } else { None },
+        controllers: if key.system.is_in_sync() { of(&usage.controllers) } else { None },
         client,
     };
     Cell {
         system: key.system,
         replicas: key.replicas,
         min_isr: key.min_isr,
-        k: None,
+        k: (key.system == System::KOfIsr).then(|| setting.shape.min_isr.get()),
         f_d: promises.then_some(if committed { lost_copies } else { 0 }),
         f_a: promises.then_some(dead_replicas(setting)),
         acks: key.acks,
@@ -195,7 +200,7 @@ fn cell_of(plan: &Plan, measured: &MeasuredCell) -> Cell {
             controllers: usage
                 .controllers
                 .cpu
-                .filter(|_| key.system == System::Isr)
+                .filter(|_| key.system.is_in_sync())
                 .map(|cpu| cpu.as_secs_f64()),
             client: Some(measured.client_cpu.as_secs_f64()),
         },
@@ -212,6 +217,8 @@ fn dead_replicas(setting: &Setting) -> usize {
     let shape = setting.shape;
     match (shape.system, setting.acks) {
         (System::Isr, Acks::Nobody | Acks::Leader) => shape.replicas.get() - 1,
+        // No k is asked for each of these, but whoever leads was found among all but k - 1.
+        (System::KOfIsr, Acks::Nobody | Acks::Leader) => shape.min_isr.get() - 1,
         _ => shape.survives().dead_replicas,
     }
 }

@@ -78,7 +78,7 @@ pub(super) fn replicas(shape: Shape) -> Vec<NodeId> {
 /// The nodes that are the system's controllers, if it has any.
 pub(super) fn controllers(system: System) -> Vec<NodeId> {
     let count = match system {
-        System::Isr => CONTROLLERS,
+        System::Isr | System::KOfIsr => CONTROLLERS,
         System::Quorum | System::FloorAll | System::FloorMajority => 0,
     };
     (1..=count).map(|number| NodeId(BEFORE_CONTROLLERS + number)).collect()
@@ -99,10 +99,11 @@ impl VirtualCluster {
             replicas: addresses(replicas(shape)),
             controllers: addresses(controllers(shape.system)),
             min_isr: shape.min_isr.get(),
+            commit: shape.commit_rule(),
             copies: shape.copies_awaited(),
             durability: shape.durability,
         };
-        let replica = if shape.system == System::Isr { Role::Isr } else { Role::Quorum };
+        let replica = if shape.system.is_in_sync() { Role::Isr } else { Role::Quorum };
         let controllers = plan.controllers.keys().map(|node| (*node, Role::Controller));
         let roles: BTreeMap<NodeId, Role> =
             controllers.chain(plan.replicas.keys().map(|node| (*node, replica))).collect();

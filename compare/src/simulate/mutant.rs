@@ -28,6 +28,7 @@ impl Mutant {
     #[must_use]
     pub fn system(self) -> System {
         match self {
+            Self::Isr(rule) if rule.is_of_enough() => System::KOfIsr,
             Self::Isr(_) => System::Isr,
             Self::Quorum(_) => System::Quorum,
         }

@@ -190,7 +190,7 @@ fn in_millis(mut faults: Schedule) -> Schedule {
 /// The kinds of faults that a cluster of this shape promises to outlive without a hand. A voter that forgets is beyond
 /// what a majority bears, and a replica that finds its log damaged waits for somebody to restore it.
 fn bearable(shape: Shape) -> Vec<Kind> {
-    let wipes_too = shape.system == System::Isr && harmed_max(shape) > 0;
+    let wipes_too = shape.system.is_in_sync() && harmed_max(shape) > 0;
     let bears = |kind: &Kind| *kind != Kind::FlipBit && (*kind != Kind::Wipe || wipes_too);
     Kind::all().into_iter().filter(bears).collect()
 }
@@ -198,7 +198,7 @@ fn bearable(shape: Shape) -> Vec<Kind> {
 /// How many replicas may lose what they had synced: what is committed is on `min_isr` of them (C10), or on a majority.
 fn harmed_max(shape: Shape) -> usize {
     match shape.system {
-        System::Isr => shape.min_isr.get() - 1,
+        System::Isr | System::KOfIsr => shape.min_isr.get() - 1,
         System::Quorum | System::FloorAll | System::FloorMajority => (shape.replicas.get() - 1) / 2,
     }
 }

@@ -6,7 +6,7 @@ use super::figures::{Figures, Met, Occurrence};
 use super::run::Ran;
 use super::scenario::{FaultChoice, Scenario, Twist};
 use super::sweep::{Sweep, Swept};
-use crate::system::{Shape, System};
+use crate::system::Shape;
 
 /// Failing seeds that are printed, each with the line that repeats it.
 const FAILED_SHOWN: usize = 20;
@@ -49,7 +49,7 @@ pub fn repeat(scenario: &Scenario) -> String {
 fn of_seed(shape: Shape, seed: u64, faults: &FaultChoice, twist: Twist) -> String {
     let mut line =
         format!("compare simulate --seed {seed} --system {} --replicas {}", shape.system, shape.replicas);
-    if shape.system == System::Isr {
+    if shape.system.is_in_sync() {
         let _ = write!(line, ":{}", shape.min_isr);
     }
     match faults {
@@ -100,7 +100,7 @@ pub fn swept(sweep: &Sweep, swept: &Swept) -> String {
 
 fn name(shape: Shape) -> String {
     match shape.system {
-        System::Isr => format!("isr-{}:{}", shape.replicas, shape.min_isr),
+        system if system.is_in_sync() => format!("{system}-{}:{}", shape.replicas, shape.min_isr),
         _ => shape.to_string(),
     }
 }

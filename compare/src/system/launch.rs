@@ -97,12 +97,12 @@ pub async fn launch_program(
 fn identities(shape: Shape, dir: &Path, seed: u64) -> Vec<Identity> {
     let replicas = u32::try_from(shape.replicas.get()).expect("a handful");
     let role = |node: u32| match shape.system {
-        System::Isr => Role::Isr,
+        System::Isr | System::KOfIsr => Role::Isr,
         System::Quorum => Role::Quorum,
         System::FloorAll | System::FloorMajority if node == 1 => Role::FloorLeader,
         System::FloorAll | System::FloorMajority => Role::FloorEcho,
     };
-    let controllers = if shape.system == System::Isr { CONTROLLERS } else { 0 };
+    let controllers = if shape.system.is_in_sync() { CONTROLLERS } else { 0 };
     let identity = |role: Role, letter: char, node: u32| {
         let own: PathBuf = dir.join(format!("{letter}{node}"));
         // Controllers draw apart from replicas of the same number, and all alike in each run with the same seed.
@@ -123,6 +123,7 @@ fn plan(shape: Shape, hosts: &[Host], addresses: &[Address]) -> Plan {
         replicas: of(|role| role != Role::Controller),
         controllers: of(|role| role == Role::Controller),
         min_isr: shape.min_isr.get(),
+        commit: shape.commit_rule(),
         copies: shape.copies_awaited(),
         durability: shape.durability,
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use isr_log::metadata::CommitRule;
 use partition::log::Durability;
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,8 @@ use serde::{Deserialize, Serialize};
 pub enum System {
     /// isr-log: committed when every in-sync replica has it.
     Isr,
+    /// isr-log by its other rule: committed when min-ISR of the in-sync replicas have it, which ones does not matter.
+    KOfIsr,
     /// quorum-log: committed when a majority has it.
     Quorum,
     /// No protocol; acknowledged when all n have it.
@@ -22,14 +25,22 @@ pub enum System {
 
 impl System {
     /// All of them, each floor after the system that it lies under.
-    pub const ALL: [Self; 4] = [Self::Isr, Self::FloorAll, Self::Quorum, Self::FloorMajority];
+    pub const ALL: [Self; 5] = [Self::Isr, Self::FloorAll, Self::KOfIsr, Self::Quorum, Self::FloorMajority];
+    /// What the documents ask about, each with its floor.
+    pub const ASKED: [Self; 4] = [Self::Isr, Self::FloorAll, Self::Quorum, Self::FloorMajority];
 
-    /// The floor under this system; a floor is its own.
+    /// Whether it keeps an in-sync set, and so has controllers and a min-ISR.
+    #[must_use]
+    pub fn is_in_sync(self) -> bool {
+        matches!(self, Self::Isr | Self::KOfIsr)
+    }
+
+    /// The floor under this system; a floor is its own. Of k-of-isr it is one where k is a majority.
     #[must_use]
     pub fn floor(self) -> Self {
         match self {
             Self::Isr | Self::FloorAll => Self::FloorAll,
-            Self::Quorum | Self::FloorMajority => Self::FloorMajority,
+            Self::KOfIsr | Self::Quorum | Self::FloorMajority => Self::FloorMajority,
         }
     }
 
@@ -38,6 +49,7 @@ impl System {
     pub fn name(self) -> &'static str {
         match self {
             Self::Isr => "isr",
+            Self::KOfIsr => "k-of-isr",
             Self::Quorum => "quorum",
             Self::FloorAll => "floor-all",
             Self::FloorMajority => "floor-majority",
@@ -53,7 +65,7 @@ impl fmt::Display for System {
 
 /// Why a text names no system.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no such system: {0:?} (isr, quorum, floor-all, floor-majority)")]
+#[error("no such system: {0:?} (isr, k-of-isr, quorum, floor-all, floor-majority)")]
 pub struct NotASystem(String);
 
 impl FromStr for System {
@@ -177,7 +189,7 @@ pub struct Shape {
     pub system: System,
     /// How many replicas.
     pub replicas: Replicas,
-    /// isr only: how many must be in sync. The others ignore it.
+    /// isr and k-of-isr: how many must be in sync; of the latter it is k. The others ignore it.
     pub min_isr: MinIsr,
     /// What counts as stored.
     pub durability: Durability,
@@ -201,6 +213,11 @@ impl Shape {
             System::Isr => {
                 Survives { lost_copies: self.min_isr.get() - 1, dead_replicas: n - self.min_isr.get() }
             }
+            // Writes need k, and an election all but k - 1: the leader may be among the dead.
+            System::KOfIsr => {
+                let k = self.min_isr.get();
+                Survives { lost_copies: k - 1, dead_replicas: (n - k).min(k - 1) }
+            }
             System::Quorum | System::FloorMajority => {
                 Survives { lost_copies: (n - 1) / 2, dead_replicas: (n - 1) / 2 }
             }
@@ -209,20 +226,28 @@ impl Shape {
         }
     }
 
+    /// Whom a commit of an in-sync set waits for.
+    #[must_use]
+    pub fn commit_rule(&self) -> CommitRule {
+        if self.system == System::KOfIsr { CommitRule::EnoughInSync } else { CommitRule::AllInSync }
+    }
+
     /// How many copies an acknowledgement waits for, the leader's counted, when nothing has failed.
     #[must_use]
     pub fn copies_awaited(&self) -> usize {
         match self.system {
             System::Isr | System::FloorAll => self.replicas.get(),
+            System::KOfIsr => self.min_isr.get(),
             System::Quorum | System::FloorMajority => self.replicas.majority(),
         }
     }
 }
 
 impl fmt::Display for Shape {
-    /// As its directory is called: `<system>-<replicas>`.
+    /// As its directory is called: `<system>-<replicas>`, and `-<k>` behind it where there is a k to choose.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.system, self.replicas)
+        write!(f, "{}-{}", self.system, self.replicas)?;
+        if self.system == System::KOfIsr { write!(f, "-{}", self.min_isr) } else { Ok(()) }
     }
 }
 
@@ -247,6 +272,14 @@ mod tests {
         assert_eq!(survives(System::Isr, 5, 3), (2, 2));
         assert_eq!([1, 2, 3, 4, 5].map(|n| survives(System::Quorum, n, 1).0), [0, 0, 1, 1, 2]);
         assert_eq!(survives(System::FloorAll, 3, 2), (2, 0));
+        assert_eq!(
+            survives(System::KOfIsr, 3, 2),
+            survives(System::Quorum, 3, 2),
+            "two of three are a majority"
+        );
+        assert_eq!(survives(System::KOfIsr, 5, 3), survives(System::Quorum, 5, 3));
+        assert_eq!(survives(System::KOfIsr, 3, 1), (0, 0));
+        assert_eq!(survives(System::KOfIsr, 3, 3), (2, 0));
     }
 
     #[test]

@@ -18,7 +18,7 @@ use partition::transport::Address;
 use partition::world::{Tasks, World};
 use tokio::sync::{mpsc, oneshot};
 
-use super::command::{AlterInSync, Disk};
+use super::command::{AlterInSync, Disk, LogReport};
 use super::follow::follow;
 use super::message::{ControllerReply, ControllerRequest};
 use super::rejection::Rejection;
@@ -150,6 +150,16 @@ impl BrokerLink {
             if let Err(error) = directory.ask(&leave, timeout).await {
                 tracing::warn!(%node, ?error, "nobody lets this broker go; it will be fenced");
             }
+        });
+    }
+
+    /// Tells the controllers what a replica has. What came of it comes as a later state of the partition; until then it is
+    /// to be told again.
+    pub fn report_log(&self, report: LogReport) {
+        let (directory, timeout) = (Arc::clone(&self.directory), self.request_timeout);
+        self.tasks.spawn(async move {
+            let reply = directory.ask(&ControllerRequest::ReportLog(report), timeout).await;
+            tracing::debug!(?reply, "what this replica has was reported");
         });
     }
 

@@ -8,7 +8,7 @@ use partition::transport::codec::{self, DecodeError};
 use serde::{Deserialize, Serialize};
 
 use super::image::Snapshot;
-use crate::metadata::{Incarnation, Members, PartitionSpec, Version};
+use crate::metadata::{Incarnation, LogEnd, Members, PartitionSpec, Version};
 use crate::rules::HistoricRules;
 
 /// One controller's time in office, claimed by a record. Not a leader epoch: it fences controllers, not leaders.
@@ -99,6 +99,8 @@ pub enum Command {
     Reassign(Reassign),
     /// The reassignment that is under way ends where it began.
     CancelReassignment(PartitionId),
+    /// A member says what it has, so that a leader can be found.
+    ReportLog(LogReport),
 }
 
 /// An operator's wish to have a partition replicated elsewhere.
@@ -108,6 +110,21 @@ pub struct Reassign {
     pub partition: PartitionId,
     /// By whom, in assignment order.
     pub replicas: Vec<NodeId>,
+}
+
+/// What a member of an in-sync set has, said in an epoch without a leader: by then it takes nothing from an older one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogReport {
+    /// Of which partition.
+    pub partition: PartitionId,
+    /// Who says so.
+    pub broker: NodeId,
+    /// In which life: what it had in another one may be gone.
+    pub incarnation: Incarnation,
+    /// In which epoch it was asked.
+    pub epoch: Epoch,
+    /// How its log ends.
+    pub end: LogEnd,
 }
 
 /// A broker process that begins a life.

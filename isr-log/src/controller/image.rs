@@ -1,6 +1,7 @@
 //! The image: what the metadata records say when they are applied in order, the same wherever that is done.
 
 mod membership;
+pub(in crate::controller) mod poll;
 mod reassignment;
 mod snapshot;
 #[cfg(test)]
@@ -13,7 +14,7 @@ use partition::ids::{NodeId, Offset, PartitionId};
 
 use super::command::{AlterInSync, Command, ControllerEpoch, Disk, Record, Registration};
 use super::rejection::Rejection;
-use crate::metadata::{Incarnation, Members, PartitionSpec, PartitionState, Recovery};
+use crate::metadata::{CommitRule, Incarnation, Members, PartitionSpec, PartitionState, Recovery};
 use crate::mutant::{Mutant, Mutated};
 use crate::rules::HistoricRules;
 use membership::{Change, End, Rebirth, Sets, Settling};
@@ -184,6 +185,7 @@ impl Image {
             Command::ElectPreferred(partition) => self.elect_preferred(partition),
             Command::Reassign(wish) => self.reassign(wish),
             Command::CancelReassignment(partition) => self.cancel_reassignment(partition),
+            Command::ReportLog(report) => self.report_log(report),
             Command::SetRules(rules) => {
                 self.rules = *rules;
                 Ok(Applied::default())
@@ -268,6 +270,8 @@ impl Image {
         if broker.standing != Standing::Alive {
             return Err(Rejection::NothingToDo(node));
         }
+        self.has_successors(node)?;
+        let broker = self.living(node, life)?;
         broker.standing = Standing::Leaving;
         Ok(self.settle_all(node, Change::Gone))
     }
@@ -294,12 +298,17 @@ impl Image {
         if !change.in_sync.contains_key(&change.leader) {
             return Err(Rejection::WithoutLeader);
         }
+        let enough = state.spec.commit == CommitRule::EnoughInSync;
         let eligible = |node: NodeId, life: Incarnation| {
             let any = self.mutated.breaks(Mutant::AnyBrokerEpoch) && self.brokers.alive(node).is_some();
-            state.spec.replicas.contains(&node) && (any || self.brokers.is_alive_as(node, life))
+            let stays = enough && state.in_sync.get(&node) == Some(&life);
+            state.spec.replicas.contains(&node) && (any || stays || self.brokers.is_alive_as(node, life))
         };
         if let Some((node, _)) = change.in_sync.iter().find(|(node, life)| !eligible(**node, **life)) {
             return Err(Rejection::Ineligible(*node));
+        }
+        if enough && change.in_sync.len() < state.min_isr() {
+            return Err(Rejection::TooSmall { found: change.in_sync.len(), needed: state.min_isr() });
         }
         let alone = change.in_sync.len() == 1;
         if state.recovery == Recovery::Pending && !alone {
@@ -317,7 +326,8 @@ impl Image {
         Ok(Applied { partitions: vec![change.partition.clone()] })
     }
 
-    /// The first of the assigned replicas leads again: it is in sync, so nothing is lost by it.
+    /// The first of the assigned replicas leads again: it is in sync, so nothing is lost by it. Where enough in sync suffice
+    /// that does not follow: it may lack what others have committed, and to know it takes a poll, which a wish is not worth.
     fn elect_preferred(&mut self, id: &PartitionId) -> Result<Applied, Rejection> {
         let missing = || Rejection::NoSuchPartition(id.clone());
         let state = self.partitions.get_mut(id).ok_or_else(missing)?;
@@ -326,7 +336,11 @@ impl Image {
             return Err(Rejection::NothingToDo(preferred));
         }
         let lives = |life: &Incarnation| self.brokers.is_alive_as(preferred, *life);
-        if !state.in_sync.get(&preferred).is_some_and(lives) || state.recovery == Recovery::Pending {
+        let known_to_have_all = state.spec.commit == CommitRule::AllInSync;
+        if !known_to_have_all
+            || !state.in_sync.get(&preferred).is_some_and(lives)
+            || state.recovery == Recovery::Pending
+        {
             return Err(Rejection::MayNotLead(preferred));
         }
         *state = Arc::new(membership::elected(state, preferred));
@@ -362,8 +376,14 @@ impl Image {
         let mut applied = Applied::default();
         let settling = self.settling();
         for (id, state) in &mut self.partitions {
-            let sets = Sets::after(state, node, change, self.rules);
-            if let Some(settled) = membership::settle(state, sets, &self.brokers, settling) {
+            let settled = match state.spec.commit {
+                CommitRule::AllInSync => {
+                    let sets = Sets::after(state, node, change, self.rules);
+                    membership::settle(state, sets, &self.brokers, settling)
+                }
+                CommitRule::EnoughInSync => poll::settle(state, node, change, &self.brokers, self.mutated),
+            };
+            if let Some(settled) = settled {
                 *state = Arc::new(reassignment::completed(settled, &self.brokers, settling));
                 applied.partitions.push(id.clone());
             }

@@ -3,7 +3,7 @@
 use partition::ids::{NodeId, Offset, PartitionId};
 use serde::{Deserialize, Serialize};
 
-use super::command::{AlterInSync, Reassign, Registration};
+use super::command::{AlterInSync, LogReport, Reassign, Registration};
 use super::rejection::Rejection;
 use crate::metadata::Incarnation;
 
@@ -36,6 +36,8 @@ pub enum ControllerRequest {
     Reassign(Reassign),
     /// Have a reassignment that is under way end where it began.
     CancelReassignment(PartitionId),
+    /// Take note of what a member has, so that a leader can be found.
+    ReportLog(LogReport),
 }
 
 /// The controller's answer: given when the record that it stands for is committed and applied.
@@ -52,7 +54,8 @@ pub enum ControllerReply {
     Registered(Incarnation),
     /// The heartbeat was heard.
     Heard(Heard),
-    /// The in-sync set is changed, the broker may stop, the preferred replica leads, the reassignment has begun.
+    /// The in-sync set is changed, the broker may stop, the preferred replica leads, the reassignment has begun, the report is
+    /// noted.
     Done,
     /// The request does not count, and never will.
     Refused(Rejection),

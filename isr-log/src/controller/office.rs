@@ -24,8 +24,8 @@ use partition::clock::Moment;
 use partition::error::{AppendError, ReadError, Refusal};
 use partition::ids::{NodeId, Offset};
 
-use super::command::{AlterInSync, Command, ControllerEpoch, Record};
-use super::image::{Image, Snapshot};
+use super::command::{AlterInSync, Command, ControllerEpoch, LogReport, Record};
+use super::image::{Image, Snapshot, poll};
 use super::message::{ControllerReply, ControllerRequest, Heard};
 use super::rejection::Rejection;
 use super::sessions::Sessions;
@@ -325,6 +325,13 @@ impl Office {
             ControllerRequest::ElectPreferred(partition) => Command::ElectPreferred(partition),
             ControllerRequest::Reassign(wish) => Command::Reassign(wish),
             ControllerRequest::CancelReassignment(partition) => Command::CancelReassignment(partition),
+            ControllerRequest::ReportLog(report) => {
+                if let Some(reply) = self.is_known(&report) {
+                    effects.push(Effect::Answer(asker, reply));
+                    return;
+                }
+                Command::ReportLog(report)
+            }
             ControllerRequest::Heartbeat { node: broker, incarnation, applied_to } => {
                 term.sessions.hear(broker, incarnation, now);
                 let reply = self.heard(broker, incarnation);
@@ -349,6 +356,19 @@ impl Office {
             return Some(Rejection::NotLeader { leader: state.leader, epoch: state.epoch });
         }
         (change.version < state.version).then_some(Rejection::StaleVersion { current: state.version })
+    }
+
+    /// A member says what it has until it reads that this is on record: what is there, or on its way, costs no record.
+    fn is_known(&self, report: &LogReport) -> Option<ControllerReply> {
+        if self.is_under_way(&Command::ReportLog(report.clone())) {
+            return Some(ControllerReply::Unknown);
+        }
+        let state = self.image.partition(&report.partition)?;
+        match poll::check(state, report) {
+            Err(Rejection::NothingToDo(_)) => Some(ControllerReply::Done),
+            // It may be asked by a record that is on its way here.
+            Err(_) | Ok(()) => None,
+        }
     }
 
     fn may_claim(&self) -> bool {

@@ -83,6 +83,22 @@ pub enum Rejection {
     /// The preferred leader is not in sync, or not alive.
     #[error("broker {0} may not lead")]
     MayNotLead(NodeId),
+    /// By [`CommitRule::EnoughInSync`], fewer members than a commit needs would be left on record.
+    ///
+    /// [`CommitRule::EnoughInSync`]: crate::metadata::CommitRule::EnoughInSync
+    #[error("an in-sync set of {found}, where a commit needs {needed}")]
+    TooSmall {
+        /// How many were proposed.
+        found: usize,
+        /// How many a commit needs.
+        needed: usize,
+    },
+    /// Too few others are alive to find who leads after this broker: it leads on until it ends.
+    #[error("too few others are alive to find another leader of {0}")]
+    NoSuccessor(PartitionId),
+    /// Nobody is asked what he has, or not in that epoch, or not that life of him.
+    #[error("broker {0} is not asked what it has")]
+    NotAsked(NodeId),
     /// A partition beyond the limit.
     #[error("there are {limit} partitions; no more are taken")]
     TooManyPartitions {

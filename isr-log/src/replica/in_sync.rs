@@ -1,12 +1,13 @@
 //! The in-sync set as its leader sees it: settled, as the controllers have recorded it, or growing, or shrinking.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use partition::clock::Moment;
 use partition::ids::{Epoch, NodeId};
-use partition::probe::{self, InSyncSet, Life};
+use partition::probe::{self, InSyncSet, Life, WaitsFor};
 
-use crate::metadata::{Incarnation, Members, PartitionState, Version};
+use crate::metadata::{CommitRule, Incarnation, Members, PartitionState, Version};
 
 /// A leader's wish, which the controllers grant or refuse.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -36,6 +37,7 @@ pub(super) struct InSync {
     epoch: Epoch,
     version: Version,
     min: usize,
+    rule: CommitRule,
     members: Members,
     eligible: Members,
     phase: Phase,
@@ -51,9 +53,16 @@ enum Phase {
     /// These may be members still, in the record: they are waited for.
     Shrinking(BTreeSet<NodeId>, OnItsWay),
     /// The recorded set is proposed anew, to raise the version: then no copy of an earlier proposal can count any more.
-    /// So a growth ends that was refused, but not each time it was sent; until then its joiner is waited for. And
-    /// so begins a leader that was elected uncleanly.
-    Settling(Option<(NodeId, Incarnation)>, OnItsWay),
+    /// So a change ends that was refused, but not each time it was sent; until then it may yet be made. And so begins a
+    /// leader that was elected uncleanly.
+    Settling(Option<Lost>, OnItsWay),
+}
+
+/// A change of which a lost copy may count yet.
+#[derive(Clone, Debug, Hash)]
+enum Lost {
+    Growing((NodeId, Incarnation)),
+    Shrinking(BTreeSet<NodeId>),
 }
 
 /// A proposal that has been sent.
@@ -79,6 +88,7 @@ impl InSync {
             epoch: state.epoch,
             version: state.version,
             min: state.min_isr(),
+            rule: state.spec.commit,
             members: state.in_sync.clone(),
             eligible: state.eligible.clone(),
             phase: Phase::Settled,
@@ -96,6 +106,11 @@ impl InSync {
         &self.members
     }
 
+    /// Whom a commit waits for.
+    pub(super) fn rule(&self) -> CommitRule {
+        self.rule
+    }
+
     /// How many must be in it for a `Committed` append, and for the high watermark to move.
     pub(super) fn min(&self) -> usize {
         self.min
@@ -110,10 +125,42 @@ impl InSync {
     pub(super) fn maximal(&self) -> impl Iterator<Item = (NodeId, Incarnation)> + '_ {
         let joiner = match &self.phase {
             Phase::Growing(joiner, _) => Some(*joiner),
-            Phase::Settling(joiner, _) => *joiner,
-            Phase::Settled | Phase::Shrinking(..) => None,
+            Phase::Settling(Some(Lost::Growing(joiner)), _) => Some(*joiner),
+            Phase::Settling(..) | Phase::Settled | Phase::Shrinking(..) => None,
         };
         self.members.iter().map(|(node, life)| (*node, *life)).chain(joiner)
+    }
+
+    /// The set that may be recorded by now in the place of the one that was read.
+    pub(super) fn proposed(&self) -> Option<Members> {
+        match &self.phase {
+            Phase::Growing(joiner, _) | Phase::Settling(Some(Lost::Growing(joiner)), _) => {
+                Some(self.with(*joiner))
+            }
+            Phase::Shrinking(leavers, _) | Phase::Settling(Some(Lost::Shrinking(leavers)), _) => {
+                Some(self.without(leavers))
+            }
+            Phase::Settled | Phase::Settling(None, _) => None,
+        }
+    }
+
+    /// The sets of which one is on record: when the next leader has to be found, that one is asked.
+    pub(super) fn possible(&self) -> impl Iterator<Item = Cow<'_, Members>> {
+        std::iter::once(Cow::Borrowed(&self.members)).chain(self.proposed().map(Cow::Owned))
+    }
+
+    /// The recorded set with this member, in this life.
+    pub(super) fn with(&self, (node, life): (NodeId, Incarnation)) -> Members {
+        let mut members = self.members.clone();
+        members.insert(node, life);
+        members
+    }
+
+    /// The recorded set without these members.
+    pub(super) fn without(&self, leavers: &BTreeSet<NodeId>) -> Members {
+        let mut members = self.members.clone();
+        members.retain(|node, _| !leavers.contains(node));
+        members
     }
 
     /// All from whom the next leader may be elected without a loss: the maximal set, and who is eligible beside it.
@@ -128,6 +175,11 @@ impl InSync {
             version: self.version.0,
             members: self.members.iter().map(|(node, life)| lived((*node, *life))).collect(),
             maximal: self.maximal().map(lived).collect(),
+            proposed: self.proposed().map(|proposed| proposed.into_iter().map(lived).collect()),
+            waits: match self.rule {
+                CommitRule::AllInSync => WaitsFor::All,
+                CommitRule::EnoughInSync => WaitsFor::Enough,
+            },
             change: if self.is_changing() { probe::Change::Proposed } else { probe::Change::None },
             min: self.min,
         }
@@ -184,10 +236,16 @@ impl InSync {
     pub(super) fn refused(&mut self) -> Option<NodeId> {
         let often = self.on_its_way().is_some_and(|sent| sent.sent == Sent::Often);
         let (joiner, phase) = match std::mem::replace(&mut self.phase, Phase::Settled) {
-            Phase::Growing(joiner, sent) if often => (Some(joiner.0), Phase::Settling(Some(joiner), sent)),
+            Phase::Growing(joiner, sent) if often => {
+                (Some(joiner.0), Phase::Settling(Some(Lost::Growing(joiner)), sent))
+            }
             Phase::Growing(joiner, _) => (Some(joiner.0), Phase::Settled),
-            Phase::Settling(Some(joiner), sent) if often => (None, Phase::Settling(Some(joiner), sent)),
-            // Should a copy of a shrinkage count later, then fewer are in the record than are waited for: that harms nothing.
+            Phase::Shrinking(leavers, sent) if often && self.rule == CommitRule::EnoughInSync => {
+                (None, Phase::Settling(Some(Lost::Shrinking(leavers)), sent))
+            }
+            Phase::Settling(Some(lost), sent) if often => (None, Phase::Settling(Some(lost), sent)),
+            // Should a copy of a shrinkage count later, then fewer are in the record than are waited for. That harms nothing
+            // where all of them are.
             Phase::Settled | Phase::Shrinking(..) | Phase::Settling(..) => (None, Phase::Settled),
         };
         self.phase = phase;
@@ -202,12 +260,11 @@ impl InSync {
     }
 
     fn proposal(&self) -> Proposal {
-        let mut members = self.members.clone();
-        match &self.phase {
-            Phase::Growing((node, life), _) => drop(members.insert(*node, *life)),
-            Phase::Shrinking(leavers, _) => members.retain(|node, _| !leavers.contains(node)),
-            Phase::Settled | Phase::Settling(..) => {}
-        }
+        let members = match &self.phase {
+            Phase::Growing(joiner, _) => self.with(*joiner),
+            Phase::Shrinking(leavers, _) => self.without(leavers),
+            Phase::Settled | Phase::Settling(..) => self.members.clone(),
+        };
         Proposal { epoch: self.epoch, version: self.version, members }
     }
 }
@@ -217,7 +274,7 @@ mod tests {
     use partition::ids::Offset;
 
     use super::*;
-    use crate::metadata::PartitionSpec;
+    use crate::metadata::{CommitRule, PartitionSpec};
 
     fn set(version: u64, members: &[u32]) -> PartitionState {
         let replicas = vec![NodeId(1), NodeId(2), NodeId(3)];
@@ -226,7 +283,12 @@ mod tests {
             epoch: Epoch(4),
             in_sync: members.iter().map(|node| (NodeId(*node), Incarnation(Offset(7)))).collect(),
             version: Version(version),
-            ..PartitionState::undecided(PartitionSpec { id: "t-0".parse().unwrap(), replicas, min_isr: 2 })
+            ..PartitionState::undecided(PartitionSpec {
+                id: "t-0".parse().unwrap(),
+                replicas,
+                min_isr: 2,
+                commit: CommitRule::AllInSync,
+            })
         }
     }
 

@@ -1,5 +1,6 @@
 //! A replica that takes appends: it parks fetches, counts what is reported, commits, and proposes who is in sync.
 
+mod enough;
 mod replicas;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +16,7 @@ use super::proof::{Proofs, Round};
 use super::truncation::{Continuation, compare};
 use super::{Command, Event, FetchId, JOINER_BARRED, Moved, NEWS_DELAY, PROPOSAL_RETRY, Step, watermark};
 use crate::message::{Confirm, Fetch, FetchRefusal, FetchReply, News, Report};
-use crate::metadata::{Incarnation, PartitionState, Recovery};
+use crate::metadata::{CommitRule, Incarnation, PartitionState, Recovery};
 use crate::mutant::Mutant;
 use crate::rules::MinimumRule;
 
@@ -29,6 +30,8 @@ pub(super) struct Leader {
     in_sync: InSync,
     /// After an unclean election it first proposes itself alone; until that is recorded nobody may join.
     recovery: Recovery,
+    /// Where enough in sync suffice: when it tries again to place the batch that begins its epoch, while it has none of it.
+    begins_at: Option<Moment>,
     /// All other replicas, in and out of the set.
     followers: BTreeMap<NodeId, Progress>,
     /// When the set is next searched for members that lag: each `lag_max / 2`, as Kafka's `isr-expiration`.
@@ -60,6 +63,7 @@ impl Leader {
             start: step.log.end,
             in_sync,
             recovery: state.recovery,
+            begins_at: None,
             followers,
             next_check: step.now.after(step.rules.lag_max / 2),
             proofs: Proofs::default(),
@@ -67,6 +71,7 @@ impl Leader {
             trim_to: step.log.start,
             trimmed_to: Offset::ZERO,
         };
+        leader.begin_epoch(step);
         leader.recover(step);
         leader.advance(step);
         leader.note_trims(step);
@@ -133,13 +138,16 @@ impl Leader {
             let news = progress.untold_since().map(|since| since.after(NEWS_DELAY));
             Some(news.map_or(parked.until, |news| news.min(parked.until)))
         });
-        let again = self.in_sync.again_at().into_iter().chain(self.proofs.wakes_at());
+        let again = self.in_sync.again_at().into_iter().chain(self.proofs.wakes_at()).chain(self.begins_at);
         waits.chain(again).fold(self.next_check, Moment::min)
     }
 
     pub(super) fn step(&mut self, step: &mut Step<'_>, event: Event) {
         match event {
-            Event::Appended => self.serve_new(step),
+            Event::Appended => {
+                self.begins_at = None;
+                self.serve_new(step);
+            }
             Event::Stored => self.advance(step),
             Event::Trim(to) => {
                 self.trim_to = self.trim_to.max(to);
@@ -156,7 +164,7 @@ impl Leader {
             }
             Event::Confirmed(round, node, life) => {
                 if self.in_sync.candidates().any(|member| member == (node, life)) {
-                    self.proofs.confirmed(round, node);
+                    self.proofs.confirmed(round, node, life);
                     self.prove(step);
                 }
             }
@@ -235,14 +243,16 @@ impl Leader {
     }
 
     fn advance(&mut self, step: &mut Step<'_>) {
-        let to = watermark::advance(
-            *step.high_watermark,
-            step.log,
-            &self.in_sync,
-            &self.followers,
-            step.now,
-            step.rules,
-        );
+        let (current, log, rules) = (*step.high_watermark, step.log, step.rules);
+        let to = match self.in_sync.rule() {
+            CommitRule::AllInSync => {
+                watermark::advance(current, log, &self.in_sync, &self.followers, step.now, rules)
+            }
+            CommitRule::EnoughInSync => {
+                let leader = (self.node, self.start);
+                watermark::advance_by_enough(current, leader, log, &self.in_sync, &self.followers, rules)
+            }
+        };
         if step.commit(to) == Moved::Yes {
             let news = self.news(step);
             for progress in self.followers.values_mut() {
@@ -259,8 +269,11 @@ impl Leader {
         let life = heard.incarnation;
         let is_member = self.in_sync.members().get(&node) == Some(&life);
         let start = if step.rules.mutated.breaks(Mutant::NoEpochStart) { Offset::ZERO } else { self.start };
-        let has_enough =
-            heard.durable >= start.max(*step.high_watermark) && heard.log_start >= step.log.start;
+        let has_enough = match self.in_sync.rule() {
+            CommitRule::AllInSync => heard.durable >= start.max(*step.high_watermark),
+            CommitRule::EnoughInSync => self.may_join(step, node),
+        };
+        let has_enough = has_enough && heard.log_start >= step.log.start;
         let waits = self.in_sync.is_changing() || self.recovery == Recovery::Pending;
         if is_member || !has_enough || waits || progress.barred_until.is_some_and(|until| step.now < until) {
             return;
@@ -291,6 +304,12 @@ impl Leader {
         let members = self.in_sync.members().iter();
         let leavers: BTreeSet<NodeId> =
             members.filter(|(node, life)| lags(node, life)).map(|(node, _)| *node).collect();
+        let leavers = match self.in_sync.rule() {
+            CommitRule::EnoughInSync if !step.rules.mutated.breaks(Mutant::ShrinkUnheld) => {
+                self.dispensable(step, leavers)
+            }
+            CommitRule::AllInSync | CommitRule::EnoughInSync => leavers,
+        };
         if !leavers.is_empty() {
             let proposal = self.in_sync.shrink(leavers, step.now.after(PROPOSAL_RETRY));
             step.put(Command::Propose(proposal));
@@ -320,6 +339,9 @@ impl Leader {
         if self.in_sync.again_at().is_some_and(|again_at| again_at <= step.now) {
             let proposal = self.in_sync.again(step.now.after(PROPOSAL_RETRY));
             step.put(Command::Propose(proposal));
+        }
+        if self.begins_at.is_some_and(|at| at <= step.now) {
+            self.begin_epoch(step);
         }
         if self.next_check <= step.now {
             self.next_check = step.now.after(step.rules.lag_max / 2);
@@ -402,7 +424,7 @@ impl Leader {
 
     /// Carries proofs on: ends a round that is complete, and begins the next one if a read wants it.
     fn prove(&mut self, step: &mut Step<'_>) {
-        while let Some(round) = self.proofs.complete().or_else(|| self.begin_proof(step)) {
+        while let Some(round) = self.complete_proof().or_else(|| self.begin_proof(step)) {
             self.proved = Some(round);
         }
         if *step.high_watermark >= self.start
@@ -417,7 +439,18 @@ impl Leader {
         let others = self.others();
         let round = self.proofs.begin(others.clone(), step.now)?;
         self.ask(step, round, others);
-        self.proofs.complete()
+        self.complete_proof()
+    }
+
+    /// Ends the round under way if nobody's word is missing; returns it.
+    fn complete_proof(&mut self) -> Option<Round> {
+        match self.in_sync.rule() {
+            CommitRule::AllInSync => self.proofs.complete(),
+            CommitRule::EnoughInSync => {
+                let (node, in_sync) = (self.node, &self.in_sync);
+                self.proofs.complete_with(|confirmed| enough::confirm(node, in_sync, confirmed))
+            }
+        }
     }
 
     fn ask(&self, step: &mut Step<'_>, round: Round, members: impl IntoIterator<Item = NodeId>) {

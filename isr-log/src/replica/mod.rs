@@ -6,7 +6,7 @@
 //!               │ Event                                            ▲ Command
 //!               ▼                                                  │
 //!        ┌─ Replica ──────────────────────────────────────────────────────────┐
-//!        │   Idle ⇄ Follower ⇄ Leader        one of them, by the newest       │
+//!        │   Idle ⇄ Follower ⇄ Leader ⇄ Polled   one of them, by the newest   │
 //!        │                                   PartitionState that was read     │
 //!        └────────────────────────────────────────────────────────────────────┘
 //! ```
@@ -17,6 +17,7 @@
 mod follower;
 mod in_sync;
 mod leader;
+mod polled;
 mod progress;
 mod proof;
 mod throttle;
@@ -36,7 +37,7 @@ use partition::probe::Electorate;
 
 use crate::message::{Confirm, ConfirmReply, Fetch, FetchNumber, FetchRefusal, FetchReply, News, Report};
 pub use crate::metadata::Members;
-use crate::metadata::{Incarnation, PartitionState, Version};
+use crate::metadata::{Incarnation, LogEnd, PartitionState, Version};
 
 use crate::mutant::{Mutant, Mutated};
 use crate::rules::{HistoricRules, TruncationRule};
@@ -44,6 +45,7 @@ use crate::rules::{HistoricRules, TruncationRule};
 use follower::{Follower, Follows};
 pub use in_sync::{Proposal, ProposalOutcome};
 use leader::Leader;
+use polled::Polled;
 pub use proof::Round;
 pub use throttle::CatchUpRate;
 use throttle::Standing;
@@ -100,6 +102,10 @@ const JOINER_BARRED: Duration = Duration::from_millis(500);
 /// News without records (a moved high watermark) waits so long for records to ride with. Readers of followers see it;
 /// no acknowledgement waits for it.
 const NEWS_DELAY: Duration = Duration::from_millis(5);
+/// What a member has said that it has is said again after so long, until it is on record.
+const POLL_RETRY: Duration = Duration::from_millis(200);
+/// A leader whose disk did not take its first batch tries again after so long.
+const BEGIN_RETRY: Duration = Duration::from_millis(200);
 /// A proof of leadership that a member has not answered is asked again after so long.
 const CONFIRM_RETRY: Duration = Duration::from_millis(100);
 
@@ -166,6 +172,10 @@ pub enum Command {
     RestartAt(Offset),
     /// Give up all below.
     Trim(Offset),
+    /// Append a control batch of this epoch, then say [`Event::Appended`]: what older epochs left is committed with it.
+    BeginEpoch(Epoch),
+    /// Tell the controllers how this log ends, in the epoch in which they ask.
+    ReportLog(Epoch, LogEnd),
     /// Ask the controllers for another in-sync set.
     Propose(Proposal),
     /// The high watermark has moved: what lies below is committed.
@@ -210,7 +220,10 @@ enum Role {
     /// Nobody leads, or nothing was read yet, or this life may not take part.
     Idle,
     Follower(Follower),
-    Leader(Leader),
+    /// Boxed, since the others are much smaller.
+    Leader(Box<Leader>),
+    /// Nobody leads, and the controllers ask what its members have.
+    Polled(Polled),
 }
 
 /// Who this replica is in one step, what it sees, and where its commands go.
@@ -282,6 +295,7 @@ impl Replica {
             Role::Idle => idle(&mut step, &event),
             Role::Follower(follower) => follower.step(&mut step, event),
             Role::Leader(leader) => leader.step(&mut step, event),
+            Role::Polled(polled) => polled.step(&mut step, &event),
         }
     }
 
@@ -313,18 +327,23 @@ impl Replica {
                 follower.read(&mut step, standing);
                 Role::Follower(follower)
             }
+            (Role::Polled(mut polled), None) if lives && asks(state) && polled.epoch() == state.epoch => {
+                polled.read(&mut step, state);
+                Role::Polled(polled)
+            }
             (role, elected) => {
                 role.resign(&mut step);
                 match elected {
                     // H-01: an epoch of which this log already has records was led by another life: it is over.
                     Some(elected) if elected == node && lives && begins(log, state.epoch, rules.mutated) => {
-                        Role::Leader(Leader::elected(&mut step, state))
+                        Role::Leader(Box::new(Leader::elected(&mut step, state)))
                     }
                     Some(elected) if elected != node && state.spec.replicas.contains(&node) => {
                         let committed = committed_once(node, state, log, *step.high_watermark);
                         let follows = Follows { leader: elected, epoch: state.epoch, committed, standing };
                         Role::Follower(Follower::begin(&mut step, follows))
                     }
+                    None if lives && asks(state) => Role::Polled(Polled::begin(&mut step, state)),
                     Some(_) | None => Role::Idle,
                 }
             }
@@ -338,6 +357,7 @@ impl Replica {
             Role::Idle => None,
             Role::Follower(follower) => follower.wakes_at(),
             Role::Leader(leader) => Some(leader.wakes_at()),
+            Role::Polled(polled) => polled.wakes_at(),
         }
     }
 
@@ -348,7 +368,9 @@ impl Replica {
     pub fn admit(&self, acks: Acks) -> Result<Epoch, Refusal> {
         match &self.role {
             Role::Leader(leader) => leader.admit(acks),
-            Role::Idle | Role::Follower(_) => Err(Refusal::NotLeader { leader: self.leader() }),
+            Role::Idle | Role::Follower(_) | Role::Polled(_) => {
+                Err(Refusal::NotLeader { leader: self.leader() })
+            }
         }
     }
 
@@ -357,7 +379,7 @@ impl Replica {
     pub fn next_proof(&self) -> Option<Round> {
         match &self.role {
             Role::Leader(leader) => Some(leader.next_proof()),
-            Role::Idle | Role::Follower(_) => None,
+            Role::Idle | Role::Follower(_) | Role::Polled(_) => None,
         }
     }
 
@@ -368,7 +390,7 @@ impl Replica {
             Role::Follower(follower) if follower.follows(confirm.leader, confirm.epoch) => {
                 ConfirmReply::Follows(self.life)
             }
-            Role::Idle | Role::Follower(_) | Role::Leader(_) => ConfirmReply::Refused,
+            Role::Idle | Role::Follower(_) | Role::Leader(_) | Role::Polled(_) => ConfirmReply::Refused,
         }
     }
 
@@ -383,7 +405,7 @@ impl Replica {
     pub fn visible_to(&self) -> Option<Offset> {
         match &self.role {
             Role::Leader(leader) if self.high_watermark < leader.start() => None,
-            Role::Idle | Role::Follower(_) | Role::Leader(_) => Some(self.high_watermark),
+            Role::Idle | Role::Follower(_) | Role::Leader(_) | Role::Polled(_) => Some(self.high_watermark),
         }
     }
 
@@ -393,7 +415,7 @@ impl Replica {
         match &self.role {
             Role::Leader(_) => Some(self.node),
             Role::Follower(follower) => Some(follower.leader()),
-            Role::Idle => None,
+            Role::Idle | Role::Polled(_) => None,
         }
     }
 
@@ -402,7 +424,7 @@ impl Replica {
     pub fn electorate(&self) -> Electorate {
         match &self.role {
             Role::Leader(leader) => Electorate::InSync(leader.in_sync().look()),
-            Role::Idle | Role::Follower(_) => Electorate::Unknown,
+            Role::Idle | Role::Follower(_) | Role::Polled(_) => Electorate::Unknown,
         }
     }
 
@@ -416,7 +438,7 @@ impl Replica {
     #[must_use]
     pub fn role(&self) -> RoleName {
         match &self.role {
-            Role::Idle => RoleName::Idle,
+            Role::Idle | Role::Polled(_) => RoleName::Idle,
             Role::Follower(_) => RoleName::Follower,
             Role::Leader(_) => RoleName::Leader,
         }
@@ -433,7 +455,7 @@ impl Role {
     /// Ends the role: whoever waits on it is told.
     fn resign(self, step: &mut Step<'_>) {
         match self {
-            Self::Idle | Self::Follower(_) => {}
+            Self::Idle | Self::Follower(_) | Self::Polled(_) => {}
             Self::Leader(leader) => leader.resign(step),
         }
     }
@@ -447,6 +469,11 @@ fn committed_once(node: NodeId, state: &PartitionState, log: LogView<'_>, told: 
         return told.max(log.durable);
     }
     told
+}
+
+/// Whether the members are asked what they have.
+fn asks(state: &PartitionState) -> bool {
+    state.poll.is_some()
 }
 
 /// Whether nothing in this log is of that epoch.

@@ -1,4 +1,4 @@
-//! Proof of leadership without clocks: every member confirms the epoch after the read began (H-16).
+//! Proof of leadership without clocks: members confirm the epoch after the read began (H-16).
 
 use std::collections::BTreeSet;
 
@@ -6,8 +6,9 @@ use partition::clock::Moment;
 use partition::ids::NodeId;
 
 use super::CONFIRM_RETRY;
+use crate::metadata::Incarnation;
 
-/// One exchange with all members. A read is served by a round that began after it did.
+/// One exchange with the members. A read is served by a round that began after it did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Round(pub u64);
 
@@ -22,6 +23,8 @@ pub(super) struct Proofs {
 #[derive(Clone, Debug, Hash)]
 struct UnderWay {
     silent: BTreeSet<NodeId>,
+    /// Who has confirmed, in which life.
+    confirmed: BTreeSet<(NodeId, Incarnation)>,
     again_at: Moment,
 }
 
@@ -30,6 +33,19 @@ enum Wanted {
     #[default]
     No,
     Yes,
+}
+
+/// Whether those who have confirmed are enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Enough {
+    Yes,
+    No,
+}
+
+impl UnderWay {
+    fn of(silent: BTreeSet<NodeId>, now: Moment) -> Self {
+        Self { silent, confirmed: BTreeSet::new(), again_at: now.after(CONFIRM_RETRY) }
+    }
 }
 
 impl Proofs {
@@ -50,30 +66,39 @@ impl Proofs {
         }
         self.wanted = Wanted::No;
         self.last = self.next();
-        self.under_way = Some(UnderWay { silent: members, again_at: now.after(CONFIRM_RETRY) });
+        self.under_way = Some(UnderWay::of(members, now));
         Some(self.last)
     }
 
     /// The set has changed: those who are members now have to confirm, in a round that begins now.
     pub(super) fn restart(&mut self, members: BTreeSet<NodeId>, now: Moment) -> Option<Round> {
         self.under_way.as_mut().map(|under_way| {
-            *under_way = UnderWay { silent: members, again_at: now.after(CONFIRM_RETRY) };
+            *under_way = UnderWay::of(members, now);
             self.last
         })
     }
 
     /// A member has confirmed.
-    pub(super) fn confirmed(&mut self, round: Round, node: NodeId) {
+    pub(super) fn confirmed(&mut self, round: Round, node: NodeId, life: Incarnation) {
         if round == self.last
             && let Some(under_way) = &mut self.under_way
         {
             under_way.silent.remove(&node);
+            under_way.confirmed.insert((node, life));
         }
     }
 
     /// Ends the round if nobody is silent any more; returns it.
     pub(super) fn complete(&mut self) -> Option<Round> {
         self.under_way.take_if(|under_way| under_way.silent.is_empty()).map(|_| self.last)
+    }
+
+    /// Ends the round if those who have confirmed are enough; returns it.
+    pub(super) fn complete_with(
+        &mut self,
+        enough: impl FnOnce(&BTreeSet<(NodeId, Incarnation)>) -> Enough,
+    ) -> Option<Round> {
+        self.under_way.take_if(|under_way| enough(&under_way.confirmed) == Enough::Yes).map(|_| self.last)
     }
 
     /// Who is to be asked again by now.
@@ -94,7 +119,11 @@ impl Proofs {
 
 #[cfg(test)]
 mod tests {
+    use partition::ids::Offset;
+
     use super::*;
+
+    const LIFE: Incarnation = Incarnation(Offset(7));
 
     #[test]
     fn a_read_that_comes_during_a_round_waits_for_the_next_one() {
@@ -105,12 +134,12 @@ mod tests {
         assert_eq!(proofs.next(), Round(2));
         proofs.want();
         assert_eq!(proofs.begin(members(), Moment(0)), None);
-        proofs.confirmed(Round(1), NodeId(2));
+        proofs.confirmed(Round(1), NodeId(2), LIFE);
         assert_eq!(proofs.complete(), None);
-        proofs.confirmed(Round(1), NodeId(3));
+        proofs.confirmed(Round(1), NodeId(3), LIFE);
         assert_eq!(proofs.complete(), Some(Round(1)));
         assert_eq!(proofs.begin(members(), Moment(1)), Some(Round(2)));
-        proofs.confirmed(Round(1), NodeId(2));
+        proofs.confirmed(Round(1), NodeId(2), LIFE);
         assert_eq!(
             proofs.again(Moment(0).after(CONFIRM_RETRY * 2)),
             Some((Round(2), vec![NodeId(2), NodeId(3)]))

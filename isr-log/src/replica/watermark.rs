@@ -1,4 +1,4 @@
-//! The commit rule: the high watermark is the smallest durable log end among all who must have a record.
+//! The commit rule: how far what is on the members' disks is committed.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +8,53 @@ use partition::ids::{NodeId, Offset};
 use super::in_sync::InSync;
 use super::progress::Progress;
 use super::{LogView, Rules};
+use crate::metadata::{Incarnation, Members};
 use crate::mutant::Mutant;
 use crate::rules::MinimumRule;
 
-/// The leader's high watermark after `current`; it never goes back (I9).
+/// The leader's high watermark after `current`, when any `min_isr` members of the set suffice; it never goes back (I9).
 ///
-/// Who must have a record: the leader itself, on disk; the maximal in-sync set, each in its recorded life; and who has
+/// It is the end that so many of the set have on disk, each in its recorded life, the leader itself among them; and so many of
+/// the set that was proposed, while that may be on record by now. Records of older epochs are committed by one of this
+/// epoch (Raft's Figure 8): so many may have them, and the next leader be somebody who has later ones and not them.
+pub(super) fn advance_by_enough(
+    current: Offset,
+    leader: (NodeId, Offset),
+    log: LogView<'_>,
+    in_sync: &InSync,
+    followers: &BTreeMap<NodeId, Progress>,
+    rules: Rules,
+) -> Offset {
+    let (node, epoch_start) = leader;
+    let durable = |member: NodeId, life: Incarnation| {
+        if member == node {
+            return log.durable;
+        }
+        let heard = followers.get(&member).and_then(Progress::heard);
+        heard.filter(|heard| heard.incarnation == life).map_or(Offset::ZERO, |heard| heard.durable)
+    };
+    let end = in_sync.possible().map(|set| on_enough(&set, in_sync.min(), durable)).min();
+    let end = end.unwrap_or(current);
+    if end <= epoch_start && !rules.mutated.breaks(Mutant::CommitOlderEpochs) {
+        return current;
+    }
+    end.max(current)
+}
+
+/// The end that so many of these members have on disk.
+pub(super) fn on_enough(
+    members: &Members,
+    enough: usize,
+    durable: impl Fn(NodeId, Incarnation) -> Offset,
+) -> Offset {
+    let mut ends: Vec<Offset> = members.iter().map(|(node, life)| durable(*node, *life)).collect();
+    ends.sort_unstable_by(|one, other| other.cmp(one));
+    enough.checked_sub(1).and_then(|at| ends.get(at)).copied().unwrap_or(Offset::ZERO)
+}
+
+/// The leader's high watermark after `current`, when all in sync are waited for; it never goes back (I9).
+///
+/// It is the smallest durable log end among all who must have a record. Who must have a record: the leader itself, on disk; the maximal in-sync set, each in its recorded life; and who has
 /// caught up and is about to join, since otherwise it could never reach a moving mark (Kafka's
 /// `maybeIncrementLeaderHW`). While the set is short of its minimum nothing is committed.
 pub(super) fn advance(
@@ -55,7 +96,7 @@ mod tests {
 
     use super::*;
     use crate::message::{Fetch, FetchNumber, Report};
-    use crate::metadata::{Incarnation, PartitionSpec, PartitionState, Version};
+    use crate::metadata::{CommitRule, Incarnation, PartitionSpec, PartitionState, Version};
     use crate::mutant::Mutated;
     use crate::rules::{HistoricRules, LagRule, SuccessorRule, TruncationRule, UncleanElection};
 
@@ -83,7 +124,12 @@ mod tests {
             epoch: Epoch(1),
             in_sync: members.iter().map(|node| (NodeId(*node), life)).collect(),
             version: Version(1),
-            ..PartitionState::undecided(PartitionSpec { id: "t-0".parse().unwrap(), replicas, min_isr })
+            ..PartitionState::undecided(PartitionSpec {
+                id: "t-0".parse().unwrap(),
+                replicas,
+                min_isr,
+                commit: CommitRule::AllInSync,
+            })
         })
     }
 

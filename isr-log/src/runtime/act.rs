@@ -6,17 +6,17 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use partition::clock::Moment;
 use partition::error::{AppendError, ReadError, Refusal};
-use partition::ids::{ByteSize, NodeId, Offset, Timestamp};
+use partition::ids::{ByteSize, Epoch, NodeId, Offset, Timestamp};
 use partition::log::{CacheRead, LogError, Producers, SequenceCheck};
 use partition::partition::{Fetched, Isolation, Read, Tail};
-use partition::record::Batches;
+use partition::record::{BatchBuilder, Batches, ControlKind};
 use partition::transport::codec;
 
 use super::pending::Waiting;
 use super::reads::{Proof, WaitingRead};
 use super::{Happened, ReplicaTask};
 use crate::controller::broker::AlterError;
-use crate::controller::command::AlterInSync;
+use crate::controller::command::{AlterInSync, LogReport};
 use crate::controller::rejection::Rejection;
 use crate::message::{Confirm, ConfirmReply, Fetch, FetchReply, News};
 use crate::mutant::Mutant;
@@ -58,6 +58,12 @@ impl ReplicaTask {
                 let trimmed = self.log.trim(to);
                 self.must(trimmed);
             }
+            Command::BeginEpoch(epoch) => self.begin_epoch(epoch),
+            Command::ReportLog(epoch, end) => {
+                tracing::info!(partition = %self.partition, %epoch, ?end, "telling the controllers what is here");
+                let (partition, incarnation) = (self.partition.clone(), self.replica.life());
+                self.link.report_log(LogReport { partition, broker: self.node, incarnation, epoch, end });
+            }
             Command::Propose(proposal) => self.propose(proposal),
             Command::Commit(to) => {
                 self.state.pending.committed(to);
@@ -85,6 +91,21 @@ impl ReplicaTask {
     fn must(&mut self, done: Result<(), LogError>) {
         if let Err(error) = done {
             self.fail(error.to_string());
+        }
+    }
+
+    /// A batch that readers skip. When the log has no room for it, it is tried again.
+    fn begin_epoch(&mut self, epoch: Epoch) {
+        let batch = BatchBuilder::control(self.world.clock.wall_ms(), ControlKind::Blank, &[]);
+        match self.log.append(&batch, epoch) {
+            Ok(_) => {
+                self.state.events.push_back(Event::Appended);
+                self.serve_waiting_reads();
+            }
+            Err(LogError::Poisoned(what)) => self.fail(what),
+            Err(error) => {
+                tracing::warn!(partition = %self.partition, %error, "the first batch of an epoch was not appended");
+            }
         }
     }
 

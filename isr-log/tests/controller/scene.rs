@@ -8,7 +8,7 @@ use isr_log::controller::active::{Controller, ControllerConfig};
 use isr_log::controller::broker::{AlterError, BrokerConfig, BrokerEvent, BrokerLink};
 use isr_log::controller::command::{AlterInSync, Disk};
 use isr_log::controller::rejection::Rejection;
-use isr_log::metadata::{Incarnation, PartitionSpec, PartitionState};
+use isr_log::metadata::{CommitRule, Incarnation, PartitionSpec, PartitionState};
 use partition::ids::{NodeId, PartitionId};
 use partition::simulation::Simulation;
 use partition::transport::rpc;
@@ -59,6 +59,7 @@ impl Scene {
             id: PartitionId::new("orders", 0).expect("a legal name"),
             replicas: self.replicas.clone(),
             min_isr: 1,
+            commit: CommitRule::AllInSync,
         };
         let config = ControllerConfig { session: SESSION, ..ControllerConfig::new(node, vec![spec]) };
         let world = self.simulation.world(node);

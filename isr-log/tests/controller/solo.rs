@@ -9,7 +9,7 @@ use isr_log::controller::active::{Controller, ControllerConfig};
 use isr_log::controller::broker::{BrokerConfig, BrokerLink};
 use isr_log::controller::command::Disk;
 use isr_log::controller::metadata_partition;
-use isr_log::metadata::PartitionSpec;
+use isr_log::metadata::{CommitRule, PartitionSpec};
 use partition::client::leader::LeaderClient;
 use partition::client::retry::RetryConfig;
 use partition::client::service::PartitionService;
@@ -39,6 +39,7 @@ async fn starts_controller(simulation: &Simulation) -> Solo {
         id: PartitionId::new("orders", 0).expect("a legal name"),
         replicas: vec![A, B],
         min_isr: 1,
+        commit: CommitRule::AllInSync,
     };
     let config = ControllerConfig {
         session: SESSION,

@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use isr_log::HistoricRules;
 use isr_log::message::{Confirm, ConfirmReply, Fetch, FetchReply, Report};
-use isr_log::metadata::{Incarnation, Members, PartitionSpec, PartitionState, Recovery, Version};
+use isr_log::metadata::{
+    CommitRule, Incarnation, LogEnd, Members, PartitionSpec, PartitionState, Recovery, Version,
+};
 use isr_log::mutant::{Mutant, Mutated};
 use isr_log::replica::{Command, Commands, Event, FetchId, Proposal, ProposalOutcome, Replica, Round, Rules};
 use partition::clock::Moment;
@@ -94,8 +96,12 @@ impl Harness {
             mutated: mutant.map_or(Mutated::NOT, mutated),
         };
         let nodes: Vec<NodeId> = (1..=replicas).map(NodeId).collect();
-        let spec =
-            PartitionSpec { id: "orders-0".parse().expect("a partition"), replicas: nodes.clone(), min_isr };
+        let spec = PartitionSpec {
+            id: "orders-0".parse().expect("a partition"),
+            replicas: nodes.clone(),
+            min_isr,
+            commit: CommitRule::AllInSync,
+        };
         let mut harness = Self {
             now: Moment(0),
             rules,
@@ -359,6 +365,17 @@ impl Harness {
                 let members: Vec<u32> = proposal.members.keys().map(|node| node.0).collect();
                 self.note(id, &format!("proposes {members:?} on {}", proposal.version));
                 self.proposals.push_back((id, proposal));
+            }
+            Command::BeginEpoch(epoch) => {
+                let at = self.nodes[&id].log.end();
+                self.node_mut(id).log.append(Record { epoch, value: 0 });
+                self.note(id, &format!("begins e{epoch} at {at}"));
+                events.push_back(Event::Appended);
+            }
+            Command::ReportLog(epoch, end) => {
+                let LogEnd { last_epoch, durable } = end;
+                let last = last_epoch.map_or_else(|| "-".to_owned(), |epoch| format!("e{epoch}"));
+                self.note(id, &format!("says in e{epoch}: last {last}, durable {durable}"));
             }
             Command::Commit(to) => self.commit(id, to),
             Command::Fail(doubt) => self.fail(id, &doubt),

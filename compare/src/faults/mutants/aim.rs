@@ -11,6 +11,9 @@ use crate::system::{MinIsr, Replicas, Shape};
 /// Each node loses its power once; the leader first, and again last.
 pub(super) const CRASHES: &str =
     "1s+800ms power-loss 1; 3s+800ms power-loss 2; 5s+800ms power-loss 3; 7s+800ms power-loss 1";
+/// The leader dies while one follower is behind; what the other one says to the controllers comes later.
+pub(super) const BEHIND: &str = "0s+9s delay 1>2 200ms; 0s+9s delay 3>101 60ms; 0s+9s delay 3>102 60ms; 0s+9s delay 3>103 60ms; \
+     2s+3s power-loss 1; 7s+1s power-loss 1";
 /// Committing takes long, and producers lose their connections meanwhile: they send again what is under way.
 pub(super) const RESENDS: &str = "0s+9s delay 2>1 150ms; 0s+9s delay 3>1 150ms; 1s reset 1001-1; 1300ms reset 1002-1; 1600ms reset 1003-1; \
      1900ms reset 1004-1; 2200ms reset 1001-1; 2500ms reset 1002-1; 2800ms reset 1003-1; 3100ms reset 1004-1; \

@@ -3,7 +3,7 @@
 use isr_log::mutant::Mutant;
 use partition::ids::ByteSize;
 
-use super::aim::{Aim, CLOCK_AHEAD, CRASHES, Control, RESENDS};
+use super::aim::{Aim, BEHIND, CLOCK_AHEAD, CRASHES, Control, RESENDS};
 
 pub(super) fn aim(mutant: Mutant) -> Aim {
     let at = |broken, faults| Aim::at(crate::simulate::Mutant::Isr(mutant), broken, faults);
@@ -105,6 +105,24 @@ pub(super) fn aim(mutant: Mutant) -> Aim {
             "a linearizable read is answered without asking the members (H-16)",
             "2s+4s cut 1>2; 2s+4s cut 2>1; 2s+4s cut 1>3; 2s+4s cut 3>1; 2s+4s cut 1>101; 2s+4s cut 101>1; \
              2s+4s cut 1>102; 2s+4s cut 102>1; 2s+4s cut 1>103; 2s+4s cut 103>1",
+        ),
+        // 2 is behind, so 3 is the one that has what is committed when 1 dies; 3 is heard of later than 2.
+        Mutant::ElectUnasked => at(
+            "by k of the ISR, the first that is alive is elected, and nobody is asked what he has (H-17)",
+            BEHIND,
+        ),
+        Mutant::AskTooFew => at(
+            "by k of the ISR, one member too few is asked what it has before one is elected (H-17)",
+            BEHIND,
+        ),
+        // What 1 and 3 have committed 2 lacks; then 3 loses its disk, and 1 wants to go on with 2.
+        Mutant::ShrinkUnheld => at(
+            "by k of the ISR, the set shrinks before k who stay have what is committed (H-17)",
+            "2s+900ms cut 1>2; 2300ms+50ms wipe 3; 5s+900ms cut 1>2",
+        ),
+        Mutant::CommitOlderEpochs => at(
+            "by k of the ISR, records of older epochs are committed by counting copies (Figure 8, H-17)",
+            CRASHES,
         ),
     }
 }

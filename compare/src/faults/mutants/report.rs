@@ -22,7 +22,7 @@ pub fn text(hunt: Hunt, hunted: &[Hunted]) -> String {
     for one in hunted {
         row(&mut text, one);
     }
-    for system in [System::Isr, System::Quorum] {
+    for system in [System::Isr, System::KOfIsr, System::Quorum] {
         unbroken(&mut text, system, hunted);
     }
     let caught = hunted.iter().filter(|one| one.caught.is_some()).count();

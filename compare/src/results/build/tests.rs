@@ -40,7 +40,7 @@ fn results(plan: &Plan, measured: &Measured) -> Results {
 fn system_us(setting: &Setting, index: u64) -> u64 {
     // The machine slows down as the run goes on; each system stays in proportion.
     let own = match setting.shape.system {
-        System::Isr => 15,
+        System::Isr | System::KOfIsr => 15,
         System::Quorum => 12,
         System::FloorAll | System::FloorMajority => 10,
     };

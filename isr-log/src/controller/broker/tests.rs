@@ -5,7 +5,7 @@ use partition::ids::{Epoch, NodeId, Offset, PartitionId};
 use super::BrokerEvent;
 use super::delivery::Delivery;
 use crate::controller::command::{Command, ControllerEpoch, Disk, Record, Registration};
-use crate::metadata::{Incarnation, PartitionSpec};
+use crate::metadata::{CommitRule, Incarnation, PartitionSpec};
 use crate::mutant::Mutated;
 
 const A: NodeId = NodeId(1);
@@ -20,6 +20,7 @@ fn records() -> Vec<(Offset, Record)> {
         id: PartitionId::new("orders", number).unwrap(),
         replicas,
         min_isr: 1,
+        commit: CommitRule::AllInSync,
     };
     let commands = [
         Command::Claim { node: NodeId(100) },

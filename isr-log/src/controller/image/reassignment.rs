@@ -13,7 +13,7 @@ use super::membership::{self, Sets, Settling};
 use super::{Applied, Brokers, Image, REPLICAS_MAX, verify};
 use crate::controller::command::Reassign;
 use crate::controller::rejection::Rejection;
-use crate::metadata::{PartitionSpec, PartitionState, Reassignment, Recovery};
+use crate::metadata::{CommitRule, PartitionSpec, PartitionState, Reassignment, Recovery};
 
 impl Image {
     /// Begins a reassignment, in place of one that is under way.
@@ -22,6 +22,11 @@ impl Image {
         let settling = self.settling();
         let missing = || Rejection::NoSuchPartition(id.clone());
         let state = self.partitions.get_mut(id).ok_or_else(missing)?;
+        if state.spec.commit == CommitRule::EnoughInSync {
+            // Whoever goes may be one of the few by whom something is committed.
+            let why = format!("{id} commits by enough of its in-sync set, and such a one is not moved");
+            return Err(Rejection::Impossible(why));
+        }
         verify(&PartitionSpec { replicas: target.clone(), ..state.spec.clone() })?;
         if let Some(stranger) = target.iter().find(|node| self.brokers.get(**node).is_none()) {
             return Err(Rejection::Impossible(format!("broker {stranger} has never registered")));

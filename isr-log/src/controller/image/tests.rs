@@ -7,6 +7,7 @@ mod snapshots;
 use partition::ids::Epoch;
 
 use super::*;
+use crate::metadata::CommitRule;
 use crate::rules::{LagRule, MinimumRule, SuccessorRule, TruncationRule, UncleanElection};
 
 /// An image, and the next place in its log.
@@ -52,7 +53,12 @@ impl Given {
         for node in replicas {
             given.joins(*node, Disk::Fresh);
         }
-        let spec = PartitionSpec { id: orders(), replicas: replicas.to_vec(), min_isr };
+        let spec = PartitionSpec {
+            id: orders(),
+            replicas: replicas.to_vec(),
+            min_isr,
+            commit: CommitRule::AllInSync,
+        };
         given.says(1, Command::CreatePartition(spec)).unwrap();
         given
     }
@@ -127,7 +133,8 @@ fn a_new_partition_is_in_sync_on_the_living_and_led_by_the_first_of_them() {
     assert_eq!(given.line(), "1 e1 [1 2 3]");
     given.fences(A);
     let id = PartitionId::new("more", 0).unwrap();
-    let spec = PartitionSpec { id: id.clone(), replicas: vec![A, C, B], min_isr: 2 };
+    let spec =
+        PartitionSpec { id: id.clone(), replicas: vec![A, C, B], min_isr: 2, commit: CommitRule::AllInSync };
     given.says(1, Command::CreatePartition(spec.clone())).unwrap();
     let state = given.image.partition(&id).unwrap();
     assert_eq!((state.leader, state.in_sync.keys().copied().collect::<Vec<_>>()), (Some(C), vec![B, C]));
@@ -141,7 +148,15 @@ fn a_partition_is_not_created_below_its_minimum_nor_when_it_makes_no_sense() {
     given.fences(B);
     let id = PartitionId::new("more", 0).unwrap();
     let mut create = |replicas: Vec<NodeId>, min_isr| {
-        given.says(1, Command::CreatePartition(PartitionSpec { id: id.clone(), replicas, min_isr }))
+        given.says(
+            1,
+            Command::CreatePartition(PartitionSpec {
+                id: id.clone(),
+                replicas,
+                min_isr,
+                commit: CommitRule::AllInSync,
+            }),
+        )
     };
     assert_eq!(create(vec![A, B], 2), Err(Rejection::TooFewAlive { alive: 1, needed: 2 }));
     for (replicas, min_isr) in [(vec![], 1), (vec![A], 0), (vec![A, B], 3), (vec![A, A], 1)] {

@@ -9,7 +9,7 @@ use partition::ids::{Epoch, PartitionId};
 
 use super::*;
 use crate::controller::command::{Disk, Registration};
-use crate::metadata::{Incarnation, PartitionState, Version};
+use crate::metadata::{CommitRule, Incarnation, PartitionState, Version};
 
 const ME: NodeId = NodeId(100);
 const OTHER: NodeId = NodeId(101);
@@ -53,7 +53,12 @@ impl Scene {
 
     /// In office, with these brokers alive and a partition of theirs.
     fn active(replicas: &[NodeId]) -> Self {
-        let spec = PartitionSpec { id: orders(), replicas: replicas.to_vec(), min_isr: 1 };
+        let spec = PartitionSpec {
+            id: orders(),
+            replicas: replicas.to_vec(),
+            min_isr: 1,
+            commit: CommitRule::AllInSync,
+        };
         let mut scene = Self::standby(vec![spec]);
         scene.happens(Event::Seat(Seat::Leads));
         scene.settles();
@@ -265,7 +270,12 @@ fn a_former_life_is_told_to_stop() {
 
 #[test]
 fn a_partition_waits_for_all_its_replicas_but_no_longer_than_a_session() {
-    let spec = PartitionSpec { id: orders(), replicas: vec![A, B, NodeId(3)], min_isr: 2 };
+    let spec = PartitionSpec {
+        id: orders(),
+        replicas: vec![A, B, NodeId(3)],
+        min_isr: 2,
+        commit: CommitRule::AllInSync,
+    };
     let mut scene = Scene::active(&[A, B]);
     scene.office.config.partitions = vec![PartitionSpec { id: PartitionId::new("more", 0).unwrap(), ..spec }];
     let more = PartitionId::new("more", 0).unwrap();

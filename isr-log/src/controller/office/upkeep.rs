@@ -8,6 +8,7 @@ use partition::ids::Offset;
 
 use super::{Duty, Effect, Item, Office, Preference};
 use crate::controller::command::Command;
+use crate::metadata::CommitRule;
 
 /// How long to wait after a trim failed: nobody is in a hurry for it.
 const TRIM_BACKOFF: Duration = Duration::from_secs(1);
@@ -57,7 +58,10 @@ impl Office {
     fn prefer(&mut self) {
         let displaced = self.image.partitions().filter(|state| {
             let preferred = state.spec.replicas.first();
-            preferred.is_some_and(|node| state.leader != Some(*node) && state.in_sync.contains_key(node))
+            let any_may_lead = state.spec.commit == CommitRule::AllInSync;
+            any_may_lead
+                && preferred
+                    .is_some_and(|node| state.leader != Some(*node) && state.in_sync.contains_key(node))
         });
         let commands = displaced.map(|state| Command::ElectPreferred(state.spec.id.clone()));
         self.waiting.extend(commands.map(|command| Item { command, asker: None }));
@@ -104,12 +108,16 @@ impl Office {
 
     /// Asks for this unless it has been asked for already.
     fn once(&mut self, command: Command) {
-        let is_this = |item: &Item| item.command == command;
-        let under_way = self.waiting.iter().any(is_this)
-            || self.flight.as_ref().is_some_and(|flight| flight.items().any(is_this));
-        if !under_way {
+        if !self.is_under_way(&command) {
             self.waiting.push_back(Item { command, asker: None });
         }
+    }
+
+    /// Whether this very command waits already, or is being appended.
+    pub(super) fn is_under_way(&self, command: &Command) -> bool {
+        let is_this = |item: &Item| item.command == *command;
+        self.waiting.iter().any(is_this)
+            || self.flight.as_ref().is_some_and(|flight| flight.items().any(is_this))
     }
 
     /// Creates a configured partition when all its replicas are alive; after a session, when enough of them are.

@@ -75,10 +75,28 @@ fn the_largest_image_fits_one_batch() {
         // Twice as many replicas as anybody runs.
         let (id, replicas) =
             (PartitionId::new("a-topic-of-some-length", number).unwrap(), nodes[..12].to_vec());
-        given.says(1, Command::CreatePartition(PartitionSpec { id, replicas, min_isr: 2 })).unwrap();
+        given
+            .says(
+                1,
+                Command::CreatePartition(PartitionSpec {
+                    id,
+                    replicas,
+                    min_isr: 2,
+                    commit: CommitRule::AllInSync,
+                }),
+            )
+            .unwrap();
     }
     let id = PartitionId::new("one-too-many", 0).unwrap();
-    let more = given.says(1, Command::CreatePartition(PartitionSpec { id, replicas: vec![A], min_isr: 1 }));
+    let more = given.says(
+        1,
+        Command::CreatePartition(PartitionSpec {
+            id,
+            replicas: vec![A],
+            min_isr: 1,
+            commit: CommitRule::AllInSync,
+        }),
+    );
     assert_eq!(more, Err(Rejection::TooManyPartitions { limit: PARTITIONS_MAX }));
     let snapshot = Command::Snapshot(Box::new(Snapshot::of(&given.image).unwrap()));
     let bytes = Record { epoch: ControllerEpoch(1), command: snapshot }.encode().len();

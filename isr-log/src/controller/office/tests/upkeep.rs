@@ -118,7 +118,7 @@ fn h15_a_controller_that_fell_behind_the_log_start_goes_on_from_the_snapshot() {
 
 #[test]
 fn the_rules_are_put_on_record_before_a_partition_is_created_by_them() {
-    let spec = PartitionSpec { id: orders(), replicas: vec![A], min_isr: 1 };
+    let spec = PartitionSpec { id: orders(), replicas: vec![A], min_isr: 1, commit: CommitRule::AllInSync };
     let mut scene = Scene::standby(vec![spec]);
     scene.office.config.historic.successor = SuccessorRule::LastMember;
     scene.happens(Event::Seat(Seat::Leads));
