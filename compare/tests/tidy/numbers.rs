@@ -53,7 +53,6 @@ const NOT_ASKED_YET: &[(&str, &str)] = &[
     ("r01", MAJORITY),
     ("r02", MAJORITY),
     ("r03", MAJORITY),
-    ("r04", MAJORITY),
     ("r05", MAJORITY),
     ("r07", MAJORITY),
     ("r10", MAJORITY),
