@@ -37,6 +37,7 @@ use crate::metadata::{CommitRule, PartitionSpec};
 use crate::mutant::Mutated;
 use crate::node::Node;
 use crate::probe::ControllerProbe;
+use crate::replica::CatchUpRate;
 use crate::rules::HistoricRules;
 
 /// The one controller, far enough from the brokers' numbers.
@@ -49,6 +50,8 @@ pub const CLIENT: NodeId = NodeId(1000);
 pub struct Shape {
     /// How many replicas.
     pub replicas: u32,
+    /// How many brokers there are beside them.
+    pub spares: u32,
     /// How many must be in sync. Default: two, or one of one.
     pub min_isr: usize,
     /// Whom a commit waits for. Default: all in sync.
@@ -57,6 +60,8 @@ pub struct Shape {
     pub session: Duration,
     /// How long a follower may lag.
     pub lag_max: Duration,
+    /// How fast a follower may catch up.
+    pub catch_up_rate: Option<CatchUpRate>,
     /// How logs are kept.
     pub log: LogConfig,
     /// Rules that Kafka once had, for brokers and controllers alike.
@@ -71,10 +76,12 @@ impl Shape {
     pub fn of(replicas: u32) -> Self {
         Self {
             replicas,
+            spares: 0,
             min_isr: usize::try_from(replicas.min(2)).expect("one or two"),
             commit: CommitRule::default(),
             session: Duration::from_millis(600),
             lag_max: Duration::from_secs(1),
+            catch_up_rate: None,
             log: LogConfig::default(),
             historic: HistoricRules::default(),
             mutated: Mutated::NOT,
@@ -105,10 +112,10 @@ struct Running<T> {
 impl IsrCluster {
     /// Starts a cluster on this ground. It has a leader a little later.
     pub async fn start(ground: Ground, shape: Shape) -> Self {
-        let nodes: Vec<NodeId> = (1..=shape.replicas).map(NodeId).collect();
+        let nodes: Vec<NodeId> = (1..=shape.replicas + shape.spares).map(NodeId).collect();
         let id = PartitionId::new("isr", 0).expect("a legal name");
-        let spec =
-            PartitionSpec { id, replicas: nodes.clone(), min_isr: shape.min_isr, commit: shape.commit };
+        let replicas = (1..=shape.replicas).map(NodeId).collect();
+        let spec = PartitionSpec { id, replicas, min_isr: shape.min_isr, commit: shape.commit };
         let mut addresses = BTreeMap::new();
         for node in nodes.iter().copied().chain([CONTROLLER]) {
             addresses.insert(node, ground.address(node));
@@ -137,12 +144,13 @@ impl IsrCluster {
 
     async fn start_broker(&mut self, node: NodeId) {
         let world = self.ground.world(node);
-        let brokers = self.spec.replicas.iter().map(|node| (*node, self.addresses[node])).collect();
+        let brokers = self.replicas.keys().map(|node| (*node, self.addresses[node])).collect();
         let controllers = BTreeMap::from([(CONTROLLER, self.addresses[&CONTROLLER])]);
         let metadata = LeaderClient::new(&world, &controllers, &metadata_partition(), RetryConfig::default());
         let config = Config {
             log: self.shape.log.clone(),
             lag_max: self.shape.lag_max,
+            catch_up_rate: self.shape.catch_up_rate,
             heartbeat: self.shape.session / 5,
             historic: self.shape.historic,
             ..Config::new(node, brokers, controllers, self.ground.dir(node))
@@ -181,8 +189,35 @@ impl IsrCluster {
     /// # Errors
     /// [`AlterError`] when it may not lead, or does already.
     pub async fn elect_preferred(&self) -> Result<(), AlterError> {
+        self.admin().elect_preferred(&self.spec.id).await
+    }
+
+    /// Has the partition replicated by these brokers, as an operator would; returns when that has begun.
+    ///
+    /// # Errors
+    /// [`AlterError`] when it cannot be so.
+    pub async fn reassign(&self, replicas: &[NodeId]) -> Result<(), AlterError> {
+        self.admin().reassign(&self.spec.id, replicas.to_vec()).await
+    }
+
+    /// Ends a reassignment where it began.
+    ///
+    /// # Errors
+    /// [`AlterError`] when there is none, or those who were added are needed.
+    pub async fn cancel_reassignment(&self) -> Result<(), AlterError> {
+        self.admin().cancel_reassignment(&self.spec.id).await
+    }
+
+    fn admin(&self) -> Admin {
         let controllers = BTreeMap::from([(CONTROLLER, self.addresses[&CONTROLLER])]);
-        Admin::new(&self.ground.world(CLIENT), &controllers).elect_preferred(&self.spec.id).await
+        Admin::new(&self.ground.world(CLIENT), &controllers)
+    }
+
+    /// The files of the partition's log on this broker's disk; none at all when it has no directory for them.
+    #[must_use]
+    pub fn files(&self, node: NodeId) -> Option<Vec<String>> {
+        let dir = self.ground.dir(node).join(self.spec.id.to_string());
+        self.ground.world(node).disk.list(&dir).ok()
     }
 
     /// How many records this broker has had to cut, in this life, that were committed once; zero when it is down.

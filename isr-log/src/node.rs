@@ -32,7 +32,7 @@ use crate::partition::{CLIENT_CALLS_MAX, NamedReplica, PEER_CALLS_MAX, PeerCall,
 use crate::probe::ReplicaWindow;
 use crate::replica::Replica;
 use crate::runtime::{ReplicaFailed, ReplicaTask, TaskState};
-use crate::store::{Life, open_log};
+use crate::store::{Life, open_log, remove_log};
 
 /// Why a broker could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -194,7 +194,7 @@ enum Ended {
     Metadata(String),
     #[error(transparent)]
     Meta(#[from] MetaError),
-    #[error("the log of {0} cannot be opened: {1}")]
+    #[error("the log of {0} cannot be opened, or removed: {1}")]
     Log(PartitionId, LogError),
     #[error("{0}")]
     Replica(ReplicaFailed),
@@ -290,6 +290,10 @@ impl Broker {
                 self.partition(state, life).await?;
                 Ok(Gone::NotYet)
             }
+            BrokerEvent::NotAReplica(state) => {
+                self.remove(state).await?;
+                Ok(Gone::NotYet)
+            }
             BrokerEvent::Left => Ok(Gone::Yes),
             BrokerEvent::Replaced => Err(Ended::Replaced),
             BrokerEvent::Failed(what) => Err(Ended::Metadata(what)),
@@ -350,14 +354,25 @@ impl Broker {
         Ok(handle)
     }
 
+    /// Closes a replica that this broker is not to have, and removes its log. Whoever asks for it is told that it is not here.
+    async fn remove(&mut self, state: Arc<PartitionState>) -> Result<(), Ended> {
+        let id = state.spec.id.clone();
+        self.clients.remove(&id);
+        let open = self.partitions.lock().remove(&id);
+        if let Some(replica) = open {
+            // Who waits there is told that another one leads.
+            let _ = replica.peers.send(PeerCall::Decided(state)).await;
+            replica.close().await;
+        }
+        let removed = remove_log(&self.world, &self.config.dir, &id).await;
+        removed.map_err(|error| Ended::Log(id, error))
+    }
+
     async fn close_all(&mut self) {
         let replicas = std::mem::take(&mut *self.partitions.lock());
         for (id, replica) in replicas {
             self.clients.remove(&id);
-            let (closed, done) = oneshot::channel();
-            if replica.peers.send(PeerCall::Stop(closed)).await.is_ok() {
-                let _ = done.await;
-            }
+            replica.close().await;
         }
     }
 }

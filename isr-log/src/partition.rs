@@ -79,6 +79,14 @@ pub(crate) struct ReplicaHandle {
 const STOPPED: &str = "its task has ended";
 
 impl ReplicaHandle {
+    /// Ends the replica, its log closed in order.
+    pub(crate) async fn close(&self) {
+        let (closed, done) = oneshot::channel();
+        if self.peers.send(PeerCall::Stop(closed)).await.is_ok() {
+            let _ = done.await;
+        }
+    }
+
     /// Takes a fetch of a follower now; the answer may be parked.
     pub(crate) fn fetch(&self, fetch: Fetch) -> impl Future<Output = (FetchReply, Bytes)> + Send + use<> {
         let (answer, held) = oneshot::channel();

@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use partition::ids::{Generation, Offset, PartitionId};
-use partition::log::{Log, LogConfig, LogError, LogEvents};
+use partition::log::{self, Log, LogConfig, LogError, LogEvents};
 use partition::meta::{Checkpoints, MetaError, TwoSlotFile};
 use partition::transport::codec;
 use partition::world::World;
@@ -78,11 +79,16 @@ pub(crate) async fn open_log(
     events: LogEvents,
 ) -> Result<(Log, Watermark, Offset), LogError> {
     let log = Log::open(world, &dir.join(partition.to_string()), config, events).await?;
-    let watermark =
-        Watermark { checkpoints: Arc::clone(&world.checkpoints), key: format!("{partition}/high-watermark") };
+    let watermark = Watermark::of(world, partition);
     let kept = watermark.load(log.generation()).unwrap_or(log.start());
     let high_watermark = kept.clamp(log.start(), log.end());
     Ok((log, watermark, high_watermark))
+}
+
+/// Removes a partition's log, if there is one. Until the next one is opened nothing of it is believed.
+pub(crate) async fn remove_log(world: &World, dir: &Path, partition: &PartitionId) -> Result<(), LogError> {
+    Watermark::of(world, partition).forget();
+    log::remove(world, &dir.join(partition.to_string())).await
 }
 
 /// A partition's high watermark on disk. It may be stale, so it names the truncation generation it is of (H-04).
@@ -93,6 +99,18 @@ pub(crate) struct Watermark {
 }
 
 impl Watermark {
+    fn of(world: &World, partition: &PartitionId) -> Self {
+        Self { checkpoints: Arc::clone(&world.checkpoints), key: format!("{partition}/high-watermark") }
+    }
+
+    /// Keeps none. Should that not reach the disk, the old one is clamped to the next log's end; what a leader gave that log up
+    /// to there was committed then.
+    fn forget(&self) {
+        if self.checkpoints.get(&self.key).is_some() {
+            self.checkpoints.put(&self.key, Bytes::new());
+        }
+    }
+
     fn load(&self, generation: Generation) -> Option<Offset> {
         let bytes = self.checkpoints.get(&self.key)?;
         let (of, high_watermark) = codec::decode::<(Generation, Offset)>(&bytes).ok()?;

@@ -27,6 +27,7 @@
 //! | `log-state` | truncation generation, log start, its ordinal, what producers sent before it; two slots | before a cut or a trim |
 //! | `leader-epoch-checkpoint` | the epochs, as Kafka writes them: no checksum covers a batch's epoch, so an opening compares | when epochs are cut off |
 //! | `segment.spare` | zeros for the next segment, an older one's space if there was any (H-05) | before it is used; an opening removes it |
+//! | `being-removed` | nothing: what lies beside it is of a log that is being removed | before anything is removed |
 //! | `.lock` | nothing: who has the log open holds a lock on it | - |
 //! | `clean-shutdown` | which run was closed in order, and where it ended | at close; its removal before the first append |
 //! | checkpoint store | the recovery point, and what was true there: generation, ordinal, epochs, producers | not: may be stale |
@@ -67,6 +68,7 @@ mod order;
 pub mod producers;
 mod reader;
 mod recovery;
+mod removal;
 pub mod retention;
 mod scan;
 mod segment;
@@ -89,6 +91,7 @@ pub use front::Log;
 pub use producers::{BATCHES_KEPT, Producers, SequenceCheck};
 pub use reader::{CacheRead, LogReader};
 pub use recovery::Opening;
+pub use removal::remove;
 
 /// Bytes of several batches, copied together.
 #[must_use]

@@ -70,6 +70,9 @@ pub enum BrokerEvent {
     Registered(Incarnation),
     /// A partition of this broker, as it is now. On registration all of them, then each that changes.
     Partition(Arc<PartitionState>),
+    /// This broker does not replicate this partition, or not any more: what it has of it is to be removed. On registration so all
+    /// partitions of others, since it may have been down when one was taken from it.
+    NotAReplica(Arc<PartitionState>),
     /// This life has been let go, as it asked to be: it leads nothing and is in sync nowhere, which the states before this
     /// event say too. It may stop.
     Left,

@@ -52,7 +52,7 @@ impl Follower {
     pub(super) fn begin(step: &mut Step<'_>, follows: Follows) -> Self {
         let Follows { leader, epoch, committed, standing } = follows;
         let (sent, phase) = (FetchNumber::default(), Phase::Pausing(step.now));
-        let throttle = Throttle::new(step.now, step.rules.catch_up_rate, standing);
+        let throttle = Throttle::new(step.now, step.rules, standing);
         let mut follower = Self { leader, epoch, committed, sent, throttle, phase };
         let (end, latest) = (step.log.end, step.log.epochs.latest());
         if step.rules.truncation() == TruncationRule::ByHighWatermark {
@@ -94,7 +94,7 @@ impl Follower {
     pub(super) fn step(&mut self, step: &mut Step<'_>, event: Event) {
         match (event, self.phase) {
             (Event::Fetched(epoch, reply, bytes), Phase::Fetching(_)) if epoch == self.epoch => {
-                self.throttle.received(bytes);
+                self.throttle.brings(bytes);
                 self.replied(step, reply);
             }
             (Event::FetchFailed(epoch), Phase::Fetching(_) | Phase::Appending(_)) if epoch == self.epoch => {
@@ -102,7 +102,7 @@ impl Follower {
             }
             (Event::Appended, Phase::Appending(committed)) => {
                 step.commit(committed.min(step.log.end));
-                match self.throttle.pause(step.now) {
+                match self.throttle.pause(step.now, step.log.end, committed) {
                     Some(until) => {
                         let report = step.report(self.epoch, self.sent);
                         step.put(Command::SendReport(self.leader, report));
@@ -201,7 +201,7 @@ impl Follower {
             report,
             fetch_from: from,
             last_epoch,
-            max_bytes: self.throttle.fetches(step.now, step.rules.fetch_bytes_max),
+            max_bytes: self.throttle.fetches(step.now, from, step.rules.fetch_bytes_max),
             max_wait: step.rules.fetch_wait,
         };
         self.phase = Phase::Fetching(report);

@@ -36,6 +36,14 @@ pub trait Disk: Send + Sync + fmt::Debug + 'static {
     /// As the operating system reports them.
     fn create_dir(&self, dir: &Path) -> io::Result<()>;
 
+    /// Removes a directory that is empty. Where directories are but the names of files, there is nothing to do.
+    ///
+    /// # Errors
+    /// As the operating system reports them.
+    fn remove_dir(&self, _dir: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Removes a file.
     ///
     /// # Errors

@@ -57,10 +57,10 @@ pub struct Log {
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 const LOCK_STEP: Duration = Duration::from_millis(20);
 /// Who holds a lock on this file has the log open.
-const LOCK_FILE: &str = ".lock";
+pub(super) const LOCK_FILE: &str = ".lock";
 
 /// Claims a log's directory: two writers of one log would write over each other.
-async fn lock(world: &World, dir: &Path) -> Result<DiskLock, LogError> {
+pub(super) async fn lock(world: &World, dir: &Path) -> Result<DiskLock, LogError> {
     let deadline = world.clock.now().after(LOCK_PATIENCE);
     loop {
         let (disk, path) = (Arc::clone(&world.disk), dir.to_owned());

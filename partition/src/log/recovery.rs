@@ -30,6 +30,7 @@ use super::epochs::EpochHistory;
 use super::error::LogError;
 use super::event::LogEvents;
 use super::producers::Producers;
+use super::removal;
 use super::segment::{Segment, segment_base, segment_path};
 use super::segments::Segments;
 use super::sidecars;
@@ -116,6 +117,7 @@ impl Recovery {
     fn prepare(request: Request) -> Result<Self, Failure> {
         let Request { disk, dir, .. } = &request;
         disk.create_dir(dir)?;
+        removal::resume(&**disk, dir)?;
         let (mut state_file, stored) = StateFile::open(&**disk, dir)?;
         let marker = CleanShutdown::take(&**disk, dir)?;
         let new = stored.is_none();

@@ -29,6 +29,7 @@ mod opening;
 mod past;
 mod recovery;
 mod recycling;
+mod removal;
 mod space;
 mod writing;
 

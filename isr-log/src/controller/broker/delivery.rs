@@ -1,13 +1,14 @@
 //! What the replica runtime is told of the metadata records, and when. Pure.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use partition::ids::{NodeId, Offset};
+use partition::ids::{NodeId, Offset, PartitionId};
 
 use super::BrokerEvent;
 use crate::controller::command::Record;
 use crate::controller::image::{Image, Standing};
-use crate::metadata::{Incarnation, PartitionState};
+use crate::metadata::Incarnation;
 use crate::mutant::Mutated;
 
 /// Applies records, and picks out what concerns one broker in its present life.
@@ -16,6 +17,8 @@ pub(super) struct Delivery {
     node: NodeId,
     image: Image,
     life: Life,
+    /// The partitions of which this broker was told that it replicates them.
+    mine: BTreeSet<PartitionId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +35,7 @@ enum Life {
 
 impl Delivery {
     pub(super) fn new(node: NodeId, mutated: Mutated) -> Self {
-        Self { node, image: Image::mutated(mutated), life: Life::Unborn }
+        Self { node, image: Image::mutated(mutated), life: Life::Unborn, mine: BTreeSet::new() }
     }
 
     pub(super) fn image(&self) -> &Image {
@@ -82,10 +85,15 @@ impl Delivery {
                 Life::Awaited(_) => self.begin(&mut events),
                 Life::Begun(life) if self.registered_life() != Some(life) => events.extend(self.replaced()),
                 Life::Begun(_) => {
-                    let states = changed.iter().filter_map(|id| self.image.partition(id));
-                    events.extend(
-                        states.filter(|state| self.concerns(state)).cloned().map(BrokerEvent::Partition),
-                    );
+                    for state in changed.iter().filter_map(|id| self.image.partition(id)) {
+                        let is_mine = state.spec.replicas.contains(&self.node);
+                        if is_mine {
+                            self.mine.insert(state.spec.id.clone());
+                            events.push(BrokerEvent::Partition(Arc::clone(state)));
+                        } else if self.mine.remove(&state.spec.id) {
+                            events.push(BrokerEvent::NotAReplica(Arc::clone(state)));
+                        }
+                    }
                     if stood != Some(Standing::Leaving) && self.standing() == Some(Standing::Leaving) {
                         events.push(BrokerEvent::Left);
                     }
@@ -104,8 +112,14 @@ impl Delivery {
             Some(current) if current == life => {
                 self.life = Life::Begun(life);
                 events.push(BrokerEvent::Registered(life));
-                let states = self.image.partitions().filter(|state| self.concerns(state));
-                events.extend(states.cloned().map(BrokerEvent::Partition));
+                for state in self.image.partitions() {
+                    if state.spec.replicas.contains(&self.node) {
+                        self.mine.insert(state.spec.id.clone());
+                        events.push(BrokerEvent::Partition(Arc::clone(state)));
+                    } else {
+                        events.push(BrokerEvent::NotAReplica(Arc::clone(state)));
+                    }
+                }
             }
             Some(current) if current > life => events.extend(self.replaced()),
             Some(_) | None => {}
@@ -114,9 +128,5 @@ impl Delivery {
 
     fn registered_life(&self) -> Option<Incarnation> {
         Some(self.image.brokers().get(self.node)?.incarnation)
-    }
-
-    fn concerns(&self, state: &Arc<PartitionState>) -> bool {
-        state.spec.replicas.contains(&self.node)
     }
 }

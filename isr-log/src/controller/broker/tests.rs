@@ -4,7 +4,7 @@ use partition::ids::{Epoch, NodeId, Offset, PartitionId};
 
 use super::BrokerEvent;
 use super::delivery::Delivery;
-use crate::controller::command::{Command, ControllerEpoch, Disk, Record, Registration};
+use crate::controller::command::{Command, ControllerEpoch, Disk, Reassign, Record, Registration};
 use crate::metadata::{CommitRule, Incarnation, PartitionSpec};
 use crate::mutant::Mutated;
 
@@ -43,6 +43,7 @@ fn lines(events: &[BrokerEvent]) -> Vec<String> {
         BrokerEvent::Partition(state) => {
             format!("{} led by {:?} in {}", state.spec.id, state.leader.map(|node| node.0), state.epoch)
         }
+        BrokerEvent::NotAReplica(state) => format!("no replica of {}", state.spec.id),
         BrokerEvent::Left => "left".to_owned(),
         BrokerEvent::Replaced => "replaced".to_owned(),
         BrokerEvent::Failed(error) => error.clone(),
@@ -59,8 +60,8 @@ fn h01_nothing_of_a_former_life_is_told() {
     let told = delivery.read(&records[7..]);
     assert_eq!(
         lines(&told),
-        ["registered i7", "orders-0 led by Some(2) in 2"],
-        "and not the partition of others"
+        ["registered i7", "orders-0 led by Some(2) in 2", "no replica of orders-1"],
+        "and what it is not to have"
     );
 }
 
@@ -69,7 +70,7 @@ fn a_registration_that_was_read_before_its_answer_came_is_told_at_once() {
     let mut delivery = Delivery::new(A, Mutated::NOT);
     assert!(delivery.read(&records()).is_empty());
     let told = delivery.registered(Incarnation(Offset(7)));
-    assert_eq!(lines(&told), ["registered i7", "orders-0 led by Some(2) in 2"]);
+    assert_eq!(lines(&told), ["registered i7", "orders-0 led by Some(2) in 2", "no replica of orders-1"]);
 }
 
 #[test]
@@ -100,4 +101,27 @@ fn a_rejected_record_tells_nothing() {
     assert_eq!(lines(&told), ["orders-0 led by None in 3", "orders-1 led by None in 2"]);
     assert!(delivery.is_fenced());
     assert_eq!(Epoch(3), delivery.image().partition(&PartitionId::new("orders", 0).unwrap()).unwrap().epoch);
+}
+
+#[test]
+fn who_is_no_replica_any_more_is_told_once() {
+    let mut delivery = Delivery::new(A, Mutated::NOT);
+    delivery.registered(Incarnation(Offset(7)));
+    delivery.read(&records());
+    let id = PartitionId::new("orders", 0).unwrap();
+    let mut at = 9;
+    let mut told = |command| {
+        let record = Record { epoch: ControllerEpoch(1), command };
+        at += 1;
+        lines(&delivery.read(&[(Offset(at - 1), record)]))
+    };
+    let only = |replicas: &[NodeId]| {
+        Command::Reassign(Reassign { partition: id.clone(), replicas: replicas.to_vec() })
+    };
+    assert_eq!(told(only(&[B])), ["no replica of orders-0"]);
+    let fence = Command::Fence { broker: B, incarnation: Incarnation(Offset(2)) };
+    assert!(told(fence).is_empty(), "others' business");
+    let unfence = Command::Unfence { broker: B, incarnation: Incarnation(Offset(2)) };
+    assert!(told(unfence).is_empty());
+    assert_eq!(told(only(&[B, A])), ["orders-0 led by Some(2) in 4"]);
 }

@@ -59,6 +59,10 @@ impl Disk for RealDisk {
         self.sync_dir(above.unwrap_or(Path::new(".")))
     }
 
+    fn remove_dir(&self, dir: &Path) -> io::Result<()> {
+        fs::remove_dir(dir)
+    }
+
     fn remove(&self, path: &Path) -> io::Result<()> {
         fs::remove_file(path)
     }

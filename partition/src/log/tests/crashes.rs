@@ -14,9 +14,9 @@ use crate::log::disk::{Disk, DiskFile, DiskLock, Grain, OpenMode};
 
 /// A disk whose power goes after so many operations that change something: they fail then, and change nothing.
 #[derive(Clone, Debug)]
-struct FailingPower {
-    disk: SimulatedDisk,
-    left: Arc<AtomicU64>,
+pub(super) struct FailingPower {
+    pub(super) disk: SimulatedDisk,
+    pub(super) left: Arc<AtomicU64>,
 }
 
 impl FailingPower {
@@ -53,6 +53,11 @@ impl Disk for FailingPower {
 
     fn create_dir(&self, dir: &Path) -> io::Result<()> {
         self.disk.create_dir(dir)
+    }
+
+    fn remove_dir(&self, dir: &Path) -> io::Result<()> {
+        self.spend()?;
+        self.disk.remove_dir(dir)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
@@ -105,10 +110,10 @@ impl DiskFile for PoweredFile {
 }
 
 /// What a log relies on is looked at by the sector.
-fn grain(path: &Path) -> Grain {
+pub(super) fn grain(path: &Path) -> Grain {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let relied_on =
-        name.ends_with(".log") || matches!(name, "log-state" | "clean-shutdown" | "segment.spare");
+    let relied_on = name.ends_with(".log")
+        || matches!(name, "log-state" | "clean-shutdown" | "segment.spare" | "being-removed");
     if relied_on { Grain::Sectors } else { Grain::Together }
 }
 
@@ -128,7 +133,7 @@ async fn open(
 }
 
 /// Three batches fill a segment, and a sector holds most of it.
-fn tiny() -> LogConfig {
+pub(super) fn tiny() -> LogConfig {
     LogConfig { segment_bytes: ByteSize(300), ..small() }
 }
 
