@@ -1,18 +1,20 @@
 //! The only door to time: the machine's, or a simulated run's, to the nanosecond and skewed per node.
 //!
 //! ```text
-//!   Clock ── real ────> tokio's timers (a tick is a millisecond)
+//!   Clock ── real ────> tokio's timers (a tick is a millisecond), and exact ones for what is injected
 //!         └─ virtual ─> Timeline: one queue of timers for all nodes of a run; time stands still while any task can
 //!                       run, then jumps to the next timer. Each node reads it through a skew of its own.
 //! ```
 //!
 //! Left out: time that is suspended with the machine; a real clock here is the one that tokio reads.
 
+mod exact;
 mod skew;
 mod timeline;
 
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -21,6 +23,7 @@ use futures_util::TryFutureExt;
 use futures_util::future::{Either, MapErr};
 use serde::{Deserialize, Serialize};
 
+pub use exact::ExactTimer;
 pub(crate) use timeline::{Timeline, VirtualClock};
 pub use timeline::{Timer, Whose};
 
@@ -60,9 +63,18 @@ pub struct Clock(Kind);
 #[derive(Clone, Debug)]
 enum Kind {
     /// Tokio's: the machine's time, or a paused runtime's.
-    Tokio { origin: tokio::time::Instant, wall_origin_ms: i64 },
+    Tokio { origin: tokio::time::Instant, wall_origin_ms: i64, ticks: Ticks },
     /// A simulated run's.
     Virtual(VirtualClock),
+}
+
+/// Whose time it is that tokio tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ticks {
+    /// The machine's.
+    Machine,
+    /// A paused runtime's.
+    Paused,
 }
 
 /// Waits for a moment.
@@ -83,7 +95,8 @@ impl Clock {
     pub fn real() -> Self {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let wall_origin_ms = i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX);
-        Self(Kind::Tokio { origin: tokio::time::Instant::now(), wall_origin_ms })
+        let origin = tokio::time::Instant::now();
+        Self(Kind::Tokio { origin, wall_origin_ms, ticks: Ticks::Machine })
     }
 
     /// The clock of a paused tokio runtime, starting at zero now, for a test of one part; call it inside that runtime.
@@ -91,7 +104,8 @@ impl Clock {
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the door")]
     pub fn simulated() -> Self {
-        Self(Kind::Tokio { origin: tokio::time::Instant::now(), wall_origin_ms: VIRTUAL_WALL_ORIGIN_MS })
+        let (origin, wall_origin_ms) = (tokio::time::Instant::now(), VIRTUAL_WALL_ORIGIN_MS);
+        Self(Kind::Tokio { origin, wall_origin_ms, ticks: Ticks::Paused })
     }
 
     pub(crate) fn of(clock: VirtualClock) -> Self {
@@ -111,7 +125,7 @@ impl Clock {
     #[must_use]
     pub fn wall_ms(&self) -> i64 {
         match &self.0 {
-            Kind::Tokio { origin, wall_origin_ms } => {
+            Kind::Tokio { origin, wall_origin_ms, .. } => {
                 wall_origin_ms + i64::try_from(origin.elapsed().as_millis()).unwrap_or(i64::MAX)
             }
             Kind::Virtual(clock) => VIRTUAL_WALL_ORIGIN_MS + clock.wall_ms(),
@@ -133,6 +147,29 @@ impl Clock {
                 Either::Left(tokio::time::sleep_until(*origin + Duration::from_nanos(moment.0)))
             }
             Kind::Virtual(clock) => Either::Right(clock.timer(moment)),
+        }
+    }
+
+    /// A timer that is exact to some tens of microseconds, for what a millisecond is too coarse: delays that are
+    /// injected, loads that are sent by a schedule. To be called inside a runtime.
+    ///
+    /// # Errors
+    /// When the operating system gives no more timers.
+    pub fn exact_timer(&self) -> io::Result<ExactTimer> {
+        ExactTimer::new(self)
+    }
+
+    /// Blocks this thread until that moment, as exactly; for threads on which blocking is what they are for. Only the
+    /// machine's time can be waited for so: in any other time nothing would pass meanwhile.
+    ///
+    /// # Errors
+    /// When the operating system gives no more timers.
+    pub fn block_until(&self, moment: Moment) -> io::Result<()> {
+        match &self.0 {
+            Kind::Tokio { ticks: Ticks::Machine, .. } => exact::block(moment.since(self.now())),
+            Kind::Tokio { ticks: Ticks::Paused, .. } | Kind::Virtual(_) => {
+                panic!("a thread cannot block until a moment of virtual time")
+            }
         }
     }
 

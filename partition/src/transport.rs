@@ -1,6 +1,7 @@
 //! Frames between nodes: a bincode message with raw batch bytes beside it, over TCP or in memory.
 
 pub mod codec;
+pub mod delayed;
 pub mod frame;
 pub mod held_port;
 pub mod memory;

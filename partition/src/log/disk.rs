@@ -1,5 +1,6 @@
-//! The only door to files: the trait, a real one, and one in memory that forgets what was not synced.
+//! The only door to files: the trait, a real one, one with slower syncs, and one in memory that forgets what was not synced.
 
+mod delayed;
 mod real;
 mod simulated;
 
@@ -10,6 +11,7 @@ use std::sync::Arc;
 
 use crate::ids::ByteSize;
 
+pub use delayed::{DelayedDisk, SlowSyncs};
 pub use real::RealDisk;
 #[cfg(test)]
 pub(crate) use simulated::Grain;

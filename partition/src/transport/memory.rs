@@ -8,7 +8,6 @@
 //! was lost with its connection. Two connections overtake each other as their delays have it.
 
 mod ends;
-mod latency;
 mod pipe;
 mod state;
 mod troubles;
@@ -32,7 +31,7 @@ use crate::ids::NodeId;
 use crate::simulation::RunTrace;
 use crate::world::Tasks;
 
-pub use self::latency::Latency;
+pub use crate::latency::Latency;
 
 /// A connection attempt over a cut is repeated so often, as TCP repeats its SYN.
 const CONNECT_RETRY: Duration = Duration::from_millis(200);

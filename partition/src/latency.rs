@@ -1,15 +1,17 @@
-//! How long frames take: distributions, each a seeded draw.
+//! How long frames and syncs take: distributions, each a seeded draw.
 
 use std::time::Duration;
 
 use rand::RngExt;
 use rand::rngs::StdRng;
+use serde::{Deserialize, Serialize};
 
-/// No frame takes longer, however long a distribution's tail is.
+/// Nothing takes longer, however long a distribution's tail is.
 const LATENCY_MAX: Duration = Duration::from_secs(10);
 
-/// How long a frame takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How long a frame takes on its way, or a sync.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Latency {
     /// Always the same.
     Constant(Duration),
@@ -68,7 +70,8 @@ impl Latency {
     }
 
     /// How long the next one takes.
-    pub(super) fn draw(self, random: &mut StdRng) -> Duration {
+    #[must_use]
+    pub fn draw(self, random: &mut StdRng) -> Duration {
         let drawn =
             match self {
                 Self::Constant(always) => always,
