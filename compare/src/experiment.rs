@@ -8,10 +8,13 @@
 //! ```
 //! What changes with time (a busy neighbour, a disk that fills) then strikes all cells of a group alike.
 
+mod conditions;
 mod group;
+mod hold;
 mod interrupts;
 mod plan;
 
+pub use conditions::{Conditions, Hang};
 pub use group::{Idle, MeasuredCell, MeasuredGroup};
 pub use plan::{Group, Plan, Setting};
 

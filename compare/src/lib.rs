@@ -14,6 +14,7 @@ pub mod inspect;
 pub mod invariants;
 pub mod machine;
 pub mod node;
+pub mod profile;
 pub mod progress;
 pub mod results;
 pub mod simulate;

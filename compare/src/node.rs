@@ -8,6 +8,8 @@
 //!     │ <───────────────────────────────── "ready"
 //!     │ ───────────────────────────────── "usage" > counts
 //!     │ <──────────────── one line of JSON: totals
+//!     │ ──────────────── "slow" and whom, as JSON > slows its links to them
+//!     │ <──────────────────────────────── "slowed"
 //!     │ end of stdin, or SIGTERM ────────────────> stops in order
 //! ```
 //! Ports are bound before anybody is told of them, so that none is taken in between; a parent that dies closes the pipe,
@@ -15,6 +17,7 @@
 
 mod args;
 mod hosted;
+mod injected;
 mod meter;
 mod part;
 mod plan;
@@ -25,6 +28,8 @@ mod tuning;
 
 pub use args::NodeArgs;
 pub use hosted::{Bound, HostedNode, NodeError, NodeTotals};
+pub(crate) use injected::{Delays, Sender};
+pub use injected::{Injected, Injection, Slowdown};
 pub use meter::Sent;
 pub(crate) use part::{Part, Place};
 pub use plan::Plan;

@@ -9,13 +9,14 @@ mod timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use build::Circumstances;
-pub use cell::{Cell, CellKey, Figures, Intervals, Latency, Load, Split};
+pub use cell::{Cell, CellKey, Figures, InjectedCheck, Intervals, Latency, Load, Split};
 pub use file::{Destination, UnwritableResults};
 pub(crate) use names::acks as acks_by_name;
 pub use names::{acks_name, acks_named, durability_name, durability_named};
 pub use timestamp::{file_name_of, rfc3339, rfc3339_ms};
 
 use crate::machine::Machine;
+use crate::profile::Profile;
 use crate::stats::{Comparison, Figure, Ratios, Verdict};
 use crate::system::System;
 
@@ -41,6 +42,9 @@ pub struct Results {
     pub ending: String,
     /// How many blocks each cell was to get, and how long each was to last.
     pub blocks: BlockPlan,
+    /// Delays that were injected into some of the cells; each by its name.
+    #[serde(default)]
+    pub profiles: Vec<Profile>,
     /// What was measured.
     pub cells: Vec<Cell>,
     /// Cells of the same blocks against each other.

@@ -3,6 +3,7 @@
 mod casualty;
 mod cluster;
 mod error;
+mod hindered;
 mod host;
 mod in_process;
 mod launch;
@@ -15,7 +16,8 @@ mod usage;
 use partition::world::World;
 
 pub use error::LaunchError;
-pub use launch::{Hosting, launch, launch_program};
+pub use hindered::{NotAReplica, Whom};
+pub use launch::{Hosting, launch, launch_delayed, launch_program};
 pub use running::Running;
 pub use shape::{MinIsr, NotASystem, Replicas, Shape, ShapeError, Survives, System};
 pub use usage::{Consumed, Usage};

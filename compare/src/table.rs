@@ -1,6 +1,7 @@
 //! Results as text of at most 100 columns: one section a load, one row a cell.
 
 mod format;
+mod injected;
 mod notes;
 mod rows;
 

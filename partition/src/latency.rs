@@ -1,5 +1,6 @@
 //! How long frames and syncs take: distributions, each a seeded draw.
 
+use std::fmt;
 use std::time::Duration;
 
 use rand::RngExt;
@@ -69,6 +70,18 @@ impl Latency {
         }
     }
 
+    /// What half of them do not exceed.
+    #[must_use]
+    pub fn median(self) -> Duration {
+        match self {
+            Self::Constant(always) => always,
+            Self::Uniform { least, most } => (least + most) / 2,
+            Self::Exponential { least, mean } => least + mean.mul_f64(std::f64::consts::LN_2),
+            Self::LogNormal { median, .. } => median,
+            Self::Bimodal { usual, .. } => usual,
+        }
+    }
+
     /// How long the next one takes.
     #[must_use]
     pub fn draw(self, random: &mut StdRng) -> Duration {
@@ -86,6 +99,30 @@ impl Latency {
             };
         drawn.min(LATENCY_MAX)
     }
+}
+
+impl fmt::Display for Latency {
+    /// The median and the shape: `0.35 ms (log-normal, sigma 0.4)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = |span: Duration| span.as_secs_f64() * 1e3;
+        write!(f, "{} ms ", trimmed(ms(self.median())))?;
+        match *self {
+            Self::Constant(_) => f.write_str("(constant)"),
+            Self::Uniform { least, most } => write!(f, "(uniform, {} to {})", ms(least), ms(most)),
+            Self::Exponential { least, .. } => write!(f, "(exponential from {} on)", ms(least)),
+            Self::LogNormal { sigma_permille, .. } => {
+                write!(f, "(log-normal, sigma {})", f64::from(sigma_permille) / 1e3)
+            }
+            Self::Bimodal { slow, slow_permille, .. } => {
+                write!(f, "({} in {}% of cases)", ms(slow), f64::from(slow_permille) / 10.0)
+            }
+        }
+    }
+}
+
+/// Without digits that say nothing.
+fn trimmed(ms: f64) -> f64 {
+    (ms * 1e4).round() / 1e4
 }
 
 /// Any number above zero and up to one.
@@ -125,9 +162,27 @@ mod tests {
         assert!((950..1050).contains(&normal[5_000]), "{}", normal[5_000]);
         // One standard deviation above the median is e times the median.
         assert!((2500..2950).contains(&normal[8_413]), "{}", normal[8_413]);
+        // Nine of ten below ln 10 means, 99 of 100 below ln 100.
+        assert!((2250..2450).contains(&exponential[9_000]), "{}", exponential[9_000]);
+        assert!((4300..5100).contains(&exponential[9_900]), "{}", exponential[9_900]);
         let bimodal = draws(Latency::Bimodal { usual: micros(1), slow: micros(9), slow_permille: 100 });
         let slow = bimodal.iter().filter(|drawn| **drawn == 9).count();
         assert!((900..1100).contains(&slow) && bimodal[0] == 1, "{slow}");
+    }
+
+    #[test]
+    fn half_of_the_draws_do_not_exceed_the_median() {
+        let (micros, millis) = (Duration::from_micros, Duration::from_millis);
+        for latency in [
+            Latency::Constant(millis(3)),
+            Latency::Uniform { least: millis(1), most: millis(5) },
+            Latency::Exponential { least: micros(500), mean: millis(2) },
+            Latency::LogNormal { median: millis(3), sigma_permille: 400 },
+            Latency::Bimodal { usual: millis(3), slow: millis(90), slow_permille: 10 },
+        ] {
+            let (drawn, told) = (draws(latency)[5_000] as f64, latency.median().as_secs_f64() * 1e6);
+            assert!((drawn / told - 1.0).abs() < 0.03, "{latency}: {drawn} against {told}");
+        }
     }
 
     #[test]

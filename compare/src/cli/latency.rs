@@ -11,7 +11,8 @@ use partition::partition::Acks;
 
 use super::Places;
 use super::points::{Clamped, Point, Systems, parse_min_isr};
-use crate::experiment::{Group, Plan, Setting};
+use crate::experiment::{Conditions, Group, Hang, Plan, Setting};
+use crate::profile::Profile;
 use crate::results::{acks_named, durability_named};
 use crate::system::{Hosting, MinIsr, Shape};
 use crate::workload::{BatchShape, InFlight, Payload, PayloadError, Span};
@@ -53,6 +54,25 @@ pub(super) struct LatencyArgs {
     /// Sends the lines of this file, over and over
     #[arg(long, value_name = "FILE")]
     records: Option<PathBuf>,
+    /// Injects delays: LINK, LINK+DISK, or a file. Links: natural, one-zone, three-zones, three-regions. Disks: nvme,
+    /// cloud-disk, consumer-ssd. Each may have its distribution behind it (three-zones:exponential): constant,
+    /// exponential, log-normal or bimodal. A file is TOML (whatever has a slash or ends in .toml), such as:
+    ///
+    ///   [links]
+    ///   zones = 3                        # replica i is in zone (i - 1) mod zones
+    ///   within = { median-us = 60 }      # one way; clients are in the zone of whomever they ask
+    ///   between = { median-us = 900, distribution = "exponential", least-us = 500 }
+    ///   [syncs]
+    ///   median-us = 1500
+    ///   distribution = "bimodal"         # slow-us, slow-percent; log-normal: sigma
+    #[arg(long, value_name = "PROFILE", default_value = "natural", verbatim_doc_comment)]
+    profile: Profile,
+    /// The links of so many followers are slow: each frame takes 10 times as long as the profile's
+    #[arg(long, value_name = "N", default_value = "0")]
+    slow_replicas: usize,
+    /// Stops a replica in the middle of each block for so long (its number, leader or follower)
+    #[arg(long, value_name = "REPLICA:SECONDS")]
+    hang: Option<Hang>,
     /// How long each cell is measured
     #[arg(long, value_name = "SECONDS", default_value = "4", value_parser = seconds)]
     seconds: Duration,
@@ -83,6 +103,10 @@ pub(super) enum PlanError {
     Payload(#[from] PayloadError),
     #[error("{blocks} blocks in {seconds} s are under {} ms each; raise --seconds or lower --blocks", BLOCK_MIN.as_millis())]
     ShortBlocks { blocks: usize, seconds: f64 },
+    #[error(
+        "--slow-replicas makes links slower than a profile's; name one too, such as --profile three-zones"
+    )]
+    NothingToSlow,
 }
 
 impl LatencyArgs {
@@ -99,6 +123,9 @@ impl LatencyArgs {
         let span = Span(self.seconds / u32::try_from(self.blocks).expect("at most BLOCKS_MAX"));
         if span.0 < BLOCK_MIN {
             return Err(PlanError::ShortBlocks { blocks: self.blocks, seconds: self.seconds.as_secs_f64() });
+        }
+        if self.slow_replicas > 0 && self.profile.links.is_none() {
+            return Err(PlanError::NothingToSlow);
         }
         let (groups, remarks) = self.groups();
         let hosting = if self.processes { Hosting::Processes } else { Hosting::InProcess };
@@ -133,7 +160,10 @@ impl LatencyArgs {
                 }
             }
         }
-        (groups.into_values().collect(), remarks)
+        let conditions =
+            Conditions { profile: self.profile.clone(), slow_replicas: self.slow_replicas, hang: self.hang };
+        let under = |group| Group { conditions: conditions.clone(), ..group };
+        (groups.into_values().map(under).collect(), remarks)
     }
 }
 
@@ -195,6 +225,16 @@ mod tests {
         let taken: Vec<usize> = plan.groups.iter().map(|group| group.cells[0].shape.min_isr.get()).collect();
         assert_eq!(taken, [1, 2]);
         assert_eq!(remarks, ["min-isr 2 is more than 1 replicas; 1 is taken"]);
+    }
+
+    #[test]
+    fn slow_replicas_need_links_that_they_are_slower_than() {
+        let error = plan("--slow-replicas 1").unwrap_err().to_string();
+        assert!(error.contains("--profile three-zones") && !error.contains('\n'), "{error}");
+        let Planned { plan, .. } = plan("--profile one-zone+nvme --slow-replicas 1 --hang 3:0.5").unwrap();
+        let conditions = &plan.groups[0].conditions;
+        assert_eq!((conditions.profile.name.as_str(), conditions.slow_replicas), ("one-zone+nvme", 1));
+        assert!(conditions.hang.is_some());
     }
 
     #[test]

@@ -5,17 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, join_all, select_all};
+use futures_util::future::{BoxFuture, join, join_all, select_all};
 use partition::ids::ByteSize;
 use partition::partition::Partition;
 use rand::seq::SliceRandom;
 
+use super::conditions::{Conditions, Hang};
+use super::hold::hold;
 use super::interrupts::Interrupted;
-use super::plan::{Group, Setting};
+use super::plan::{Group, Plan, Setting};
 use super::{Ending, Run};
 use crate::machine::own_cpu;
+use crate::node::Injected;
+use crate::profile::SLOW_TIMES;
 use crate::stats::Block;
-use crate::system::{Consumed, LaunchError, Running, Shape, Usage, launch};
+use crate::system::{Consumed, LaunchError, Running, Shape, Usage, launch_delayed};
 use crate::workload::ClosedLoop;
 
 /// How long idle clusters are watched before the first block, to tell what they disturb.
@@ -31,6 +35,8 @@ pub struct MeasuredCell {
     pub blocks: Vec<Block>,
     /// What the cluster consumed in the blocks; resident memory is that after the last.
     pub usage: Usage,
+    /// What the client injected into itself in the blocks.
+    pub client_injected: Injected,
     /// CPU time of the client (this process) in the blocks.
     pub client_cpu: Duration,
     /// Why it has fewer blocks than planned.
@@ -53,6 +59,8 @@ pub struct Idle {
 pub struct MeasuredGroup {
     /// In the order of the plan.
     pub cells: Vec<MeasuredCell>,
+    /// What its clusters ran under.
+    pub conditions: Conditions,
     /// Each of its clusters while nothing was asked of any.
     pub idle: Vec<Idle>,
 }
@@ -90,14 +98,17 @@ impl MeasuredGroup {
             setting: *setting,
             blocks: Vec::new(),
             usage: Usage::default(),
+            client_injected: Injected::default(),
             client_cpu: Duration::ZERO,
             error: None,
         };
-        Self { cells: group.cells.iter().map(cell).collect(), idle: Vec::new() }
+        let conditions = group.conditions.clone();
+        Self { cells: group.cells.iter().map(cell).collect(), conditions, idle: Vec::new() }
     }
 
     fn shapes(&self) -> Vec<Shape> {
-        Group { cells: self.cells.iter().map(|cell| cell.setting).collect() }.shapes()
+        let conditions = self.conditions.clone();
+        Group { cells: self.cells.iter().map(|cell| cell.setting).collect(), conditions }.shapes()
     }
 }
 
@@ -125,8 +136,9 @@ impl Run<'_> {
         let shapes = group.shapes();
         self.progress.starting(&shapes);
         // All at once: most of a start is waiting for elections. Those that came up are ended with the group.
-        let starts =
-            shapes.iter().map(|shape| launch(*shape, self.plan.hosting, self.dir.path(), self.plan.seed));
+        let Plan { hosting, seed, .. } = *self.plan;
+        let (profile, dir) = (&group.conditions.profile, self.dir.path());
+        let starts = shapes.iter().map(|shape| launch_delayed(*shape, hosting, dir, seed, profile));
         let started = self.interrupts.unless(join_all(starts)).await?;
         let mut failure = None;
         for (shape, started) in shapes.into_iter().zip(started) {
@@ -141,14 +153,19 @@ impl Run<'_> {
         if let Some(error) = failure {
             return Err(error.into());
         }
+        if group.conditions.slow_replicas > 0 {
+            for target in targets.values_mut() {
+                target.running.slow_followers(group.conditions.slow_replicas, SLOW_TIMES).await?;
+            }
+        }
         group.idle = self.watch_idle(targets).await?;
         for block in 0..self.plan.blocks {
             let mut order: Vec<usize> = (0..group.cells.len()).collect();
             order.shuffle(&mut self.random);
             for index in order {
-                let cell = &mut group.cells[index];
+                let (cell, hang) = (&mut group.cells[index], group.conditions.hang);
                 self.progress.measuring(cell.setting, block);
-                if let Err(cut) = self.block_of(cell, targets).await {
+                if let Err(cut) = self.block_of(cell, hang, targets).await {
                     cell.error = match &cut {
                         Cut::Failed(error) => Some(error.to_string()),
                         Cut::Interrupted => None,
@@ -164,6 +181,7 @@ impl Run<'_> {
     async fn block_of(
         &mut self,
         cell: &mut MeasuredCell,
+        hang: Option<Hang>,
         targets: &mut BTreeMap<Shape, Target>,
     ) -> Result<(), Cut> {
         let casualties: Vec<BoxFuture<'static, LaunchError>> =
@@ -179,12 +197,25 @@ impl Run<'_> {
         let measured = async {
             load.run(source, plan.lead_in).await;
             let (before, own_before) = (target.running.usage().await?, own_cpu());
-            let block = load.run(source, plan.span).await;
+            let injected_before = target.running.injected_by_clients();
+            let span = plan.span;
+            let block = match hang {
+                Some(hang) => {
+                    let Target { running, .. } = &mut *target;
+                    let (block, held) =
+                        join(load.run(source, span), hold(running, hang, span, &load.clock)).await;
+                    held?;
+                    block
+                }
+                None => load.run(source, span).await,
+            };
             let (after, own_after) = (target.running.usage().await?, own_cpu());
-            Ok::<_, LaunchError>((block, difference(&after, &before), own_after.saturating_sub(own_before)))
+            let injected = target.running.injected_by_clients().since(injected_before);
+            let own = own_after.saturating_sub(own_before);
+            Ok::<_, LaunchError>((block, difference(&after, &before), injected, own))
         };
         let casualty = select_all(casualties).map(|(error, _, _)| error);
-        let (block, usage, own) = interrupts
+        let (block, usage, injected, own) = interrupts
             .unless(async {
                 tokio::select! {
                     biased;
@@ -195,6 +226,7 @@ impl Run<'_> {
             .await??;
         cell.blocks.push(block);
         cell.usage = sum(&cell.usage, &usage);
+        cell.client_injected = cell.client_injected.and(injected);
         cell.client_cpu += own;
         Ok(())
     }
@@ -224,6 +256,7 @@ fn difference(after: &Usage, before: &Usage) -> Usage {
         written: ByteSize(after.written.0.saturating_sub(before.written.0)),
         sent: ByteSize(after.sent.0.saturating_sub(before.sent.0)),
         syncs: after.syncs.saturating_sub(before.syncs),
+        injected: after.injected.since(before.injected),
     };
     Usage {
         replicas: of(&after.replicas, &before.replicas),
@@ -238,6 +271,7 @@ fn sum(so_far: &Usage, block: &Usage) -> Usage {
         written: ByteSize(so_far.written.0 + block.written.0),
         sent: ByteSize(so_far.sent.0 + block.sent.0),
         syncs: so_far.syncs + block.syncs,
+        injected: so_far.injected.and(block.injected),
     };
     Usage {
         replicas: of(&so_far.replicas, &block.replicas),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use partition::partition::Acks;
 
+use super::conditions::Conditions;
 use crate::system::{Hosting, Shape};
 use crate::workload::{InFlight, Payload, Span};
 
@@ -24,6 +25,8 @@ pub struct Setting {
 pub struct Group {
     /// The cells, in the order they are reported.
     pub cells: Vec<Setting>,
+    /// What their clusters run under.
+    pub conditions: Conditions,
 }
 
 impl Group {

@@ -11,8 +11,10 @@ use partition::ids::{NodeId, PartitionId};
 use partition::log::Durability;
 use partition::transport::Address;
 
+use super::injected::Injection;
 use super::plan::Plan;
 use super::role::Role;
+use crate::profile::Profile;
 
 /// Runs one replica, controller or floor echo, until it is told to stop.
 #[derive(Clone, Debug, Args)]
@@ -30,7 +32,7 @@ pub struct NodeArgs {
     #[arg(long, value_name = "DIR")]
     pub data_dir: PathBuf,
     /// Reads its peers from stdin, as one line of JSON, and ends with stdin
-    #[arg(long, conflicts_with_all = ["peer", "controller"])]
+    #[arg(long, conflicts_with_all = ["peer", "controller", "profile"])]
     pub supervised: bool,
     /// Another replica, as N=ADDR; once for each
     #[arg(long, value_name = "N=ADDR")]
@@ -53,7 +55,10 @@ pub struct NodeArgs {
     /// What counts as stored
     #[arg(long, value_enum, default_value = "synced")]
     pub durability: DurabilityArg,
-    /// Makes the node's chance repeatable
+    /// Injects delays: LINK, LINK+DISK or a TOML file (see `compare latency --help`)
+    #[arg(long, value_name = "PROFILE")]
+    pub profile: Option<Profile>,
+    /// Makes the node's chance repeatable, and the injected delays
     #[arg(long)]
     pub seed: Option<u64>,
 }
@@ -101,6 +106,11 @@ impl FromStr for PeerAt {
 }
 
 impl NodeArgs {
+    fn injection(&self) -> Option<Injection> {
+        let profile = self.profile.clone().filter(|profile| !profile.is_natural())?;
+        Some(Injection { profile, seed: self.seed.unwrap_or(0) })
+    }
+
     /// The plan that the options give to the node that listens at `address`.
     pub(super) fn plan(&self, address: Address) -> Plan {
         let known = |peer: &PeerAt| (peer.node, peer.address);
@@ -114,6 +124,7 @@ impl NodeArgs {
             commit: if self.k_of_isr { CommitRule::EnoughInSync } else { CommitRule::AllInSync },
             copies: self.copies.unwrap_or(replicas.len()),
             durability: self.durability.into(),
+            injected: self.injection(),
             replicas,
             controllers,
         }

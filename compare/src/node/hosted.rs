@@ -17,6 +17,7 @@ use partition::transport::{Address, Listener, Transport};
 use partition::world::{Random, World};
 use serde::{Deserialize, Serialize};
 
+use super::injected::{Delays, Injected, Sender, Slowdown};
 use super::meter::{Metered, Sent};
 use super::part::{Part, Place};
 use super::plan::{Plan, PlanError};
@@ -77,6 +78,9 @@ pub struct NodeTotals {
     pub syncs: u64,
     /// Bytes of frames sent.
     pub sent: ByteSize,
+    /// Delays injected.
+    #[serde(default)]
+    pub injected: Injected,
 }
 
 /// A node that has its port and awaits its plan.
@@ -119,11 +123,15 @@ impl Bound {
     /// # Errors
     /// [`NodeError`]; the port is free again.
     pub async fn start(self, plan: &Plan) -> Result<HostedNode, NodeError> {
-        let Self { place, sent, listener } = self;
+        let Self { mut place, sent, listener } = self;
+        let delays = Delays::of(Sender::Node(place.role, place.node), plan, &place.world.clock);
+        if let Some(delays) = &delays {
+            delays.put_into(&mut place.world);
+        }
         let (service, part) = place.start(plan, &Tuning::of(plan)).await?;
         let world = place.world;
         let serving = serve(&world, listener, service);
-        Ok(HostedNode { world, sent, serving, part })
+        Ok(HostedNode { world, sent, delays, serving, part })
     }
 }
 
@@ -143,6 +151,7 @@ async fn world_of(dir: &Path, random: &Random, network: Arc<dyn Transport>) -> R
 pub struct HostedNode {
     world: World,
     sent: Sent,
+    delays: Option<Delays>,
     serving: Serving,
     part: Part,
 }
@@ -164,7 +173,20 @@ impl HostedNode {
     #[must_use]
     pub fn totals(&self) -> NodeTotals {
         let writers = self.world.writers.totals();
-        NodeTotals { written: ByteSize(writers.bytes), syncs: writers.syncs, sent: self.sent.total() }
+        let injected = self.delays.as_ref().map(Delays::so_far).unwrap_or_default();
+        NodeTotals {
+            written: ByteSize(writers.bytes),
+            syncs: writers.syncs,
+            sent: self.sent.total(),
+            injected,
+        }
+    }
+
+    /// Slows its links to some replicas.
+    pub fn slow(&self, down: &Slowdown) {
+        if let Some(delays) = &self.delays {
+            delays.slow(down);
+        }
     }
 
     /// Ends it in order: closes its log, then tells those who asked how that ended for them.

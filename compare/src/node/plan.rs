@@ -8,6 +8,8 @@ use partition::log::{Durability, LogConfig};
 use partition::transport::Address;
 use serde::{Deserialize, Serialize};
 
+use super::injected::Injection;
+
 /// The cluster, as each of its nodes is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
@@ -25,6 +27,9 @@ pub struct Plan {
     pub copies: usize,
     /// What counts as stored. The controllers' own log is always synced (H-15).
     pub durability: Durability,
+    /// Delays that every node injects into itself; without any, nothing is in the way.
+    #[serde(default)]
+    pub injected: Option<Injection>,
 }
 
 /// Why a plan cannot be carried out.

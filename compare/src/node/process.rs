@@ -160,9 +160,16 @@ impl Told {
     /// Answers orders until it is told to stop.
     async fn serve(&mut self, node: &HostedNode) -> Result<(), Ending> {
         while let Some(order) = self.order().await {
-            match order.as_str() {
-                "usage" => say(&serde_json::to_string(&node.totals()).expect("totals are plain data"))?,
-                other => return Err(Ending::BadInput(format!("not an order: {other:?}"))),
+            let wrong = || Ending::BadInput(format!("not an order: {order:?}"));
+            match order.split_once(' ') {
+                None if order == "usage" => {
+                    say(&serde_json::to_string(&node.totals()).expect("totals are plain data"))?;
+                }
+                Some(("slow", down)) => {
+                    node.slow(&serde_json::from_str(down).map_err(|_| wrong())?);
+                    say("slowed")?;
+                }
+                _ => return Err(wrong()),
             }
         }
         Ok(())

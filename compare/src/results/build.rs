@@ -8,10 +8,11 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2Serializer};
 use partition::partition::Acks;
 
-use super::cell::{Cell, CellKey, Figures, Intervals, Latency, Load, Split};
+use super::cell::{Cell, CellKey, Figures, InjectedCheck, Intervals, Latency, Load, Split};
 use super::{BlockPlan, IdleCluster, Noise, NullKind, Pair, Results, SCHEMA_VERSION};
-use crate::experiment::{Ending, Measured, MeasuredCell, MeasuredGroup, Plan, Setting};
+use crate::experiment::{Conditions, Ending, Measured, MeasuredCell, MeasuredGroup, Plan, Setting};
 use crate::machine::{Machine, own_resident};
+use crate::node::Injected;
 use crate::stats::{Block, Figure, Interval, Ratios, Replicates, Resamples, Series, halves};
 use crate::system::{Consumed, Hosting, System};
 use crate::workload::closed_loop::histogram;
@@ -51,6 +52,7 @@ impl Results {
                 seconds: plan.span.0.as_secs_f64(),
                 lead_in_seconds: plan.lead_in.0.as_secs_f64(),
             },
+            profiles: Vec::new(),
             cells: Vec::new(),
             comparisons: Vec::new(),
             noise: Vec::new(),
@@ -58,6 +60,10 @@ impl Results {
         };
         for (number, group) in measured.groups.iter().enumerate() {
             results.add(plan, group);
+            let profile = &group.conditions.profile;
+            if !profile.is_natural() && !results.profiles.contains(profile) {
+                results.profiles.push(profile.clone());
+            }
             results.idle.extend(group.idle.iter().map(|idle| IdleCluster {
                 group: number,
                 system: idle.shape.system,
@@ -80,7 +86,7 @@ impl Results {
             |one: usize, other: usize| Ratios::paired(replicates[one].as_ref()?, replicates[other].as_ref()?);
         for (index, measured) in group.cells.iter().enumerate() {
             let floor = keys.iter().position(|key| is_floor_of(key, &keys[index]));
-            let mut cell = cell_of(plan, measured);
+            let mut cell = cell_of(plan, &group.conditions, measured);
             cell.against_floor = floor.filter(|floor| *floor != index).and_then(|floor| ratios(index, floor));
             self.cells.push(cell);
             if let Some(ratios) = halves(&measured.blocks[..whole], plan.seed) {
@@ -151,7 +157,7 @@ fn are_compared(one: &CellKey, other: &CellKey) -> bool {
     }
 }
 
-fn cell_of(plan: &Plan, measured: &MeasuredCell) -> Cell {
+fn cell_of(plan: &Plan, conditions: &Conditions, measured: &MeasuredCell) -> Cell {
     let setting = &measured.setting;
     let key = key_of(setting);
     let blocks = &measured.blocks;
@@ -183,8 +189,10 @@ fn cell_of(plan: &Plan, measured: &MeasuredCell) -> Cell {
         keys: 0,
         producers: 1,
         partitions: 1,
-        profile: "natural".to_owned(),
-        slow_replicas: 0,
+        profile: conditions.profile.name.clone(),
+        slow_replicas: conditions.slow_replicas,
+        hang: conditions.hang.map(|hang| hang.to_string()),
+        injected: injected(conditions, measured),
         processes: plan.hosting == Hosting::Processes,
         blocks: blocks.len(),
         acked: sum(|block| block.acked),
@@ -209,6 +217,14 @@ fn cell_of(plan: &Plan, measured: &MeasuredCell) -> Cell {
         sent_bytes: split(|used| Some(used.sent.0), None),
         syncs: split(|used| Some(used.syncs), None),
     }
+}
+
+fn injected(conditions: &Conditions, measured: &MeasuredCell) -> Option<InjectedCheck> {
+    let usage = &measured.usage;
+    let nodes = usage.replicas.injected.and(usage.controllers.injected);
+    let Injected { frames, late, syncs, overrun } = nodes.and(measured.client_injected);
+    let late_us = if frames == 0 { 0.0 } else { late.as_secs_f64() * 1e6 / frames as f64 };
+    (!conditions.profile.is_natural()).then_some(InjectedCheck { frames, late_us, syncs, overrun })
 }
 
 /// How many replicas may be down while writes go on. Of isr, min-ISR binds only those who ask for all in sync (C10):

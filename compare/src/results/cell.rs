@@ -76,7 +76,13 @@ pub struct Cell {
     /// Delays that are injected.
     pub profile: String,
     /// Replicas that are slowed down.
-    pub slow_replicas: u32,
+    pub slow_replicas: usize,
+    /// Which replica hangs in each block, and how long; none where none does.
+    #[serde(default)]
+    pub hang: Option<String>,
+    /// Whether what was injected is what was asked for; none where nothing was.
+    #[serde(default)]
+    pub injected: Option<InjectedCheck>,
     /// Whether each replica is a process of its own.
     pub processes: bool,
     /// Blocks that were measured.
@@ -151,6 +157,19 @@ pub struct Intervals {
     pub p99: Interval,
     /// Of records a second.
     pub ops_per_s: Interval,
+}
+
+/// Whether delays were as long as they were drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InjectedCheck {
+    /// Frames that were held, by nodes and the client.
+    pub frames: u64,
+    /// How late they were handed on, on average: what timers add to each delay.
+    pub late_us: f64,
+    /// Syncs that were made to last.
+    pub syncs: u64,
+    /// Of them, those for which the real disk took longer than was drawn.
+    pub overrun: u64,
 }
 
 /// A quantity, by who consumed it. `None` where it could not be told apart.

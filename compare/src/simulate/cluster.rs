@@ -102,6 +102,7 @@ impl VirtualCluster {
             commit: shape.commit_rule(),
             copies: shape.copies_awaited(),
             durability: shape.durability,
+            injected: None,
         };
         let replica = if shape.system.is_in_sync() { Role::Isr } else { Role::Quorum };
         let controllers = plan.controllers.keys().map(|node| (*node, Role::Controller));

@@ -10,7 +10,7 @@ use super::error::LaunchError;
 use super::in_process::TaskHost;
 use super::process::ProcessHost;
 use super::usage::Consumed;
-use crate::node::{Plan, Role};
+use crate::node::{Plan, Role, Slowdown};
 
 /// How long a node may take to bind its port: a process start and nothing else.
 pub(super) const BIND_LIMIT: Duration = Duration::from_secs(10);
@@ -74,6 +74,17 @@ impl Host {
         match self {
             Self::Process(host) => host.usage().await,
             Self::Task(host) => Ok(host.usage()),
+        }
+    }
+
+    /// Slows its links to some replicas.
+    pub(super) async fn slow(&mut self, down: &Slowdown) -> Result<(), LaunchError> {
+        match self {
+            Self::Process(host) => host.slow(down).await,
+            Self::Task(host) => {
+                host.slow(down);
+                Ok(())
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use super::casualty::Casualties;
 use super::error::LaunchError;
 use super::host::Identity;
 use super::usage::Consumed;
-use crate::node::{Bound, HostedNode, NodeError, Plan};
+use crate::node::{Bound, HostedNode, NodeError, Plan, Slowdown};
 
 /// A node in this process.
 #[derive(Debug)]
@@ -87,6 +87,7 @@ impl TaskHost {
             written: totals.written,
             sent: totals.sent,
             syncs: totals.syncs,
+            injected: totals.injected,
         }
     }
 
@@ -101,6 +102,12 @@ impl TaskHost {
             node.stop().await;
         }
         Ok(())
+    }
+
+    pub(super) fn slow(&self, down: &Slowdown) {
+        if let Phase::Up(life) = &self.phase {
+            life.node.slow(down);
+        }
     }
 
     pub(super) fn pause(&self) {

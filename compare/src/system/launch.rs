@@ -21,7 +21,8 @@ use super::process::{Nursery, ProcessHost};
 use super::running::Running;
 use super::shape::{Shape, System};
 use crate::data_dir;
-use crate::node::{Plan, Role};
+use crate::node::{Delays, Injection, Plan, Role, Sender};
+use crate::profile::Profile;
 
 /// Controllers of an isr cluster, for any number of replicas: the smallest quorum that survives a loss.
 const CONTROLLERS: u32 = 3;
@@ -49,9 +50,24 @@ pub enum Hosting {
 /// # Errors
 /// [`LaunchError`]; nothing is left running.
 pub async fn launch(shape: Shape, hosting: Hosting, data: &Path, seed: u64) -> Result<Running, LaunchError> {
+    launch_delayed(shape, hosting, data, seed, &Profile::natural()).await
+}
+
+/// The same, with delays of this profile between its nodes and on their disks.
+///
+/// # Errors
+/// [`LaunchError`]; nothing is left running.
+pub async fn launch_delayed(
+    shape: Shape,
+    hosting: Hosting,
+    data: &Path,
+    seed: u64,
+    profile: &Profile,
+) -> Result<Running, LaunchError> {
     let own = std::env::current_exe();
     let own = own.map_err(|error| LaunchError::BadInput(format!("cannot find this program: {error}")))?;
-    launch_program(&own, shape, hosting, data, seed).await
+    let injected = (!profile.is_natural()).then(|| Injection { profile: profile.clone(), seed });
+    start(&own, shape, hosting, data, seed, injected).await
 }
 
 /// The same, with processes of another program: the `compare` binary, for whoever is not it.
@@ -64,6 +80,17 @@ pub async fn launch_program(
     hosting: Hosting,
     data: &Path,
     seed: u64,
+) -> Result<Running, LaunchError> {
+    start(program, shape, hosting, data, seed, None).await
+}
+
+async fn start(
+    program: &Path,
+    shape: Shape,
+    hosting: Hosting,
+    data: &Path,
+    seed: u64,
+    injected: Option<Injection>,
 ) -> Result<Running, LaunchError> {
     let dir = data_dir::cluster(data, &shape).map_err(|error| LaunchError::BadInput(error.to_string()))?;
     let casualties = Casualties::default();
@@ -86,9 +113,10 @@ pub async fn launch_program(
         held.map_err(|error| LaunchError::BadInput(format!("no free port on this machine: {error}")))?;
     let addresses: Vec<_> = ports.iter().map(HeldPort::address).collect();
     try_join_all(hosts.iter_mut().zip(&addresses).map(|(host, at)| host.bind(*at))).await?;
-    let plan = plan(shape, &hosts, &addresses);
+    let plan = Plan { injected, ..plan(shape, &hosts, &addresses) };
     try_join_all(hosts.iter_mut().map(|host| host.start(&plan))).await?;
-    let running = Running { shape, plan, hosts, _ports: ports, casualties, world, tasks };
+    let delays = Delays::of(Sender::Client, &plan, &world.clock);
+    let running = Running { shape, plan, hosts, _ports: ports, casualties, world, tasks, delays };
     wait_until_ready(&running).await?;
     Ok(running)
 }
@@ -126,19 +154,24 @@ fn plan(shape: Shape, hosts: &[Host], addresses: &[Address]) -> Plan {
         commit: shape.commit_rule(),
         copies: shape.copies_awaited(),
         durability: shape.durability,
+        injected: None,
+    }
+}
+
+impl Running {
+    /// Resolves when the partition takes writes, with all the copies that its shape promises.
+    pub async fn is_whole(&self) {
+        let client = self.connect(&self.world);
+        while !is_ready(self, &*client).await {
+            self.world.clock.sleep(READY_POLL).await;
+        }
     }
 }
 
 /// Waits until the partition takes writes, with all the copies that its shape promises.
 async fn wait_until_ready(running: &Running) -> Result<(), LaunchError> {
     let world = &running.world;
-    let client = running.connect(world);
-    let ready = async {
-        while !is_ready(running, &*client).await {
-            world.clock.sleep(READY_POLL).await;
-        }
-    };
-    let ready = world.clock.timeout(READY_LIMIT, ready);
+    let ready = world.clock.timeout(READY_LIMIT, running.is_whole());
     tokio::select! {
         biased;
         casualty = running.casualty() => Err(casualty),

@@ -18,7 +18,7 @@ use super::error::LaunchError;
 use super::host::{BIND_LIMIT, Identity, START_LIMIT, STOP_LIMIT};
 use super::procfs::{Process, State};
 use super::usage::Consumed;
-use crate::node::{NodeTotals, Plan};
+use crate::node::{NodeTotals, Plan, Slowdown};
 
 /// How long a node may take to say what it has done: it answers between two batches.
 const USAGE_LIMIT: Duration = Duration::from_secs(5);
@@ -137,7 +137,18 @@ impl ProcessHost {
             written: totals.written,
             sent: totals.sent,
             syncs: totals.syncs,
+            injected: totals.injected,
         })
+    }
+
+    pub(super) async fn slow(&mut self, down: &Slowdown) -> Result<(), LaunchError> {
+        if self.life.is_none() {
+            return Ok(());
+        }
+        let whom = serde_json::to_string(down).expect("a slowdown is plain data");
+        self.tell(&format!("slow {whom}")).await?;
+        let line = self.line("its slowdown", USAGE_LIMIT).await?;
+        if line == "slowed" { Ok(()) } else { Err(self.nonsense(&line)) }
     }
 
     pub(super) async fn crash(&mut self) {
@@ -150,6 +161,8 @@ impl ProcessHost {
     pub(super) async fn stop(&mut self) -> Result<(), LaunchError> {
         let Some(mut life) = self.life.take() else { return Ok(()) };
         life.doom(Signal::TERM);
+        // One that is held would not hear of it.
+        life.signal(Signal::CONT);
         if let Ok(ended) = self.nursery.clock.timeout(STOP_LIMIT, &mut life.ended).await {
             let in_order = |ended: &Ended| ended.status.is_some_and(|status| status.success());
             return match ended {

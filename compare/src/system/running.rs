@@ -19,7 +19,7 @@ use super::error::LaunchError;
 use super::host::Host;
 use super::shape::Shape;
 use super::usage::{Consumed, Usage};
-use crate::node::{Plan, Role};
+use crate::node::{Delays, Injected, Plan, Role};
 
 /// A running cluster. Dropping it leaves nothing running.
 pub struct Running {
@@ -33,6 +33,8 @@ pub struct Running {
     pub(super) world: World,
     /// What waits for nodes to end.
     pub(super) tasks: Tasks,
+    /// What its clients inject into themselves.
+    pub(super) delays: Option<Delays>,
 }
 
 impl Running {
@@ -59,7 +61,11 @@ impl Running {
     #[must_use]
     pub fn connect(&self, world: &World) -> Arc<dyn Partition> {
         let Plan { replicas, partition, .. } = &self.plan;
-        Arc::new(LeaderClient::new(world, replicas, partition, RetryConfig::default()))
+        let mut world = world.clone();
+        if let Some(delays) = &self.delays {
+            delays.put_into(&mut world);
+        }
+        Arc::new(LeaderClient::new(&world, replicas, partition, RetryConfig::default()))
     }
 
     /// One replica, asked as it is, over a connection of its own.
@@ -93,6 +99,12 @@ impl Running {
             replicas: of(|role| role != Role::Controller),
             controllers: of(|role| role == Role::Controller),
         })
+    }
+
+    /// The delays that its clients have injected so far.
+    #[must_use]
+    pub fn injected_by_clients(&self) -> Injected {
+        self.delays.as_ref().map(Delays::so_far).unwrap_or_default()
     }
 
     /// Resolves when a node dies that nobody ended; until then it waits. Select on it beside a measurement.

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use partition::ids::ByteSize;
 
+use crate::node::Injected;
+
 /// What some nodes have consumed since they started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Consumed {
@@ -17,6 +19,8 @@ pub struct Consumed {
     pub sent: ByteSize,
     /// Calls to fdatasync for log data.
     pub syncs: u64,
+    /// Delays injected.
+    pub injected: Injected,
 }
 
 /// What a cluster has consumed.
@@ -39,6 +43,7 @@ impl Consumed {
             written: ByteSize(sum.written.0 + node.written.0),
             sent: ByteSize(sum.sent.0 + node.sent.0),
             syncs: sum.syncs + node.syncs,
+            injected: sum.injected.and(node.injected),
         })
     }
 }

@@ -20,6 +20,7 @@ pub fn notes(results: &Results) -> Vec<String> {
          floor-majority for a majority."
             .to_owned(),
     );
+    notes.extend(super::injected::notes(results));
     notes.extend(policy_alone(results));
     notes.extend(processor(results));
     notes.extend(memory(results));
@@ -33,13 +34,14 @@ fn method(results: &Results) -> String {
     let plan = results.blocks;
     let record = results.cells.first().map_or(0, |cell| cell.record_bytes);
     let batch = results.cells.first().map_or(0, |cell| cell.batch_records);
+    let natural = if results.profiles.is_empty() { ", nothing delayed on purpose" } else { "" };
     let hosted = match results.cells.first() {
         Some(cell) if cell.processes => "a process a replica",
         _ => "all replicas in this process",
     };
     format!(
         "{} interleaved blocks of {} s a cell, each after {} s that are not counted; {record} bytes a record, {batch} \
-         a batch, closed loop, {hosted}, nothing delayed on purpose. ± is the farther end of a 95 % interval \
+         a batch, closed loop, {hosted}{natural}. ± is the farther end of a 95 % interval \
          (bootstrap over blocks); ratios are of the same blocks, and = marks one in which no difference was detected.",
         plan.count, plan.seconds, plan.lead_in_seconds,
     )
