@@ -1,6 +1,7 @@
-//! What every partition must do, by one replica and by three: on real files and sockets, and in virtual time.
+//! What every partition must do, by one replica and by three, of which all in sync are waited for or any two: on real files and sockets, and in virtual time.
 
 use isr_log::cluster::{Ground, IsrCluster, Shape};
+use isr_log::metadata::CommitRule;
 use partition::clock::Clock;
 use partition::conformance::Case;
 use partition::simulation;
@@ -15,19 +16,19 @@ fn on_sockets(case: Case, replicas: u32) {
 }
 
 /// Runs a case, and returns all that happened.
-fn in_virtual_time(case: Case, replicas: u32, seed: u64) -> String {
+fn in_virtual_time(case: Case, shape: Shape, seed: u64) -> String {
     simulation::run(seed, |simulation| async move {
         let ground = Ground::Simulated(simulation.clone());
-        let mut cluster = IsrCluster::start(ground, Shape::of(replicas)).await;
+        let mut cluster = IsrCluster::start(ground, shape).await;
         case.run(&mut cluster, simulation.clock()).await;
         simulation.trace()
     })
 }
 
-fn twice_in_virtual_time(case: Case, replicas: u32) {
+fn twice_in_virtual_time(case: Case, shape: &Shape) {
     const SEED: u64 = 11;
-    let first = in_virtual_time(case, replicas, SEED);
-    let again = in_virtual_time(case, replicas, SEED);
+    let first = in_virtual_time(case, shape.clone(), SEED);
+    let again = in_virtual_time(case, shape.clone(), SEED);
     let differs = first.lines().zip(again.lines()).position(|(one, other)| one != other);
     assert!(first == again, "{case:?}: one seed, two runs, and line {differs:?} differs");
 }
@@ -56,7 +57,24 @@ mod one_on_sockets {
 
 mod three_twice_in_virtual_time {
     fn run(case: partition::conformance::Case) {
-        super::twice_in_virtual_time(case, 3);
+        super::twice_in_virtual_time(case, &super::Shape::of(3));
+    }
+
+    mod any {
+        partition::conformance_tests!(any, super::run);
+    }
+
+    mod three {
+        partition::conformance_tests!(three, super::run);
+    }
+}
+
+mod any_two_of_three_twice_in_virtual_time {
+    use super::{CommitRule, Shape};
+
+    fn run(case: partition::conformance::Case) {
+        let shape = Shape { commit: CommitRule::EnoughInSync, ..Shape::of(3) };
+        super::twice_in_virtual_time(case, &shape);
     }
 
     mod any {
@@ -70,7 +88,7 @@ mod three_twice_in_virtual_time {
 
 mod one_twice_in_virtual_time {
     fn run(case: partition::conformance::Case) {
-        super::twice_in_virtual_time(case, 1);
+        super::twice_in_virtual_time(case, &super::Shape::of(1));
     }
 
     partition::conformance_tests!(any, run);

@@ -5,6 +5,7 @@
 //!          [most=5] [lag=fetch]    by an older rule: so many records may be missing, or only the last fetch counts;
 //!          [minimum=loose]         what others have appended is committed below the minimum
 //!          [truncation=hw|once]    followers cut at their high watermark; or by one lookup of an epoch
+//!          [commit=enough]         any `min` of the set commit; node 1 leads, and all have read so
 //!          [broken=NoEpochStart]   a rule is not there, by the name of its mutant
 //! decide leader=1 epoch=1 isr=1-2  the controllers decide; all who are up read it, or only those in `to=1-2`
 //!        [eligible=3] [passed=3]   who is eligible beside the set; whom an unclean election has passed over
@@ -18,6 +19,9 @@
 //! consider [read=no] [check=no]    the controllers take the oldest proposal; all read the outcome, unless told not to; or
 //!                                  they take it unseen, whoever sent it and whatever it was based on
 //! doubt                            the answer to the oldest proposal is lost, and so is the proposal
+//! fence 1, unfence 1, leave 1      by commit=enough: the controllers miss a broker, hear of it again, are asked to let it go;
+//!        [to=2-3]                  all read that, or only these
+//! hear [from=2] [to=2-3]           they hear the oldest report of what a member has, or that of one; all read what follows
 //! prove 1, trim 1 2                a linearizable read at a replica; a trim
 //! status, log 1                    what the replicas are; the records of one, as epoch:values
 //! sees 1                           up to where readers of a replica see
@@ -100,7 +104,11 @@ impl Runner for Script {
                 let named = |name: String| Mutant::ALL.into_iter().find(|mutant| mutant.to_string() == name);
                 let mutant = broken.map(|name| named(name).ok_or("no such rule to break")).transpose()?;
                 let replicas = args.next_pos().ok_or("how many?")?.parse()?;
-                self.harness = Some(Harness::broken(replicas, min, rules, mutant));
+                self.harness = Some(match key(&mut args, "commit").as_deref() {
+                    None => Harness::broken(replicas, min, rules, mutant),
+                    Some("enough") => Harness::polled(replicas, min, mutant),
+                    Some(other) => return Err(format!("no such rule: {other}").into()),
+                });
             }
             "decide" => {
                 let leader = key(&mut args, "leader").map(|node| node.parse()).transpose()?;
@@ -186,6 +194,26 @@ impl Runner for Script {
                 harness.step(from, Event::Proposed(proposal, outcome));
                 if read && outcome == ProposalOutcome::Overtaken {
                     harness.up().into_iter().for_each(|node| harness.read_decision(node));
+                }
+            }
+            "fence" | "unfence" | "leave" | "hear" => {
+                let to = key(&mut args, "to").map(|to| nodes(&to)).transpose()?;
+                let from = key(&mut args, "from").map(|node| node.parse()).transpose()?;
+                let node = args.next_pos().map(|node| node.parse()).transpose()?;
+                let harness = self.harness();
+                match (command.name.as_str(), node) {
+                    ("fence", Some(node)) => harness.fence(node),
+                    ("unfence", Some(node)) => harness.unfence(node),
+                    ("leave", Some(node)) => harness.leave(node),
+                    ("hear", None) => {
+                        if !harness.hear(from) {
+                            return Err("nobody has said anything".into());
+                        }
+                    }
+                    (other, _) => return Err(format!("{other} whom?").into()),
+                }
+                for node in to.unwrap_or_else(|| harness.up()) {
+                    harness.read_decision(node);
                 }
             }
             "doubt" => {
@@ -285,6 +313,14 @@ situations! {
     h14_a_proposal_of_unknown_outcome
     h16_proof_of_leadership
     h16_who_is_eligible_is_asked_too
+    h17_a_read_asks_as_many_as_commit
+    h17_a_shrink_that_does_not_wait
+    h17_a_shrink_waits_until_enough_have_it
+    h17_a_wiped_member_counts_as_dead
+    h17_a_zombie_gets_no_answer
+    h17_asked_one_too_few
+    h17_figure_8
+    h17_who_has_most_is_elected
     s01_truncate_by_epoch
     s02_a_power_cut_of_both
     s03_three_epochs_at_one_offset

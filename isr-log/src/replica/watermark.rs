@@ -116,10 +116,18 @@ mod tests {
     };
     const NOW: Moment = Moment(100);
 
+    fn spec_of_two() -> PartitionSpec {
+        recorded(&[1, 2, 3], 2).spec
+    }
+
     fn state(members: &[u32], min_isr: usize) -> InSync {
+        InSync::recorded(&recorded(members, min_isr))
+    }
+
+    fn recorded(members: &[u32], min_isr: usize) -> PartitionState {
         let life = Incarnation(Offset(7));
         let replicas = vec![NodeId(1), NodeId(2), NodeId(3)];
-        InSync::recorded(&PartitionState {
+        PartitionState {
             leader: Some(NodeId(1)),
             epoch: Epoch(1),
             in_sync: members.iter().map(|node| (NodeId(*node), life)).collect(),
@@ -130,7 +138,7 @@ mod tests {
                 min_isr,
                 commit: CommitRule::AllInSync,
             })
-        })
+        }
     }
 
     /// Followers 2 and 3: what each has, and in which life; `None` when it was not heard in this epoch.
@@ -184,6 +192,51 @@ mod tests {
         for (what, in_sync, ends, expected) in cases {
             assert_eq!(hw(&in_sync, ends), expected, "{what}");
         }
+    }
+
+    /// The high watermark after 5, by any two of the set, in an epoch that began there.
+    fn by_two(in_sync: &InSync, start: u64, ends: [Option<(u64, u64)>; 2]) -> u64 {
+        let epochs = EpochHistory::default();
+        let log = LogView { start: Offset(0), end: Offset(20), durable: Offset(15), epochs: &epochs };
+        advance_by_enough(Offset(5), (NodeId(1), Offset(start)), log, in_sync, &followers(ends), RULES).0
+    }
+
+    #[test]
+    fn h17_what_two_of_the_set_have_is_committed() {
+        let cases = [
+            ("two of three have it", state(&[1, 2, 3], 2), [Some((12, 7)), Some((10, 7))], 12),
+            ("the leader need not be one of them", state(&[1, 2, 3], 2), [Some((18, 7)), Some((17, 7))], 17),
+            ("it never goes back", state(&[1, 2, 3], 2), [Some((3, 7)), Some((2, 7))], 5),
+            ("who is silent counts as one who has nothing", state(&[1, 2, 3], 2), [None, Some((10, 7))], 10),
+            ("nor does a life count that is not on record", state(&[1, 2], 2), [Some((12, 8)), None], 5),
+            ("nor who is not in the set", state(&[1, 2], 2), [Some((6, 7)), Some((12, 7))], 6),
+        ];
+        for (what, in_sync, ends, expected) in cases {
+            assert_eq!(by_two(&in_sync, 0, ends), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn h17_two_of_the_recorded_set_and_of_the_proposed_one_must_have_it() {
+        let mut in_sync = state(&[1, 2, 3], 2);
+        in_sync.shrink([NodeId(3)].into(), NOW);
+        assert_eq!(by_two(&in_sync, 0, [Some((8, 7)), Some((12, 7))]), 8, "3 may be out by now");
+        in_sync.again(NOW);
+        in_sync.refused();
+        assert_eq!(by_two(&in_sync, 0, [Some((8, 7)), Some((12, 7))]), 12, "all are waited for otherwise");
+        let spec = PartitionSpec { commit: CommitRule::EnoughInSync, ..spec_of_two() };
+        let mut in_sync = InSync::recorded(&PartitionState { spec, ..recorded(&[1, 2, 3], 2) });
+        in_sync.shrink([NodeId(3)].into(), NOW);
+        in_sync.again(NOW);
+        in_sync.refused();
+        assert_eq!(by_two(&in_sync, 0, [Some((8, 7)), Some((12, 7))]), 8, "a lost copy may yet take 3 out");
+    }
+
+    #[test]
+    fn h17_figure_8_what_older_epochs_left_is_committed_only_with_a_record_of_this_one() {
+        let set = state(&[1, 2, 3], 2);
+        assert_eq!(by_two(&set, 12, [Some((12, 7)), None]), 5, "two have all of the older epochs");
+        assert_eq!(by_two(&set, 12, [Some((13, 7)), None]), 13);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test that uses the harness needs other parts of it")]
 
+pub mod controllers;
 pub mod log;
 pub mod verdict;
 
@@ -11,9 +12,7 @@ use std::time::Duration;
 
 use isr_log::HistoricRules;
 use isr_log::message::{Confirm, ConfirmReply, Fetch, FetchReply, Report};
-use isr_log::metadata::{
-    CommitRule, Incarnation, LogEnd, Members, PartitionSpec, PartitionState, Recovery, Version,
-};
+use isr_log::metadata::{CommitRule, Incarnation, Members, PartitionSpec, PartitionState, Recovery, Version};
 use isr_log::mutant::{Mutant, Mutated};
 use isr_log::replica::{Command, Commands, Event, FetchId, Proposal, ProposalOutcome, Replica, Round, Rules};
 use partition::clock::Moment;
@@ -22,6 +21,7 @@ use partition::ids::{ByteSize, Epoch, NodeId, Offset};
 use partition::partition::Acks;
 use partition::simulation;
 
+pub use controllers::Controllers;
 pub use log::{FakeLog, Record, index, offset};
 
 /// A record of the harness is taken to be so large.
@@ -71,6 +71,8 @@ pub struct Harness {
     pub acknowledged: Vec<(Offset, Record)>,
     /// How many records replicas have reported as lost.
     pub lost: u64,
+    /// Where the controllers are more than a word: by the image that they apply.
+    pub controllers: Option<Controllers>,
     next_value: u64,
     next_fetch: u64,
     next_life: u64,
@@ -113,6 +115,7 @@ impl Harness {
             trace: Vec::new(),
             acknowledged: Vec::new(),
             lost: 0,
+            controllers: None,
             next_value: 1,
             next_fetch: 1,
             next_life: 1,
@@ -156,6 +159,9 @@ impl Harness {
 
     /// Begins the next life of a replica that is down, with the high watermark that it kept.
     pub fn restart(&mut self, node: NodeId) {
+        if self.controllers.is_some() {
+            self.register(node);
+        }
         let old = &self.nodes[&node];
         let (log, high_watermark) = (old.log.clone(), old.replica.high_watermark());
         self.start(node, log, high_watermark);
@@ -190,6 +196,10 @@ impl Harness {
     /// The controllers take the oldest proposal for what it is worth; nobody has read that yet.
     pub fn consider(&mut self) -> Option<(NodeId, Proposal, ProposalOutcome)> {
         let (from, proposal) = self.proposals.pop_front()?;
+        if self.controllers.is_some() {
+            let outcome = self.judge(from, &proposal);
+            return Some((from, proposal, outcome));
+        }
         let current = self.state.leader == Some(from)
             && (self.state.epoch, self.state.version) == (proposal.epoch, proposal.version);
         let mut in_sync = proposal.members.clone();
@@ -373,9 +383,9 @@ impl Harness {
                 events.push_back(Event::Appended);
             }
             Command::ReportLog(epoch, end) => {
-                let LogEnd { last_epoch, durable } = end;
-                let last = last_epoch.map_or_else(|| "-".to_owned(), |epoch| format!("e{epoch}"));
-                self.note(id, &format!("says in e{epoch}: last {last}, durable {durable}"));
+                let last = end.last_epoch.map_or_else(|| "-".to_owned(), |epoch| format!("e{epoch}"));
+                self.note(id, &format!("says in e{epoch}: last {last}, durable {}", end.durable));
+                self.tell(id, epoch, end);
             }
             Command::Commit(to) => self.commit(id, to),
             Command::Fail(doubt) => self.fail(id, &doubt),

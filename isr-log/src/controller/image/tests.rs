@@ -2,6 +2,7 @@
 
 mod any_order;
 mod elections;
+mod polls;
 mod snapshots;
 
 use partition::ids::Epoch;
