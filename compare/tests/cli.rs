@@ -44,7 +44,7 @@ fn unknown_options_and_names_are_refused() {
     refused("--bogus", "--bogus");
     refused("latency --second 3", "--seconds");
     refused("bogus", "bogus");
-    refused("latency --systems raft", "none of isr, quorum, floor");
+    refused("latency --systems raft", "none of isr, k-of-isr, quorum, floor");
     refused("latency --acks most", "none of nobody, leader, committed");
     refused("latency --acks nobody", "waits for answers");
     refused("latency --durability maybe", "none of synced, cached");
@@ -132,7 +132,6 @@ fn completions_and_the_man_page_know_every_subcommand() {
 
 #[test]
 fn simulations_that_cannot_be_are_refused() {
-    refused("simulate --system k-of-isr", "k-of-isr is not built yet");
     refused("simulate --system raft", "none of isr, quorum, k-of-isr");
     refused("simulate --seeds 0", "seeds must be 1 to");
     refused("simulate --seed -1", "-1");

@@ -13,7 +13,7 @@ use partition::log::Durability;
 use partition::simulation::Tracing;
 use rustix::process::{Pid, Signal, kill_process};
 
-const SYSTEMS: [System; 2] = [System::Isr, System::Quorum];
+const SYSTEMS: [System; 3] = [System::Isr, System::KOfIsr, System::Quorum];
 
 fn scenario(system: System, seed: u64) -> Scenario {
     let replicas = Replicas::new(3).unwrap();

@@ -23,8 +23,8 @@
 //! what they have, in an epoch that nobody leads; whoever reads that leaves the old leader before it answers. When all but
 //! k - 1 of the set have answered, the one with most leads, in the epoch after (`image/poll`, H-17).
 //!
-//! Left out so far: new replicas for a partition that exists, and a comparison of the logs of those who come back when
-//! nobody is in sync or eligible any more (KIP-966's second part).
+//! Left out so far: new replicas for a partition that commits by any k of its set, and, where all of it is waited for, a
+//! comparison of the logs of those who come back when nobody is in sync or eligible any more (KIP-966's second part).
 
 pub mod active;
 pub mod admin;

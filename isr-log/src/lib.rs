@@ -68,9 +68,9 @@
 //! without it. Whoever ended uncleanly is neither in sync nor such a one, until it has caught up anew; when nobody else is
 //! left, the last leader is taken if its disk is still its own. Older rules are switches in [`rules`].
 //!
-//! **Left out:** moving a partition to other brokers; comparing the logs of those who come back when nobody is known to have
-//! all; leases; reading from the nearest follower as anything but an explicit choice; compaction and transactions; more than
-//! one partition in one fetch.
+//! **Left out:** moving a partition that commits by any k of its set to other brokers; comparing the logs of those who come
+//! back when nobody is known to have all; leases; reading from the nearest follower as anything but an explicit choice;
+//! compaction and transactions; more than one partition in one fetch.
 
 pub mod cluster;
 pub mod config;
