@@ -23,8 +23,8 @@ const WRITERS: u32 = 4;
 /// Where the numbers of writers begin, less one.
 const BEFORE_WRITERS: u32 = 1100;
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// Between two appends of one writer: a run of minutes has some thousand appends then.
-const THINK: Duration = Duration::from_millis(20);
+/// Between two appends of one writer: what happens is to take the time, not these.
+const THINK: Duration = Duration::from_millis(80);
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// Writers of one run, who know of these nodes.
