@@ -13,10 +13,11 @@ mod group;
 mod hold;
 mod interrupts;
 mod plan;
+mod sender;
 
 pub use conditions::{Conditions, Hang};
 pub use group::{Idle, MeasuredCell, MeasuredGroup};
-pub use plan::{Group, Plan, Setting};
+pub use plan::{Group, Plan, Producers, Setting};
 
 use crate::data_dir::DataDir;
 
@@ -55,7 +56,8 @@ pub async fn measure(plan: &Plan, dir: &DataDir, progress: &mut Progress) -> Mea
         plan,
         dir,
         world: client_world(),
-        source: Source::new(plan.payload.clone(), plan.seed),
+        source: Source::new(plan.payload.clone(), plan.seed).keyed(plan.keys),
+        arrivals: StdRng::seed_from_u64(plan.seed.wrapping_add(1)),
         random: StdRng::seed_from_u64(plan.seed),
         interrupts: Interrupts::listen(),
         progress,
@@ -79,6 +81,8 @@ struct Run<'a> {
     world: World,
     source: Source,
     random: StdRng,
+    /// When an open loop's batches are due.
+    arrivals: StdRng,
     interrupts: Interrupts,
     progress: &'a mut Progress,
 }

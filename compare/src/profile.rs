@@ -51,11 +51,14 @@ pub struct Links {
     pub between: Latency,
 }
 
+/// The profile that injects nothing.
+pub const NATURAL: &str = "natural";
+
 impl Profile {
     /// Nothing is injected.
     #[must_use]
     pub fn natural() -> Self {
-        Self { name: "natural".to_owned(), links: None, syncs: None }
+        Self { name: NATURAL.to_owned(), links: None, syncs: None }
     }
 
     /// Whether nothing is injected.

@@ -51,7 +51,7 @@ impl Progress {
     pub fn measuring(&mut self, setting: Setting, block: usize) {
         match self {
             Self::Bar(bar) => {
-                bar.set_message(format!("{}, {} in flight", setting.shape, setting.in_flight));
+                bar.set_message(format!("{}, {}", setting.shape, setting.load));
                 bar.inc(1);
             }
             Self::Lines { round } if *round != Some(block) => {

@@ -9,7 +9,7 @@ mod timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use build::Circumstances;
-pub use cell::{Cell, CellKey, Figures, InjectedCheck, Intervals, Latency, Load, Split};
+pub use cell::{Cell, CellKey, Figures, InjectedCheck, Intervals, Latency, Load, Slip, Split};
 pub use file::{Destination, UnwritableResults};
 pub(crate) use names::acks as acks_by_name;
 pub use names::{acks_name, acks_named, durability_name, durability_named};
@@ -130,7 +130,7 @@ impl Results {
     #[must_use]
     pub fn noise_of(&self, figure: Figure, one: &CellKey, other: &CellKey) -> f64 {
         let matters = |noise: &&Noise| match noise.kind {
-            NullKind::Twins => noise.one.in_flight == one.in_flight || noise.one.in_flight == other.in_flight,
+            NullKind::Twins => noise.one.load == one.load || noise.one.load == other.load,
             NullKind::Halves => noise.one == *one || noise.one == *other,
         };
         let deviation = |noise: &Noise| noise.ratios.get(figure).deviation();

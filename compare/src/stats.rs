@@ -7,8 +7,10 @@ pub mod bootstrap;
 pub mod comparison;
 pub mod noise;
 pub mod series;
+pub mod slip;
 
 pub use bootstrap::{Interval, Replicates, Resamples};
 pub use comparison::{Comparison, Ratios, Verdict};
 pub use noise::halves;
 pub use series::{Block, Figure, Figures, Series};
+pub use slip::{Slip, Slipped};

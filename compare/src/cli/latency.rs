@@ -11,11 +11,13 @@ use partition::partition::Acks;
 
 use super::Places;
 use super::points::{Clamped, Point, Systems, parse_min_isr};
-use crate::experiment::{Conditions, Group, Hang, Plan, Setting};
+use crate::experiment::{Conditions, Group, Hang, Plan, Producers, Setting};
 use crate::profile::Profile;
 use crate::results::{acks_named, durability_named};
 use crate::system::{Hosting, MinIsr, Shape};
-use crate::workload::{BatchShape, InFlight, Payload, PayloadError, Span};
+use crate::workload::{
+    Arrivals, BatchShape, InFlight, Keys, Load, Payload, PayloadError, Rate, Schedule, Span,
+};
 
 /// A shorter block would measure timers and not the cluster.
 const BLOCK_MIN: Duration = Duration::from_millis(20);
@@ -42,9 +44,21 @@ pub(super) struct LatencyArgs {
     /// What counts as stored: synced, cached
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "synced", value_parser = durability_named)]
     durability: Vec<Durability>,
-    /// Batches on their way at once, 1 to 4096
+    /// Closed loop: batches on their way at once, 1 to 4096; the next is sent when one is answered
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1,64")]
     in_flight: Vec<InFlight>,
+    /// Open loop in its place: records a second, sent by a schedule. Latency counts from when a batch was due
+    #[arg(long, value_name = "LIST", value_delimiter = ',', conflicts_with = "in_flight")]
+    rate: Vec<Rate>,
+    /// How an open loop's batches scatter: constant, poisson
+    #[arg(long, value_name = "KIND", default_value = "poisson", requires = "rate")]
+    arrivals: Arrivals,
+    /// Clients that take turns, each with a connection of its own
+    #[arg(long, value_name = "COUNT", default_value = "1")]
+    producers: Producers,
+    /// Distinct keys, which records take in turn [default: records have none]
+    #[arg(long, value_name = "COUNT", default_value = "0", hide_default_value = true)]
+    keys: u64,
     /// Bytes of each record [default: 1024]
     #[arg(long, value_name = "BYTES", conflicts_with = "records")]
     record_bytes: Option<u64>,
@@ -130,8 +144,19 @@ impl LatencyArgs {
         let (groups, remarks) = self.groups();
         let hosting = if self.processes { Hosting::Processes } else { Hosting::InProcess };
         let lead_in = Plan::lead_in_of(span);
-        let plan = Plan { groups, blocks: self.blocks, span, lead_in, payload, seed: self.seed, hosting };
+        let (keys, producers, seed) = (Keys(self.keys), self.producers, self.seed);
+        let plan =
+            Plan { groups, blocks: self.blocks, span, lead_in, payload, keys, producers, seed, hosting };
         Ok(Planned { plan, remarks })
+    }
+
+    /// How work is to arrive.
+    fn loads(&self) -> Vec<Load> {
+        if self.rate.is_empty() {
+            return self.in_flight.iter().copied().map(Load::Closed).collect();
+        }
+        let open = |rate: &Rate| Load::Open(Schedule { rate: *rate, arrivals: self.arrivals });
+        self.rate.iter().map(open).collect()
     }
 
     /// One group for each number of replicas and durability: what is compared first alternates.
@@ -150,8 +175,8 @@ impl LatencyArgs {
                     let min_isr = if system.is_in_sync() { min_isr } else { MinIsr::default_for(replicas) };
                     let shape = Shape { system: *system, replicas, min_isr, durability: *durability };
                     for acks in &self.acks {
-                        for in_flight in &self.in_flight {
-                            let setting = Setting { shape, acks: *acks, in_flight: *in_flight };
+                        for load in self.loads() {
+                            let setting = Setting { shape, acks: *acks, load };
                             if !group.cells.contains(&setting) {
                                 group.cells.push(setting);
                             }
@@ -225,6 +250,18 @@ mod tests {
         let taken: Vec<usize> = plan.groups.iter().map(|group| group.cells[0].shape.min_isr.get()).collect();
         assert_eq!(taken, [1, 2]);
         assert_eq!(remarks, ["min-isr 2 is more than 1 replicas; 1 is taken"]);
+    }
+
+    #[test]
+    fn a_rate_makes_an_open_loop_in_place_of_the_closed_one() {
+        let Planned { plan, .. } =
+            plan("--systems isr --replicas 3 --rate 500,1000 --arrivals constant --producers 4 --keys 9")
+                .unwrap();
+        let loads: Vec<String> = plan.groups[0].cells.iter().map(|cell| cell.load.to_string()).collect();
+        assert_eq!(loads, ["500 a second (constant)", "1000 a second (constant)"]);
+        assert_eq!((plan.producers.get(), plan.keys), (4, Keys(9)));
+        let both = Line::try_parse_from(["latency", "--rate", "5", "--in-flight", "1"]);
+        assert!(both.is_err(), "a loop is open or closed");
     }
 
     #[test]

@@ -14,13 +14,13 @@ use super::conditions::{Conditions, Hang};
 use super::hold::hold;
 use super::interrupts::Interrupted;
 use super::plan::{Group, Plan, Setting};
+use super::sender::Sender;
 use super::{Ending, Run};
 use crate::machine::own_cpu;
 use crate::node::Injected;
 use crate::profile::SLOW_TIMES;
 use crate::stats::Block;
 use crate::system::{Consumed, LaunchError, Running, Shape, Usage, launch_delayed};
-use crate::workload::ClosedLoop;
 
 /// How long idle clusters are watched before the first block, to tell what they disturb.
 /// Some rounds of everything that is done now and then: heartbeats, parked fetches, polls.
@@ -87,7 +87,7 @@ impl From<LaunchError> for Cut {
 /// One running cluster and a client of it.
 struct Target {
     running: Running,
-    client: Arc<dyn Partition>,
+    producers: Vec<Arc<dyn Partition>>,
 }
 
 impl MeasuredGroup {
@@ -144,8 +144,9 @@ impl Run<'_> {
         for (shape, started) in shapes.into_iter().zip(started) {
             match started {
                 Ok(running) => {
-                    let client = running.connect(&self.world);
-                    targets.insert(shape, Target { running, client });
+                    let count = self.plan.producers.get();
+                    let producers = (0..count).map(|_| running.connect(&self.world)).collect();
+                    targets.insert(shape, Target { running, producers });
                 }
                 Err(error) => failure = failure.or(Some(error)),
             }
@@ -187,15 +188,16 @@ impl Run<'_> {
         let casualties: Vec<BoxFuture<'static, LaunchError>> =
             targets.values().map(|target| target.running.casualty()).collect();
         let target = targets.get_mut(&cell.setting.shape).expect("each shape of the group was started");
-        let Self { plan, world, source, interrupts, .. } = self;
-        let load = ClosedLoop {
-            partition: Arc::clone(&target.client),
+        let Self { plan, world, source, arrivals, interrupts, .. } = self;
+        let mut sender = Sender {
+            producers: target.producers.clone(),
             clock: world.clock.clone(),
-            acks: cell.setting.acks,
-            in_flight: cell.setting.in_flight,
+            setting: cell.setting,
+            source,
+            arrivals,
         };
         let measured = async {
-            load.run(source, plan.lead_in).await;
+            sender.send(plan.lead_in).await?;
             let (before, own_before) = (target.running.usage().await?, own_cpu());
             let injected_before = target.running.injected_by_clients();
             let span = plan.span;
@@ -203,11 +205,11 @@ impl Run<'_> {
                 Some(hang) => {
                     let Target { running, .. } = &mut *target;
                     let (block, held) =
-                        join(load.run(source, span), hold(running, hang, span, &load.clock)).await;
+                        join(sender.send(span), hold(running, hang, span, &world.clock)).await;
                     held?;
-                    block
+                    block?
                 }
-                None => load.run(source, span).await,
+                None => sender.send(span).await?,
             };
             let (after, own_after) = (target.running.usage().await?, own_cpu());
             let injected = target.running.injected_by_clients().since(injected_before);

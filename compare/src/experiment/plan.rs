@@ -1,13 +1,14 @@
 //! What is to be measured.
 
 use std::collections::BTreeSet;
+use std::str::FromStr;
 use std::time::Duration;
 
 use partition::partition::Acks;
 
 use super::conditions::Conditions;
 use crate::system::{Hosting, Shape};
-use crate::workload::{InFlight, Payload, Span};
+use crate::workload::{Keys, Load, Payload, Span};
 
 /// One cell: a cluster and a load on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,8 +17,8 @@ pub struct Setting {
     pub shape: Shape,
     /// What counts as an answer.
     pub acks: Acks,
-    /// How many batches at once.
-    pub in_flight: InFlight,
+    /// How work arrives.
+    pub load: Load,
 }
 
 /// Cells that are measured in the same blocks. Their clusters are up together.
@@ -38,6 +39,32 @@ impl Group {
     }
 }
 
+/// How many clients send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Producers(u32);
+
+impl Producers {
+    /// More only share one process's time.
+    pub const MAX: u32 = 256;
+    /// One connection.
+    pub const ONE: Self = Self(1);
+
+    /// The number.
+    #[must_use]
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl FromStr for Producers {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let count = text.parse().ok().filter(|count| (1..=Self::MAX).contains(count));
+        count.map(Self).ok_or_else(|| format!("producers must be 1 to {}, not {text:?}", Self::MAX))
+    }
+}
+
 /// A whole measurement.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -51,6 +78,10 @@ pub struct Plan {
     pub lead_in: Span,
     /// What records hold.
     pub payload: Payload,
+    /// How many keys they have.
+    pub keys: Keys,
+    /// How many clients send, each through a connection of its own.
+    pub producers: Producers,
     /// Decides the order of cells, what records hold, and which blocks the bootstrap draws.
     pub seed: u64,
     /// Where replicas run.

@@ -6,9 +6,9 @@ use partition::ids::{ByteSize, RecordCount};
 use partition::log::Durability;
 use partition::partition::Acks;
 
-use crate::experiment::{Group, Plan, Setting};
+use crate::experiment::{Group, Plan, Producers, Setting};
 use crate::system::{Hosting, MinIsr, Replicas, Shape, System};
-use crate::workload::{BatchShape, InFlight, Payload, Span};
+use crate::workload::{BatchShape, InFlight, Keys, Load, Payload, Span};
 
 /// How much is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +52,8 @@ pub fn plan(extent: Extent) -> Plan {
         span: Span(span),
         lead_in: Plan::lead_in_of(Span(span)),
         payload: Payload::Numbered(record),
+        keys: Keys::default(),
+        producers: Producers::ONE,
         seed: SEED,
         hosting: Hosting::Processes,
     }
@@ -65,7 +67,8 @@ fn group(replicas: &[usize]) -> Group {
             for in_flight in [InFlight::ONE, InFlight::SIXTY_FOUR] {
                 let min_isr = MinIsr::default_for(replicas);
                 let shape = Shape { system, replicas, min_isr, durability: Durability::Synced };
-                group.cells.push(Setting { shape, acks: Acks::Committed, in_flight });
+                let load = Load::Closed(in_flight);
+                group.cells.push(Setting { shape, acks: Acks::Committed, load });
             }
         }
     }

@@ -1,12 +1,12 @@
 //! The one sentence that says what was found. Every word that could have been otherwise comes from the results.
 
-use crate::results::{CellKey, Figures, Pair, Results};
+use crate::results::{CellKey, Figures, Load, Pair, Results};
 use crate::stats::{Comparison, Figure, Verdict};
 use crate::system::System;
 use crate::table::{milliseconds, percent, ratio};
 
 /// The load that latency is judged by.
-const IN_FLIGHT: u32 = 1;
+const LOAD: Load = Load::ONE;
 
 /// What was found: all-in-sync against majority at equal replicas, then at equal copies that may be lost.
 #[must_use]
@@ -36,7 +36,7 @@ pub fn sentence(results: &Results) -> String {
 
 fn find(results: &Results, in_sync: usize, majority: usize) -> Option<&Pair> {
     let is = |system: System, replicas: usize| {
-        move |key: &CellKey| key.system == system && key.replicas == replicas && key.in_flight == IN_FLIGHT
+        move |key: &CellKey| key.system == system && key.replicas == replicas && key.load == LOAD
     };
     results.pair(is(System::Isr, in_sync), is(System::Quorum, majority))
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use partition::clock::{Clock, Moment};
 use serde::{Deserialize, Serialize};
 
-use crate::workload::closed_loop::histogram;
+use crate::workload::histogram;
 
 /// How often a sync is timed; enough for a 99th percentile, about a tenth of a second on a fast disk.
 const SYNCS: u32 = 300;

@@ -8,14 +8,14 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2Serializer};
 use partition::partition::Acks;
 
-use super::cell::{Cell, CellKey, Figures, InjectedCheck, Intervals, Latency, Load, Split};
+use super::cell::{Cell, CellKey, Figures, InjectedCheck, Intervals, Latency, Slip, Split};
 use super::{BlockPlan, IdleCluster, Noise, NullKind, Pair, Results, SCHEMA_VERSION};
 use crate::experiment::{Conditions, Ending, Measured, MeasuredCell, MeasuredGroup, Plan, Setting};
 use crate::machine::{Machine, own_resident};
 use crate::node::Injected;
-use crate::stats::{Block, Figure, Interval, Ratios, Replicates, Resamples, Series, halves};
+use crate::stats::{Block, Figure, Interval, Ratios, Replicates, Resamples, Series, Slipped, halves};
 use crate::system::{Consumed, Hosting, System};
-use crate::workload::closed_loop::histogram;
+use crate::workload::histogram;
 
 /// Where, when and how a run was made.
 #[derive(Clone, Debug)]
@@ -81,7 +81,8 @@ impl Results {
         let whole = group.cells.iter().map(|cell| cell.blocks.len()).min().unwrap_or(0);
         let replicates: Vec<Option<Replicates>> =
             group.cells.iter().map(|cell| replicate(&cell.blocks[..whole], plan.seed)).collect();
-        let keys: Vec<CellKey> = group.cells.iter().map(|cell| key_of(&cell.setting)).collect();
+        let key = |cell: &MeasuredCell| key_of(&cell.setting, &group.conditions);
+        let keys: Vec<CellKey> = group.cells.iter().map(key).collect();
         let ratios =
             |one: usize, other: usize| Ratios::paired(replicates[one].as_ref()?, replicates[other].as_ref()?);
         for (index, measured) in group.cells.iter().enumerate() {
@@ -90,11 +91,11 @@ impl Results {
             cell.against_floor = floor.filter(|floor| *floor != index).and_then(|floor| ratios(index, floor));
             self.cells.push(cell);
             if let Some(ratios) = halves(&measured.blocks[..whole], plan.seed) {
-                let (one, other) = (keys[index], keys[index]);
+                let (one, other) = (keys[index].clone(), keys[index].clone());
                 self.noise.push(Noise { kind: NullKind::Halves, one, other, ratios });
             }
             for other in 0..keys.len() {
-                let (one, other_key) = (keys[index], keys[other]);
+                let (one, other_key) = (keys[index].clone(), keys[other].clone());
                 if !same_load(&one, &other_key) {
                     continue;
                 }
@@ -113,7 +114,7 @@ fn replicate(blocks: &[Block], seed: u64) -> Option<Replicates> {
     Resamples::new(blocks.len(), seed).replicate(&Series::of(blocks))
 }
 
-fn key_of(setting: &Setting) -> CellKey {
+fn key_of(setting: &Setting, conditions: &Conditions) -> CellKey {
     let shape = setting.shape;
     CellKey {
         system: shape.system,
@@ -121,12 +122,14 @@ fn key_of(setting: &Setting) -> CellKey {
         min_isr: shape.system.is_in_sync().then(|| shape.min_isr.get()),
         acks: setting.acks,
         durability: shape.durability,
-        in_flight: setting.in_flight.get(),
+        load: setting.load.into(),
+        profile: conditions.profile.name.clone(),
+        slow_replicas: conditions.slow_replicas,
     }
 }
 
 fn same_load(one: &CellKey, other: &CellKey) -> bool {
-    (one.acks, one.durability, one.in_flight) == (other.acks, other.durability, other.in_flight)
+    (one.acks, one.durability, one.load) == (other.acks, other.durability, other.load)
 }
 
 fn is_floor_of(floor: &CellKey, of: &CellKey) -> bool {
@@ -159,8 +162,9 @@ fn are_compared(one: &CellKey, other: &CellKey) -> bool {
 
 fn cell_of(plan: &Plan, conditions: &Conditions, measured: &MeasuredCell) -> Cell {
     let setting = &measured.setting;
-    let key = key_of(setting);
+    let key = key_of(setting, conditions);
     let blocks = &measured.blocks;
+    let slipped = Slipped::of(blocks);
     let lost_copies = setting.shape.survives().lost_copies;
     let batch = plan.payload.shape();
     let promises = !matches!(key.system, System::FloorAll | System::FloorMajority);
@@ -182,12 +186,12 @@ fn cell_of(plan: &Plan, conditions: &Conditions, measured: &MeasuredCell) -> Cel
         f_a: promises.then_some(dead_replicas(setting)),
         acks: key.acks,
         durability: key.durability,
-        load: Load::Closed { in_flight: key.in_flight },
+        load: key.load,
         record_bytes: batch.record().0,
         batch_records: batch.records().0,
         linger_ms: 0,
-        keys: 0,
-        producers: 1,
+        keys: plan.keys.0,
+        producers: plan.producers.get(),
         partitions: 1,
         profile: conditions.profile.name.clone(),
         slow_replicas: conditions.slow_replicas,
@@ -199,7 +203,8 @@ fn cell_of(plan: &Plan, conditions: &Conditions, measured: &MeasuredCell) -> Cel
         failed: sum(|block| block.failed),
         unknown: sum(|block| block.unknown),
         seconds: blocks.iter().map(|block| block.elapsed).sum::<Duration>().as_secs_f64(),
-        slipped: false,
+        slipped: slipped.is_some_and(|slipped| slipped.blocks > 0),
+        slip: slipped.map(slip),
         error: error_of(plan, measured),
         figures: figures_of(plan, blocks),
         against_floor: None,
@@ -217,6 +222,11 @@ fn cell_of(plan: &Plan, conditions: &Conditions, measured: &MeasuredCell) -> Cel
         sent_bytes: split(|used| Some(used.sent.0), None),
         syncs: split(|used| Some(used.syncs), None),
     }
+}
+
+fn slip(slipped: Slipped) -> Slip {
+    let Slipped { p50, p99, max, unsent, blocks } = slipped;
+    Slip { p50_us: p50 / 1e3, p99_us: p99 / 1e3, max_us: max / 1e3, blocks, unsent }
 }
 
 fn injected(conditions: &Conditions, measured: &MeasuredCell) -> Option<InjectedCheck> {

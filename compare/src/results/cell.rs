@@ -1,5 +1,7 @@
 //! One cell of a run: a setting, what it survives, what was measured.
 
+use std::fmt;
+
 use partition::log::Durability;
 use partition::partition::Acks;
 use serde::{Deserialize, Serialize};
@@ -7,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::names;
 use crate::stats::{Interval, Ratios};
 use crate::system::System;
+use crate::workload::{self, Arrivals, Schedule};
 
 /// Which cell of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct CellKey {
     /// What it runs.
     pub system: System,
@@ -23,12 +26,19 @@ pub struct CellKey {
     /// What counts as stored.
     #[serde(with = "names::durability")]
     pub durability: Durability,
-    /// Batches at once.
-    pub in_flight: u32,
+    /// How work arrives.
+    #[serde(flatten)]
+    pub load: Load,
+    /// Delays that are injected.
+    #[serde(default)]
+    pub profile: String,
+    /// Replicas that are slowed down.
+    #[serde(default)]
+    pub slow_replicas: usize,
 }
 
 /// How work arrives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Load {
     /// The next batch when one is answered.
@@ -36,6 +46,36 @@ pub enum Load {
         /// Batches at once.
         in_flight: u32,
     },
+    /// By a schedule that waits for nobody; latencies count from when batches were due.
+    Open {
+        /// Records a second.
+        rate: u32,
+        /// How they scatter.
+        arrivals: Arrivals,
+    },
+}
+
+impl Load {
+    /// A closed loop with one batch in flight: no queue anywhere.
+    pub const ONE: Self = Self::Closed { in_flight: 1 };
+}
+
+impl fmt::Display for Load {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed { in_flight } => write!(f, "{in_flight} in flight"),
+            Self::Open { rate, arrivals } => write!(f, "{rate} a second ({arrivals})"),
+        }
+    }
+}
+
+impl From<workload::Load> for Load {
+    fn from(load: workload::Load) -> Self {
+        match load {
+            workload::Load::Closed(in_flight) => Self::Closed { in_flight: in_flight.get() },
+            workload::Load::Open(Schedule { rate, arrivals }) => Self::Open { rate: rate.get(), arrivals },
+        }
+    }
 }
 
 /// One cell.
@@ -97,6 +137,9 @@ pub struct Cell {
     pub seconds: f64,
     /// Whether an open loop's generator fell behind; a closed loop has no schedule to fall behind.
     pub slipped: bool,
+    /// How late an open loop's generator was; none of a closed loop.
+    #[serde(default)]
+    pub slip: Option<Slip>,
     /// Why it was not measured, or not to its end.
     pub error: Option<String>,
     /// Figures; none when nothing was acknowledged.
@@ -159,6 +202,21 @@ pub struct Intervals {
     pub ops_per_s: Interval,
 }
 
+/// How late an open loop's generator sent.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Slip {
+    /// Half of the batches were not later than this, in microseconds.
+    pub p50_us: f64,
+    /// 99 of 100 were not.
+    pub p99_us: f64,
+    /// The latest.
+    pub max_us: f64,
+    /// Blocks in which that was more than a tenth of the latency.
+    pub blocks: usize,
+    /// Records that were due and never sent.
+    pub unsent: u64,
+}
+
 /// Whether delays were as long as they were drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InjectedCheck {
@@ -187,14 +245,15 @@ impl Cell {
     /// Which cell this is.
     #[must_use]
     pub fn key(&self) -> CellKey {
-        let Load::Closed { in_flight } = self.load;
         CellKey {
             system: self.system,
             replicas: self.replicas,
             min_isr: self.min_isr,
             acks: self.acks,
             durability: self.durability,
-            in_flight,
+            load: self.load,
+            profile: self.profile.clone(),
+            slow_replicas: self.slow_replicas,
         }
     }
 

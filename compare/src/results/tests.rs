@@ -44,6 +44,7 @@ pub(crate) fn cell(system: System, replicas: usize, in_flight: u32, p50_us: f64)
         unknown: 0,
         seconds: 4.0,
         slipped: false,
+        slip: None,
         error: None,
         figures: Some(Figures {
             ops_per_s,
@@ -121,12 +122,8 @@ fn results_read_back_as_they_were_written() {
     failed.error = Some("n1 died".to_owned());
     let pair = pair(&isr, &quorum, 1.1, [1.0 / 7.0, 1.2]);
     let mut results = results(vec![isr, quorum, failed]);
-    results.noise.push(Noise {
-        kind: NullKind::Twins,
-        one: pair.one,
-        other: pair.other,
-        ratios: pair.ratios,
-    });
+    let Pair { one, other, ratios } = pair.clone();
+    results.noise.push(Noise { kind: NullKind::Twins, one, other, ratios });
     results.comparisons.push(pair);
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("results.json");
@@ -144,6 +141,9 @@ fn fields_have_the_names_that_others_rely_on() {
     let cell = &json["cells"][0];
     assert_eq!((&cell["system"], &cell["acks"]), (&"floor-majority".into(), &"committed".into()));
     assert_eq!(cell["load"], serde_json::json!({ "kind": "closed", "in_flight": 64 }));
+    let by_schedule = Load::Open { rate: 1000, arrivals: crate::workload::Arrivals::Poisson };
+    let open = serde_json::json!({ "kind": "open", "rate": 1000, "arrivals": "poisson" });
+    assert_eq!(serde_json::to_value(by_schedule).unwrap(), open);
     assert_eq!(cell["interval"]["p50"], serde_json::json!([225.0, 275.0]));
     for field in ["p50", "p90", "p99", "p999", "max", "mean"] {
         assert!(cell["latency_us"][field].is_f64(), "latency_us.{field} is missing");

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+use super::slip::Slip;
+
 /// What one block measured.
 #[derive(Clone, Debug)]
 pub struct Block {
-    /// Time from submission to acknowledgement, in nanoseconds.
+    /// Time from submission (in an open loop: from when it was due) to acknowledgement, in nanoseconds.
     pub latencies: Histogram<u64>,
     /// Records acknowledged.
     pub acked: u64,
@@ -18,6 +20,8 @@ pub struct Block {
     pub unknown: u64,
     /// From the first submission to the last answer.
     pub elapsed: Duration,
+    /// How late it was sent; none for a closed loop.
+    pub slip: Option<Slip>,
 }
 
 /// A figure that a comparison is about.
@@ -151,7 +155,14 @@ pub(super) mod tests {
             histogram.record(*latency).unwrap();
         }
         let acked = latencies.len() as u64;
-        Block { latencies: histogram, acked, failed: 0, unknown: 0, elapsed: Duration::from_secs(1) }
+        Block {
+            latencies: histogram,
+            acked,
+            failed: 0,
+            unknown: 0,
+            elapsed: Duration::from_secs(1),
+            slip: None,
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use partition::log::Durability;
 
 use super::format::{percent, thousands, with_interval};
-use crate::results::{Cell, CellKey, IdleCluster, Noise, NullKind, Results};
+use crate::results::{Cell, CellKey, IdleCluster, Load, Noise, NullKind, Results};
 use crate::stats::Figure;
 use crate::system::System;
 
@@ -41,23 +41,43 @@ fn method(results: &Results) -> String {
     };
     format!(
         "{} interleaved blocks of {} s a cell, each after {} s that are not counted; {record} bytes a record, {batch} \
-         a batch, closed loop, {hosted}{natural}. ± is the farther end of a 95 % interval \
+         a batch, {}, {hosted}{natural}. ± is the farther end of a 95 % interval \
          (bootstrap over blocks); ratios are of the same blocks, and = marks one in which no difference was detected.",
-        plan.count, plan.seconds, plan.lead_in_seconds,
+        plan.count,
+        plan.seconds,
+        plan.lead_in_seconds,
+        loops(results),
     )
+}
+
+/// How work arrived, and from where latencies count.
+fn loops(results: &Results) -> String {
+    let is_open = |cell: &Cell| matches!(cell.load, Load::Open { .. });
+    let (open, closed) = (results.cells.iter().any(is_open), !results.cells.iter().all(is_open));
+    let producers = results.cells.first().map_or(1, |cell| cell.producers);
+    let from = match producers {
+        1 => String::new(),
+        many => format!(" from {many} connections in turn"),
+    };
+    let told = match (open, closed) {
+        (true, false) => "open loop (by a schedule; latency counts from when a batch was due)",
+        (true, true) => "closed and open loop (by a schedule; latency counts from when a batch was due)",
+        (false, _) => "closed loop",
+    };
+    format!("{told}{from}")
 }
 
 /// What the rule costs without the implementations: floor against floor.
 fn policy_alone(results: &Results) -> Option<String> {
     let mut parts = Vec::new();
     for pair in results.comparisons.iter().filter(|pair| pair.one.system == System::FloorAll) {
-        let CellKey { replicas, in_flight, .. } = pair.one;
+        let CellKey { replicas, load, .. } = pair.one;
         let against = match pair.other.replicas {
             same if same == replicas => String::new(),
             other => format!(" against {other}"),
         };
         parts.push(format!(
-            "n = {replicas}{against}, {in_flight} in flight: p50 {}, p99 {}",
+            "n = {replicas}{against}, {load}: p50 {}, p99 {}",
             with_interval(&pair.ratios.p50),
             with_interval(&pair.ratios.p99),
         ));
@@ -68,10 +88,10 @@ fn policy_alone(results: &Results) -> Option<String> {
 }
 
 /// Each system's cell at the largest load: of three replicas, if there is one.
-fn busiest(results: &Results) -> Option<(u32, Vec<&Cell>)> {
-    let most = results.cells.iter().map(|cell| cell.key().in_flight).max()?;
+fn busiest(results: &Results) -> Option<(Load, Vec<&Cell>)> {
+    let most = results.cells.iter().map(|cell| cell.load).max()?;
     let of = |system| {
-        let cells = results.cells.iter().filter(|cell| cell.system == system && cell.key().in_flight == most);
+        let cells = results.cells.iter().filter(|cell| cell.system == system && cell.load == most);
         cells.max_by_key(|cell| (cell.replicas == 3, cell.replicas))
     };
     Some((most, System::ALL.into_iter().filter_map(of).collect()))
@@ -88,8 +108,7 @@ fn processor(results: &Results) -> Option<String> {
         Some(format!("{} {replicas:.1}{controllers} (n = {})", cell.system, cell.replicas))
     };
     let parts: Vec<String> = cells.iter().filter_map(told).collect();
-    let text =
-        format!("CPU microseconds a record, {most} in flight, all replicas together: {}.", parts.join(", "));
+    let text = format!("CPU microseconds a record, {most}, all replicas together: {}.", parts.join(", "));
     (!parts.is_empty()).then_some(text)
 }
 

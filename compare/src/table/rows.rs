@@ -7,7 +7,8 @@ use partition::log::Durability;
 use partition::partition::Acks;
 
 use super::format::{milliseconds, percent, thousands, with_interval};
-use crate::results::{Cell, Figures, Results, acks_name, durability_name};
+use crate::profile::NATURAL;
+use crate::results::{Cell, CellKey, Figures, Load, Results, acks_name, durability_name};
 use crate::stats::Interval;
 use crate::system::System;
 
@@ -19,19 +20,27 @@ const HEADER: [&str; 9] =
 /// All cells, a section for each load; below each what was wrong with its cells.
 #[must_use]
 pub fn render(results: &Results) -> String {
-    let mut sections: BTreeMap<(Durability, Acks, u32), Vec<&Cell>> = BTreeMap::new();
+    let mut sections: BTreeMap<(Durability, Acks, Load, String, usize), Vec<&Cell>> = BTreeMap::new();
     for cell in &results.cells {
         let key = cell.key();
-        sections.entry((key.durability, key.acks, key.in_flight)).or_default().push(cell);
+        let CellKey { durability, acks, load, profile, slow_replicas, .. } = key;
+        sections.entry((durability, acks, load, profile, slow_replicas)).or_default().push(cell);
     }
     let mut text = String::new();
-    for ((durability, acks, in_flight), mut cells) in sections {
+    for ((durability, acks, load, profile, slow), mut cells) in sections {
         cells.sort_by_key(|cell| {
             let order = System::ALL.iter().position(|system| *system == cell.system);
             (cell.replicas, order, cell.min_isr)
         });
         let (acks, durability) = (acks_name(acks), durability_name(durability));
-        text += &format!("\n{in_flight} in flight, {durability}, acks {acks}\n{}\n", section(&cells));
+        let mut title = format!("{load}, {durability}, acks {acks}");
+        if profile != NATURAL {
+            title += &format!(", {profile}");
+        }
+        if slow > 0 {
+            title += &format!(", {slow} slow");
+        }
+        text += &format!("\n{title}\n{}\n", section(&cells));
         for cell in cells.iter().filter(|cell| !cell.is_sound()) {
             text += &format!("{}\n", super::wrapped(&complaint(cell)));
         }
@@ -125,12 +134,28 @@ fn complaint(cell: &Cell) -> String {
         ));
     }
     if cell.slipped {
-        wrong.push("the generator fell behind its schedule".to_owned());
+        wrong.push(slipped(cell));
     }
     if wrong.is_empty() {
         wrong.push("nothing was acknowledged".to_owned());
     }
     format!("! {} at n = {}: {}", name(cell), cell.replicas, wrong.join("; "))
+}
+
+/// How far an open loop's generator fell behind.
+fn slipped(cell: &Cell) -> String {
+    let Some(slip) = cell.slip else { return "the generator fell behind its schedule".to_owned() };
+    let unsent = match slip.unsent {
+        0 => String::new(),
+        count => format!(", {} records were never sent", thousands(count as f64)),
+    };
+    format!(
+        "the generator slipped in {} of {} blocks: it sent p50 {}, p99 {} ms late{unsent}",
+        slip.blocks,
+        cell.blocks,
+        milliseconds(slip.p50_us),
+        milliseconds(slip.p99_us),
+    )
 }
 
 #[cfg(test)]
@@ -164,6 +189,21 @@ mod tests {
         assert_eq!(rows.len(), 3);
         assert!(rows[0].contains("isr") && rows[0].contains("0.312 ±10%"), "{}", rows[0]);
         assert!(rows[0].trim_end().ends_with("1    1"), "{}", rows[0]);
+    }
+
+    #[test]
+    fn a_slipped_cell_is_marked_and_told_by_how_much() {
+        let mut open = cell(System::Isr, 3, 1, 250.0);
+        open.load = Load::Open { rate: 1000, arrivals: crate::workload::Arrivals::Poisson };
+        open.profile = "one-zone".to_owned();
+        open.slipped = true;
+        let (p50_us, p99_us, max_us) = (30.0, 1_500.0, 9_000.0);
+        open.slip = Some(crate::results::Slip { p50_us, p99_us, max_us, blocks: 2, unsent: 7 });
+        let text = render(&results(vec![open]));
+        assert!(text.contains("1000 a second (poisson), synced, acks committed, one-zone\n"), "{text}");
+        let lines = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let told = "slipped in 2 of 8 blocks: it sent p50 0.030, p99 1.50 ms late, 7 records were never sent";
+        assert!(text.contains("isr!") && lines.contains(told), "{text}");
     }
 
     #[test]

@@ -12,12 +12,11 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use hdrhistogram::Histogram;
 use partition::clock::{Clock, Moment};
-use partition::error::AppendError;
-use partition::partition::{Acks, Append, Appended, Partition};
+use partition::partition::{Acks, Append, Partition};
 
 use super::payload::Source;
+use super::tally::{Answer, Tally};
 use crate::stats::Block;
 
 /// How long a batch may wait for its answer: longer than any stall that a healthy cluster shows. Its outcome is
@@ -25,9 +24,6 @@ use crate::stats::Block;
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// How long a slot rests after a refusal, so that a dead cluster is not hammered.
 const REST_AFTER_REFUSAL: Duration = Duration::from_millis(5);
-/// Latencies are kept to 0.1 %, up to well above [`ANSWER_WITHIN`].
-const DIGITS: u8 = 3;
-const LATENCY_MAX: Duration = Duration::from_secs(60);
 
 /// How many batches are on their way at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,20 +67,14 @@ pub struct Span(pub Duration);
 /// A load on one partition.
 #[derive(Clone, Debug)]
 pub struct ClosedLoop {
-    /// Who is asked.
-    pub partition: Arc<dyn Partition>,
+    /// Who is asked, through a connection each; they take turns.
+    pub producers: Vec<Arc<dyn Partition>>,
     /// The client's clock.
     pub clock: Clock,
     /// What counts as an answer.
     pub acks: Acks,
     /// How many batches at once.
     pub in_flight: InFlight,
-}
-
-struct Answer {
-    records: u64,
-    took: Duration,
-    outcome: Result<Appended, AppendError>,
 }
 
 impl ClosedLoop {
@@ -97,8 +87,10 @@ impl ClosedLoop {
         let deadline = start.after(span.0);
         let mut tally = Tally::default();
         let mut answers = FuturesUnordered::new();
+        let mut turns = self.producers.iter().cycle();
+        let mut next = || turns.next().expect("there is a producer");
         for _ in 0..self.in_flight.0 {
-            answers.push(self.submit(source));
+            answers.push(self.submit(next(), source));
         }
         let mut last_answer = start;
         let mut over = pin!(self.clock.sleep_until(deadline));
@@ -112,23 +104,23 @@ impl ClosedLoop {
                     tally.count(&answer);
                     sending = sending && last_answer < deadline;
                     if sending {
-                        answers.push(self.submit(source));
+                        answers.push(self.submit(next(), source));
                     }
                 }
                 // Without this, nothing would end a loop whose every answer is late.
                 () = &mut over, if sending => sending = false,
             }
         }
-        tally.block(last_answer.since(start))
+        tally.block(last_answer.since(start), None)
     }
 
     /// Submits one batch now; the future is its answer.
-    fn submit(&self, source: &mut Source) -> BoxFuture<'static, Answer> {
+    fn submit(&self, producer: &Arc<dyn Partition>, source: &mut Source) -> BoxFuture<'static, Answer> {
         let batch = source.batch(self.clock.wall_ms());
         let records = u64::from(batch.record_count().0);
         let clock = self.clock.clone();
         let submitted: Moment = clock.now();
-        let append = self.partition.append(Append { batch, acks: self.acks, timeout: ANSWER_WITHIN });
+        let append = producer.append(Append { batch, acks: self.acks, timeout: ANSWER_WITHIN });
         Box::pin(async move {
             let outcome = append.await;
             let took = clock.now().since(submitted);
@@ -137,44 +129,6 @@ impl ClosedLoop {
             }
             Answer { records, took, outcome }
         })
-    }
-}
-
-struct Tally {
-    latencies: Histogram<u64>,
-    acked: u64,
-    failed: u64,
-    unknown: u64,
-}
-
-impl Default for Tally {
-    fn default() -> Self {
-        Self { latencies: histogram(), acked: 0, failed: 0, unknown: 0 }
-    }
-}
-
-/// An empty histogram of latencies in nanoseconds.
-#[must_use]
-pub fn histogram() -> Histogram<u64> {
-    let most = u64::try_from(LATENCY_MAX.as_nanos()).expect("a minute fits");
-    Histogram::new_with_max(most, DIGITS).expect("the bounds are sound")
-}
-
-impl Tally {
-    fn count(&mut self, answer: &Answer) {
-        match &answer.outcome {
-            Ok(_) => {
-                self.acked += answer.records;
-                self.latencies.saturating_record(u64::try_from(answer.took.as_nanos()).unwrap_or(u64::MAX));
-            }
-            Err(AppendError::NotAppended(_)) => self.failed += answer.records,
-            Err(AppendError::Unknown(_)) => self.unknown += answer.records,
-        }
-    }
-
-    fn block(self, elapsed: Duration) -> Block {
-        let Self { latencies, acked, failed, unknown } = self;
-        Block { latencies, acked, failed, unknown, elapsed }
     }
 }
 

@@ -143,12 +143,17 @@ impl fmt::Debug for Payload {
     }
 }
 
+/// How many keys records have, which they take in turn; none when 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keys(pub u64);
+
 /// Makes one batch after another. No record of one source equals another one's, unless the user's lines do.
 #[derive(Debug)]
 pub struct Source {
     payload: Payload,
     seed: u64,
     next: u64,
+    keys: Keys,
     noise: Bytes,
 }
 
@@ -158,24 +163,38 @@ impl Source {
     pub fn new(payload: Payload, seed: u64) -> Self {
         let mut noise = vec![0; payload.shape().record.as_len()];
         StdRng::seed_from_u64(seed).fill_bytes(&mut noise);
-        Self { payload, seed, next: 0, noise: noise.into() }
+        Self { payload, seed, next: 0, keys: Keys::default(), noise: noise.into() }
+    }
+
+    /// The same, whose records have so many keys.
+    #[must_use]
+    pub fn keyed(self, keys: Keys) -> Self {
+        Self { keys, ..self }
+    }
+
+    /// How records are batched.
+    #[must_use]
+    pub fn shape(&self) -> BatchShape {
+        self.payload.shape()
     }
 
     /// The next batch; `now_ms` stands on its records.
     pub fn batch(&mut self, now_ms: i64) -> Batch {
         let mut builder = BatchBuilder::new(now_ms);
         for _ in 0..self.payload.shape().records.0 {
+            let key = (self.keys.0 > 0).then(|| (self.next % self.keys.0).to_be_bytes());
+            let key = key.as_ref().map(<[u8; 8]>::as_slice);
             match &self.payload {
                 Payload::Numbered(shape) => {
                     let mut value = BytesMut::with_capacity(shape.record.as_len());
                     value.put_u64(self.seed);
                     value.put_u64(self.next);
                     value.put_slice(&self.noise[value.len()..]);
-                    builder.push_value(&value);
+                    builder.push(now_ms, key, Some(&value), &[]);
                 }
                 Payload::Lines(lines, _) => {
                     let index = usize::try_from(self.next % lines.len() as u64).expect("below a length");
-                    builder.push_value(&lines[index]);
+                    builder.push(now_ms, key, Some(&lines[index]), &[]);
                 }
             }
             self.next += 1;

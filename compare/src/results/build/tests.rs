@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::serialization::Deserializer;
 use partition::ids::ByteSize;
 
+use super::super::Load;
 use super::*;
 use crate::headline::{self, Extent};
 use crate::results::tests as by_hand;
@@ -16,7 +17,14 @@ use crate::system::{LaunchError, Usage};
 fn block(us: u64) -> Block {
     let mut latencies = histogram();
     latencies.record_n(us * 1000, 100).unwrap();
-    Block { latencies, acked: 100, failed: 0, unknown: 0, elapsed: Duration::from_micros(us * 100) }
+    Block {
+        latencies,
+        acked: 100,
+        failed: 0,
+        unknown: 0,
+        elapsed: Duration::from_micros(us * 100),
+        slip: None,
+    }
 }
 
 /// The quick plan, measured: `us` gives each block of each cell its latency.
@@ -48,8 +56,7 @@ fn system_us(setting: &Setting, index: u64) -> u64 {
 }
 
 fn find(results: &Results, system: System, replicas: usize) -> &Cell {
-    let wanted =
-        |cell: &&Cell| cell.system == system && cell.replicas == replicas && cell.key().in_flight == 1;
+    let wanted = |cell: &&Cell| cell.system == system && cell.replicas == replicas && cell.load == Load::ONE;
     results.cells.iter().find(wanted).unwrap()
 }
 

@@ -3,9 +3,9 @@
 use std::sync::Mutex;
 
 use futures_util::FutureExt;
-use partition::error::{Doubt, ReadError, Refusal};
+use partition::error::{AppendError, Doubt, ReadError, Refusal};
 use partition::ids::{ByteSize, Epoch, Offset, RecordCount};
-use partition::partition::{Fetched, Placement, Read, Status, Tail};
+use partition::partition::{Appended, Fetched, Placement, Read, Status, Tail};
 
 use super::*;
 use crate::workload::payload::{BatchShape, Payload};
@@ -65,7 +65,7 @@ async fn run(
     let script = script.into_iter().map(|(ms, outcome)| (Duration::from_millis(ms), outcome)).collect();
     let partition = Arc::new(Scripted { clock: clock.clone(), script, state: Mutex::default() });
     let load = ClosedLoop {
-        partition: partition.clone(),
+        producers: vec![partition.clone()],
         clock,
         acks: Acks::Committed,
         in_flight: InFlight(in_flight),

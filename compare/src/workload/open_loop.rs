@@ -1,0 +1,157 @@
+//! Open loop: batches are sent by a schedule, whatever became of those before, and timed from when they were due.
+//!
+//! ```text
+//!   due       |    |  |     |    |        |        a batch that is sent late, since the client or the system was busy,
+//!   sent      |    |  |        ▌▌|        |        counts from when it was due: no stall hides the batches that would
+//!   latency   ├──┤ ├──┤     ├────────┤             have come meanwhile (coordinated omission)
+//! ```
+//! At most [`OUTSTANDING_MAX`] batches are on their way; beyond it the schedule goes on and sending waits. What is due
+//! within the span and not sent by its end is never sent, and counted. How late batches were sent is measured: it is a
+//! part of the latencies, and a block in which it is a tenth of them or more says so.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use hdrhistogram::Histogram;
+use partition::clock::{Clock, ExactTimer, Moment};
+use partition::partition::{Acks, Append, Partition};
+use rand::rngs::StdRng;
+
+use super::closed_loop::{ANSWER_WITHIN, Span};
+use super::load::Schedule;
+use super::payload::Source;
+use super::tally::{Answer, Tally, histogram, nanos};
+use crate::stats::{Block, Slip};
+
+/// How many batches may be on their way: as many as a closed loop may have. More only measures queues.
+pub const OUTSTANDING_MAX: usize = 4096;
+
+/// A load on one partition.
+#[derive(Clone, Debug)]
+pub struct OpenLoop {
+    /// Who is asked, through a connection each; they take turns.
+    pub producers: Vec<Arc<dyn Partition>>,
+    /// The client's clock.
+    pub clock: Clock,
+    /// What counts as an answer.
+    pub acks: Acks,
+    /// When batches are due.
+    pub schedule: Schedule,
+}
+
+impl OpenLoop {
+    /// Sends what is due in `span`, then waits for the answers to all that was sent.
+    ///
+    /// Elapsed time runs from the first moment to the last answer, less the median latency (filling the pipe and
+    /// draining it then cancel), and is at least the span.
+    ///
+    /// # Errors
+    /// When the operating system gives no timer.
+    pub async fn run(&self, source: &mut Source, span: Span, random: &mut StdRng) -> io::Result<Block> {
+        let mut timer = self.clock.exact_timer()?;
+        let start = self.clock.now();
+        let mut generator = Generator {
+            load: self,
+            batch: source.shape().records().0,
+            due: start,
+            end: start.after(span.0),
+            next: 0,
+            lateness: histogram(),
+            random,
+        };
+        generator.due = generator.due.after(generator.gap());
+        let mut tally = Tally::default();
+        let mut answers = FuturesUnordered::new();
+        let mut last_answer = start;
+        loop {
+            generator.send(source, &mut answers);
+            tokio::select! {
+                biased;
+                answer = answers.next(), if !answers.is_empty() => {
+                    let answer: Answer = answer.expect("there are some");
+                    last_answer = self.clock.now();
+                    tally.count(&answer);
+                }
+                () = generator.wait(&mut timer), if generator.is_sending() && answers.len() < OUTSTANDING_MAX => {}
+                else => break,
+            }
+        }
+        let elapsed = last_answer.since(start).saturating_sub(tally.median()).max(span.0);
+        let slip = generator.slip();
+        Ok(tally.block(elapsed, Some(slip)))
+    }
+}
+
+/// What sends by the schedule.
+struct Generator<'a> {
+    load: &'a OpenLoop,
+    /// Records of a batch.
+    batch: u32,
+    /// When the next batch is due.
+    due: Moment,
+    /// When sending ends.
+    end: Moment,
+    /// Whose turn it is.
+    next: usize,
+    lateness: Histogram<u64>,
+    random: &'a mut StdRng,
+}
+
+impl Generator<'_> {
+    /// The time to the batch after the one that is due.
+    fn gap(&mut self) -> Duration {
+        self.load.schedule.gap(self.batch, self.random)
+    }
+
+    /// Whether there is more to be sent.
+    fn is_sending(&self) -> bool {
+        self.due < self.end && self.load.clock.now() < self.end
+    }
+
+    async fn wait(&self, timer: &mut ExactTimer) {
+        timer.wait_until(self.due).await;
+    }
+
+    /// Sends all that is due by now, as far as it may.
+    fn send(&mut self, source: &mut Source, answers: &mut FuturesUnordered<BoxFuture<'static, Answer>>) {
+        while answers.len() < OUTSTANDING_MAX && self.is_sending() {
+            let now = self.load.clock.now();
+            if self.due > now {
+                return;
+            }
+            self.lateness.saturating_record(nanos(now.since(self.due)));
+            answers.push(self.submit(source));
+            self.due = self.due.after(self.gap());
+        }
+    }
+
+    fn submit(&mut self, source: &mut Source) -> BoxFuture<'static, Answer> {
+        let OpenLoop { producers, clock, acks, .. } = self.load;
+        let batch = source.batch(clock.wall_ms());
+        let records = u64::from(batch.record_count().0);
+        let (clock, due) = (clock.clone(), self.due);
+        let append = Append { batch, acks: *acks, timeout: ANSWER_WITHIN };
+        let append = producers[self.next % producers.len()].append(append);
+        self.next = self.next.wrapping_add(1);
+        Box::pin(async move {
+            let outcome = append.await;
+            Answer { records, took: clock.now().since(due), outcome }
+        })
+    }
+
+    /// How late it was; what is still due was not sent.
+    fn slip(mut self) -> Slip {
+        let mut unsent = 0;
+        while self.due < self.end {
+            unsent += u64::from(self.batch);
+            self.due = self.due.after(self.gap().max(Duration::from_nanos(1)));
+        }
+        Slip { lateness: self.lateness, unsent }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+//! The open loop against a partition that answers one batch at a time, in virtual time.
+
+use std::sync::Mutex;
+
+use futures_util::FutureExt;
+use partition::error::{AppendError, ReadError};
+use partition::ids::{ByteSize, Epoch, Offset, RecordCount};
+use partition::partition::{Appended, Fetched, Placement, Read, Status, Tail};
+use rand::SeedableRng;
+
+use super::*;
+use crate::stats::Slipped;
+use crate::workload::load::{Arrivals, Rate};
+use crate::workload::payload::{BatchShape, Payload};
+
+/// Answers each batch after so long, but none before that moment.
+#[derive(Debug)]
+struct Stalling {
+    clock: Clock,
+    takes: Duration,
+    until: Moment,
+    calls: Mutex<Vec<Moment>>,
+}
+
+impl Partition for Stalling {
+    fn append(&self, _: Append) -> BoxFuture<'static, Result<Appended, AppendError>> {
+        let now = self.clock.now();
+        self.calls.lock().unwrap().push(now);
+        let answered = self.clock.sleep_until(now.after(self.takes).max(self.until));
+        let placed = Placement { base: Offset(0), epoch: Epoch(1) };
+        async move {
+            answered.await;
+            Ok(Appended::Placed(placed))
+        }
+        .boxed()
+    }
+
+    fn read(&self, _: Read) -> BoxFuture<'static, Result<Fetched, ReadError>> {
+        unreachable!("a load only appends")
+    }
+
+    fn tail(&self, _: Duration) -> BoxFuture<'static, Result<Tail, ReadError>> {
+        unreachable!("a load only appends")
+    }
+
+    fn trim(&self, _: Offset, _: Duration) -> BoxFuture<'static, Result<Offset, ReadError>> {
+        unreachable!("a load only appends")
+    }
+
+    fn status(&self) -> BoxFuture<'static, Result<Status, ReadError>> {
+        unreachable!("a load only appends")
+    }
+}
+
+/// A second of so many records a second, one a batch, on two producers that stall until then.
+async fn run(rate: u32, takes_ms: u64, stall_ms: u64) -> (Block, Vec<Vec<Moment>>) {
+    let clock = Clock::simulated();
+    let takes = Duration::from_millis(takes_ms);
+    let until = clock.now().after(Duration::from_millis(stall_ms));
+    let one = || {
+        let clock = clock.clone();
+        Arc::new(Stalling { clock, takes, until, calls: Mutex::default() })
+    };
+    let stalling = [one(), one()];
+    let load = OpenLoop {
+        producers: stalling.iter().map(|each| Arc::clone(each) as Arc<dyn Partition>).collect(),
+        clock,
+        acks: Acks::Committed,
+        schedule: Schedule { rate: Rate::new(rate).unwrap(), arrivals: Arrivals::Constant },
+    };
+    let shape = BatchShape::new(ByteSize(64), RecordCount(1)).unwrap();
+    let mut source = Source::new(Payload::Numbered(shape), 1);
+    let mut random = StdRng::seed_from_u64(1);
+    let block = load.run(&mut source, Span(Duration::from_secs(1)), &mut random).await.unwrap();
+    let calls = stalling.iter().map(|each| each.calls.lock().unwrap().clone()).collect();
+    (block, calls)
+}
+
+fn ms(block: &Block, quantile: f64) -> u64 {
+    block.latencies.value_at_quantile(quantile) / 1_000_000
+}
+
+#[tokio::test(start_paused = true)]
+async fn batches_are_sent_by_the_schedule_whatever_the_answers_do() {
+    let (block, calls) = run(100, 30, 0).await;
+    // 10 ms apart, the last before the second is over; each answered 30 ms later, three or four at a time.
+    assert_eq!((block.acked, calls[0].len(), calls[1].len()), (99, 50, 49));
+    assert_eq!(calls[0][0].0 / 1_000_000, 10);
+    assert_eq!((ms(&block, 0.5), ms(&block, 1.0)), (30, 30));
+    assert_eq!(block.elapsed.as_millis(), 1000);
+    let slipped = Slipped::of(&[block]).unwrap();
+    assert_eq!((slipped.blocks, slipped.unsent), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stall_counts_for_each_batch_that_was_due_in_it() {
+    let (block, _) = run(100, 1, 500).await;
+    assert_eq!(block.acked, 99);
+    // Those due in the first half second waited for its end: their latencies are even from 490 ms down.
+    assert!((480..=492).contains(&ms(&block, 1.0)), "{}", ms(&block, 1.0));
+    assert!((230..=260).contains(&ms(&block, 0.75)), "{}", ms(&block, 0.75));
+    assert_eq!(ms(&block, 0.25), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn beyond_the_bound_sending_waits_and_what_is_never_sent_is_counted() {
+    // 20,000 a second, none answered for two seconds: the bound is reached, and the second passes.
+    let (block, calls) = run(20_000, 1, 2_000).await;
+    let sent = calls.iter().map(Vec::len).sum::<usize>();
+    assert_eq!(sent, OUTSTANDING_MAX);
+    assert_eq!(block.acked, OUTSTANDING_MAX as u64);
+    let slipped = Slipped::of(&[block]).unwrap();
+    assert_eq!((slipped.blocks, slipped.unsent + sent as u64), (1, 19_999));
+}
