@@ -6,7 +6,8 @@
 //!                       run, then jumps to the next timer. Each node reads it through a skew of its own.
 //! ```
 //!
-//! Left out: time that is suspended with the machine; a real clock here is the one that tokio reads.
+//! A real clock is the one that tokio reads, which stands still while the machine is suspended. What must not outlive a
+//! suspension is timed by [`BootMoment`]s; there are no timers for those.
 
 mod exact;
 mod skew;
@@ -42,6 +43,19 @@ impl Moment {
     #[must_use]
     pub fn since(self, earlier: Moment) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// A moment on one node's clock that goes on while the machine is suspended: nanoseconds since that clock began. For a
+/// promise that others take for over after some time, whatever happens here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BootMoment(pub u64);
+
+impl BootMoment {
+    /// The moment `span` later.
+    #[must_use]
+    pub fn after(self, span: Duration) -> Self {
+        Self(Moment(self.0).after(span).0)
     }
 }
 
@@ -121,6 +135,15 @@ impl Clock {
         }
     }
 
+    /// Now, on the clock that counts suspension. A virtual clock counts all that passes, a node's pause included.
+    #[must_use]
+    pub fn boot_now(&self) -> BootMoment {
+        match &self.0 {
+            Kind::Tokio { ticks: Ticks::Machine, .. } => boot_clock(),
+            Kind::Tokio { ticks: Ticks::Paused, .. } | Kind::Virtual(_) => BootMoment(self.now().0),
+        }
+    }
+
     /// Now, as milliseconds since 1970: for timestamps in records, never for a decision.
     #[must_use]
     pub fn wall_ms(&self) -> i64 {
@@ -191,6 +214,19 @@ impl Clock {
     pub fn timeout_at<F: Future>(&self, moment: Moment, work: F) -> Timeout<F> {
         self.timeout(moment.since(self.now()), work)
     }
+}
+
+/// Linux stops its monotonic clock while it is suspended. Elsewhere that one goes on (macOS), or there is none beside it.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const BOOT_CLOCK: rustix::time::ClockId = rustix::time::ClockId::Boottime;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const BOOT_CLOCK: rustix::time::ClockId = rustix::time::ClockId::Monotonic;
+
+fn boot_clock() -> BootMoment {
+    let now = rustix::time::clock_gettime(BOOT_CLOCK);
+    let seconds = Duration::from_secs(u64::try_from(now.tv_sec).expect("it began at zero"));
+    let nanos = Duration::from_nanos(u64::try_from(now.tv_nsec).expect("a part of a second"));
+    BootMoment::default().after(seconds + nanos)
 }
 
 /// Work in virtual time that is given so long. What is done at the deadline is in time.
