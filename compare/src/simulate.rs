@@ -21,6 +21,7 @@
 mod clients;
 mod cluster;
 mod figures;
+mod leasing;
 mod liveness;
 mod mutant;
 mod overseer;
@@ -32,6 +33,7 @@ pub mod text;
 mod verdict;
 
 pub use figures::{Figures, Met, Occurrence, Told};
+pub use leasing::Leasing;
 pub use mutant::Mutant;
 pub use run::{Ran, run};
 pub use scenario::{Client, FaultChoice, Manner, Scenario, Twist, Work};

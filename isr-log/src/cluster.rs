@@ -28,10 +28,11 @@ use partition::world::World;
 
 pub use ground::Ground;
 
-use crate::config::Config;
+use crate::config::{Config, ReadProof};
 use crate::controller::active::{Controller, ControllerConfig};
 use crate::controller::admin::Admin;
 use crate::controller::broker::AlterError;
+use crate::controller::lease::Leases;
 use crate::controller::metadata_partition;
 use crate::metadata::{CommitRule, PartitionSpec};
 use crate::mutant::Mutated;
@@ -62,6 +63,8 @@ pub struct Shape {
     pub lag_max: Duration,
     /// How fast a follower may catch up.
     pub catch_up_rate: Option<CatchUpRate>,
+    /// Whether linearizable reads are proved by lease.
+    pub leases: Leases,
     /// How logs are kept.
     pub log: LogConfig,
     /// Rules that Kafka once had, for brokers and controllers alike.
@@ -82,6 +85,7 @@ impl Shape {
             session: Duration::from_millis(600),
             lag_max: Duration::from_secs(1),
             catch_up_rate: None,
+            leases: Leases::Off,
             log: LogConfig::default(),
             historic: HistoricRules::default(),
             mutated: Mutated::NOT,
@@ -152,6 +156,10 @@ impl IsrCluster {
             lag_max: self.shape.lag_max,
             catch_up_rate: self.shape.catch_up_rate,
             heartbeat: self.shape.session / 5,
+            read_proof: match self.shape.leases {
+                Leases::Off => ReadProof::Round,
+                Leases::On(_) => ReadProof::Lease,
+            },
             historic: self.shape.historic,
             ..Config::new(node, brokers, controllers, self.ground.dir(node))
         };
@@ -246,6 +254,7 @@ async fn start_controller(
     let metadata = metadata.unwrap_or_else(|error| panic!("the metadata partition does not start: {error}"));
     let config = ControllerConfig {
         session: shape.session,
+        leases: shape.leases,
         historic: shape.historic,
         ..ControllerConfig::new(CONTROLLER, vec![spec.clone()])
     };

@@ -9,9 +9,10 @@ use partition::log::LogConfig;
 use partition::transport::Address;
 
 use crate::controller::broker::BrokerConfig;
+use crate::controller::lease::LeaseWish;
 use crate::mutant::Mutated;
 use crate::replica::{CatchUpRate, Rules};
-use crate::rules::HistoricRules;
+use crate::rules::{HistoricRules, UncleanElection};
 
 /// How a broker is set up.
 #[derive(Clone, Debug)]
@@ -39,8 +40,22 @@ pub struct Config {
     pub heartbeat: Duration,
     /// How long one request to a controller may take.
     pub request_timeout: Duration,
+    /// How a leader knows that it still leads when it answers a linearizable read.
+    pub read_proof: ReadProof,
     /// Rules that Kafka once had. Default: none of them.
     pub historic: HistoricRules,
+}
+
+/// How a leader knows that it still leads when it answers a linearizable read (H-16).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ReadProof {
+    /// All who may be elected confirm it, in a round that begins after the read: no clock is trusted.
+    #[default]
+    Round,
+    /// By a lease of the controllers ([`crate::controller::lease`]), as long as no clock runs faster than another by more
+    /// than is assumed. Without a lease, by a round: when controllers grant none, cannot be reached, or are about to elect
+    /// another leader; and always where an unclean election is allowed, which a lease cannot outlast.
+    Lease,
 }
 
 impl Config {
@@ -72,7 +87,16 @@ impl Config {
             catch_up_rate: None,
             heartbeat: BrokerConfig::HEARTBEAT,
             request_timeout: BrokerConfig::REQUEST_TIMEOUT,
+            read_proof: ReadProof::default(),
             historic: HistoricRules::default(),
+        }
+    }
+
+    /// Whether the controllers are asked for leases.
+    pub(crate) fn lease_wish(&self) -> LeaseWish {
+        match (self.read_proof, self.historic.unclean) {
+            (ReadProof::Lease, UncleanElection::Never) => LeaseWish::Wanted,
+            (ReadProof::Round, _) | (ReadProof::Lease, UncleanElection::Allowed) => LeaseWish::None,
         }
     }
 

@@ -11,6 +11,7 @@
 //! - [`command`], [`rejection`]: what a record says, and why it may not count.
 //! - [`image`]: what the records have decided; fencing, in-sync sets and elections in one atom.
 //! - [`sessions`], [`office`]: what an active controller decides, and how one becomes active.
+//! - [`lease`]: how leaders may answer reads alone, and whom nobody deposes meanwhile.
 //! - [`active`]: a controller at work. [`broker`]: a broker's end of it. [`message`]: what passes between the two.
 //!
 //! - [`admin`]: what an operator asks for.
@@ -32,6 +33,7 @@ pub mod broker;
 pub mod command;
 mod follow;
 pub mod image;
+pub mod lease;
 pub mod message;
 pub mod office;
 pub mod rejection;

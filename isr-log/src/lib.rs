@@ -87,6 +87,6 @@ pub mod rules;
 mod runtime;
 mod store;
 
-pub use config::Config;
+pub use config::{Config, ReadProof};
 pub use node::{Node, OpenError};
 pub use rules::HistoricRules;

@@ -59,11 +59,17 @@ pub enum Mutant {
     ShrinkUnheld,
     /// Records of older epochs are committed by counting who has them (Raft's Figure 8, H-17).
     CommitOlderEpochs,
+    /// A lease runs from the moment at which its grant has arrived (H-16).
+    LeaseFromArrival,
+    /// A controller grants leases without a barrier (H-16).
+    GrantWithoutBarrier,
+    /// A new controller does not wait until the leases of its predecessor have ended (H-16).
+    DeposeAtOnce,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 27] = [
         Self::TruncateToHighWatermark,
         Self::OneShotLookup,
         Self::NoEpochStart,
@@ -88,6 +94,9 @@ impl Mutant {
         Self::AskTooFew,
         Self::ShrinkUnheld,
         Self::CommitOlderEpochs,
+        Self::LeaseFromArrival,
+        Self::GrantWithoutBarrier,
+        Self::DeposeAtOnce,
     ];
 }
 

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use partition::client::service::PartitionService;
-use partition::clock::Moment;
+use partition::clock::{BootMoment, Moment};
 use partition::ids::PartitionId;
 use partition::log::{Durability, LogError};
 use partition::meta::MetaError;
@@ -23,8 +23,9 @@ use partition::transport::{Channel, SharedService};
 use partition::world::World;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::config::Config;
+use crate::config::{Config, ReadProof};
 use crate::controller::broker::{BrokerConfig, BrokerEvent, BrokerLink};
+use crate::controller::lease::LeaseWish;
 use crate::metadata::{Incarnation, PartitionState};
 use crate::mutant::{Mutant, Mutated};
 use crate::network::{Network, ReplicaService};
@@ -98,12 +99,18 @@ impl Node {
         mutated: Mutated,
     ) -> Result<Self, OpenError> {
         let life = Life::open(world, &config.dir).await?;
+        if config.read_proof == ReadProof::Lease && config.lease_wish() == LeaseWish::None {
+            tracing::warn!(
+                "reads are proved by a round: an unclean election is allowed, and a lease promises nothing then"
+            );
+        }
         let link_config = BrokerConfig {
             node: config.node,
             controllers: config.controllers.clone(),
             disk: life.disk(mutated),
             heartbeat: config.heartbeat,
             request_timeout: config.request_timeout,
+            lease: config.lease_wish(),
         };
         let (link, decisions) = BrokerLink::start_mutated(world, link_config, metadata, mutated);
         let (stop, stops) = mpsc::channel(1);
@@ -118,6 +125,7 @@ impl Node {
             clients: Arc::clone(&clients),
             partitions: Arc::clone(&partitions),
             failures: mpsc::channel(1),
+            lease: Tenure::default(),
             mutated,
         };
         world.tasks.spawn(broker.run(decisions, stops));
@@ -181,6 +189,7 @@ struct Broker {
     partitions: Arc<Registry>,
     /// Where replicas say that they have failed. One is enough to end the broker.
     failures: (mpsc::Sender<ReplicaFailed>, mpsc::Receiver<ReplicaFailed>),
+    lease: Tenure,
     mutated: Mutated,
 }
 
@@ -208,6 +217,18 @@ struct Leaving {
     stopped: oneshot::Sender<()>,
 }
 
+/// What the broker may answer alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Tenure {
+    /// Nothing: it has had no lease yet.
+    #[default]
+    Unleased,
+    /// Reads where it leads, until then.
+    Leased(BootMoment),
+    /// Nothing any more: it leaves.
+    GivenUp,
+}
+
 /// Whether the controllers have let this broker go.
 enum Gone {
     Yes,
@@ -230,6 +251,8 @@ impl Broker {
                 stop = stops.recv(), if leaving.is_none() => match (stop, incarnation) {
                     // What it leads is handed over first, and nobody waits for it any more: no session has to end for that.
                     (Some(stopped), Some(life)) => {
+                        // The controllers do not wait for the lease of one who leaves.
+                        self.give_up_lease().await;
                         self.link.leave(life);
                         let until = self.world.clock.now().after(self.config.request_timeout);
                         leaving = Some(Leaving { until, stopped });
@@ -294,6 +317,10 @@ impl Broker {
                 self.remove(state).await?;
                 Ok(Gone::NotYet)
             }
+            BrokerEvent::Leased(until) => {
+                self.leased(until).await;
+                Ok(Gone::NotYet)
+            }
             BrokerEvent::Left => Ok(Gone::Yes),
             BrokerEvent::Replaced => Err(Ended::Replaced),
             BrokerEvent::Failed(what) => Err(Ended::Metadata(what)),
@@ -349,6 +376,9 @@ impl Broker {
         self.world.tasks.spawn(task.run());
         let (partition, clock) = (id.clone(), self.world.clock.clone());
         let handle = ReplicaHandle { partition, clock, clients, peers, lost };
+        if let Tenure::Leased(until) = self.lease {
+            let _ = handle.peers.send(PeerCall::Leased(until)).await;
+        }
         self.partitions.lock().insert(id.clone(), handle.clone());
         self.clients.add(id.clone(), Arc::new(handle.clone()));
         Ok(handle)
@@ -366,6 +396,32 @@ impl Broker {
         }
         let removed = remove_log(&self.world, &self.config.dir, &id).await;
         removed.map_err(|error| Ended::Log(id, error))
+    }
+
+    async fn leased(&mut self, until: BootMoment) {
+        if self.lease == Tenure::GivenUp {
+            return;
+        }
+        self.lease = Tenure::Leased(until);
+        for replica in self.replicas() {
+            let _ = replica.peers.send(PeerCall::Leased(until)).await;
+        }
+    }
+
+    /// No read is answered by a lease any more when this returns, nor later.
+    async fn give_up_lease(&mut self) {
+        self.lease = Tenure::GivenUp;
+        for replica in self.replicas() {
+            let (given_up, done) = oneshot::channel();
+            if replica.peers.send(PeerCall::GiveUpLease(given_up)).await.is_ok() {
+                // One that has ended answers no reads either.
+                let _ = done.await;
+            }
+        }
+    }
+
+    fn replicas(&self) -> Vec<ReplicaHandle> {
+        self.partitions.lock().values().cloned().collect()
     }
 
     async fn close_all(&mut self) {

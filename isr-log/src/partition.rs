@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{self, BoxFuture};
-use partition::clock::{Clock, Moment};
+use partition::clock::{BootMoment, Clock, Moment};
 use partition::error::{AppendError, Doubt, ReadError, Refusal};
 use partition::ids::{Offset, PartitionId};
 use partition::log::LogError;
@@ -60,6 +60,10 @@ pub(crate) enum PeerCall {
     Confirmed(Round, partition::ids::NodeId, Incarnation),
     Decided(Arc<PartitionState>),
     Proposed(Proposal, ProposalOutcome),
+    /// No leadership is taken from this broker until then.
+    Leased(BootMoment),
+    /// The lease is given up; the answer comes when no read is answered by it any more.
+    GiveUpLease(Answer<()>),
     /// What a follower asked for could not be read.
     Unreadable(LogError),
     /// Close the log and end; the answer comes when that is done.

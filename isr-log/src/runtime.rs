@@ -242,6 +242,11 @@ impl ReplicaTask {
             PeerCall::Confirmed(round, node, life) => self.step(Event::Confirmed(round, node, life)),
             PeerCall::Decided(state) => self.step(Event::Decided(state)),
             PeerCall::Proposed(proposal, outcome) => self.step(Event::Proposed(proposal, outcome)),
+            PeerCall::Leased(until) => self.step(Event::Leased(Some(until))),
+            PeerCall::GiveUpLease(answer) => {
+                self.step(Event::Leased(None));
+                let _ = answer.send(());
+            }
             PeerCall::Unreadable(error) => self.unreadable(&error),
             PeerCall::Stop(answer) => self.state.ending = Some(Ending::InOrder(answer)),
         }

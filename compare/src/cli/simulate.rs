@@ -15,7 +15,7 @@ use super::points::{Clamped, Point};
 use super::{bad_input, printed, seeds};
 use crate::history::{ClientId, History};
 use crate::progress::SeedProgress;
-use crate::simulate::{self, FaultChoice, Halt, Mutant, Scenario, Sweep, Twist, text};
+use crate::simulate::{self, FaultChoice, Halt, Leasing, Mutant, Scenario, Sweep, Twist, text};
 use crate::system::{Shape, System};
 
 /// More seeds than anybody will wait for.
@@ -62,6 +62,9 @@ pub(super) struct SimulateArgs {
     /// isr: about how much one fetch of a follower brings [default: as real ones]
     #[arg(long, value_name = "BYTES")]
     fetch_bytes: Option<u64>,
+    /// isr: proves linearizable reads by no, short or long leases [default: as the seed decides, or off with --faults]
+    #[arg(long, value_name = "KIND")]
+    leases: Option<Leasing>,
     /// Writes what the clients saw: JSON (`.json`), or Jepsen's EDN (`.edn`)
     #[arg(long, value_name = "FILE", conflicts_with = "seeds", value_parser = history_file)]
     history: Option<HistoryFile>,
@@ -150,17 +153,18 @@ fn carry_out(args: &SimulateArgs, shapes: &[Shape], twist: Twist, halt: &Halt) -
     let faults = args.faults.clone().unwrap_or_default();
     let mut sound = true;
     for shape in shapes {
+        let seeds = args.seed..args.seed.saturating_add(args.seeds.unwrap_or(1));
+        let leasing = args.leases.filter(|_| shape.system.is_in_sync());
+        let sweep = Sweep { shape: *shape, seeds, faults: faults.clone(), leasing, twist };
         sound &= match args.seeds {
-            Some(count) => {
-                let seeds = args.seed..args.seed.saturating_add(count);
-                let sweep = Sweep { shape: *shape, seeds, faults: faults.clone(), twist };
+            Some(_) => {
                 let mut progress = SeedProgress::of(&sweep);
                 let swept = sweep.run(halt, |swept| progress.tell(swept));
                 progress.finish(&swept);
                 printed::out(text::swept(&sweep, &swept).as_bytes());
                 swept.failed.is_empty()
             }
-            None => match one(args, Scenario::of(args.seed, *shape, faults.clone()).twisted(twist), halt) {
+            None => match one(args, sweep.scenario(args.seed), halt) {
                 Ok(sound) => sound,
                 Err(line) => return bad_input(&line),
             },

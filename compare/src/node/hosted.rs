@@ -66,7 +66,7 @@ pub enum NodeError {
     Isr(#[from] isr_log::OpenError),
     /// Its controller does not start.
     #[error("the controller: {0}")]
-    Controller(isr_log::controller::rejection::Rejection),
+    Controller(isr_log::controller::active::StartError),
 }
 
 /// What a node has done since it started.

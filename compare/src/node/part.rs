@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use isr_log::ReadProof;
 use isr_log::controller::active::{Controller, ControllerConfig};
+use isr_log::controller::lease::Leases;
 use isr_log::controller::metadata_partition;
 use isr_log::metadata::PartitionSpec;
 use partition::client::leader::LeaderClient;
@@ -121,8 +123,12 @@ impl Place {
             LeaderClient::new(&self.world, &controllers, &metadata_partition(), RetryConfig::default());
         let config = isr_log::Config::new(self.node, brokers, controllers, self.dir.clone());
         let Tuning { heartbeat, lag_max, fetch_bytes, broken, .. } = *tuning;
+        let read_proof = match tuning.leases {
+            Leases::Off => ReadProof::Round,
+            Leases::On(_) => ReadProof::Lease,
+        };
         let (log, fetch_bytes_max) = (tuning.log.clone(), fetch_bytes);
-        let config = isr_log::Config { log, heartbeat, lag_max, fetch_bytes_max, ..config };
+        let config = isr_log::Config { log, heartbeat, lag_max, fetch_bytes_max, read_proof, ..config };
         let node = isr_log::Node::open_mutated(&self.world, config, Arc::new(metadata), broken.isr).await?;
         let replica = node.partition(&plan.partition);
         Ok((node.service(), Part::Isr { node, replica }))
@@ -145,8 +151,9 @@ impl Place {
             min_isr: plan.min_isr,
             commit: plan.commit,
         };
-        let config =
-            ControllerConfig { session: tuning.session, ..ControllerConfig::new(self.node, vec![spec]) };
+        let Tuning { session, leases, preference, .. } = *tuning;
+        let config = ControllerConfig::new(self.node, vec![spec]);
+        let config = ControllerConfig { session, leases, preference, ..config };
         let controller = Controller::start_mutated(&self.world, config, node.partition(), tuning.broken.isr);
         let controller = controller.map_err(NodeError::Controller)?;
         let router = Router::new()

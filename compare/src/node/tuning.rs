@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use isr_log::controller::active::ControllerConfig;
+use isr_log::controller::active::{ControllerConfig, Preference};
 use isr_log::controller::broker::BrokerConfig;
+use isr_log::controller::lease::Leases;
 use partition::ids::ByteSize;
 use partition::log::LogConfig;
 
@@ -27,6 +28,10 @@ pub(crate) struct Tuning {
     pub(crate) lag_max: Duration,
     /// isr: about how much one fetch brings.
     pub(crate) fetch_bytes: ByteSize,
+    /// isr: whether linearizable reads are proved by lease.
+    pub(crate) leases: Leases,
+    /// isr: when the first of the assigned replicas leads again.
+    pub(crate) preference: Preference,
     /// Which rules are broken.
     pub(crate) broken: Broken,
 }
@@ -49,6 +54,8 @@ impl Tuning {
             heartbeat: BrokerConfig::HEARTBEAT,
             lag_max: isr_log::Config::LAG_MAX,
             fetch_bytes: isr_log::Config::FETCH_BYTES_MAX,
+            leases: Leases::Off,
+            preference: Preference::OnCommand,
             broken: Broken::default(),
         }
     }

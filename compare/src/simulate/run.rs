@@ -4,6 +4,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::future::{join, join_all};
+use isr_log::controller::active::Preference;
+use isr_log::controller::lease::Leases;
 use partition::clock::Moment;
 use partition::fault::{DiskFault, Fault, Nemesis, ProcessFault};
 use partition::ids::ByteSize;
@@ -11,7 +13,7 @@ use partition::log::LogConfig;
 use partition::simulation::{self, Digest, Simulation, Tracing};
 
 use super::clients::{Desk, Load};
-use super::cluster::VirtualCluster;
+use super::cluster::{VirtualCluster, controllers, replicas};
 use super::figures::{Figures, Told};
 use super::liveness::{self, HEALED_WITHIN};
 use super::mutant::Mutant;
@@ -120,6 +122,10 @@ impl Play {
 
     async fn phases(&self) -> Result<(), Finding> {
         let clock = self.simulation.clock().clone();
+        let Scenario { seed, shape, leasing, .. } = self.scenario;
+        self.simulation.note(&format!("leases: {leasing}"));
+        let nodes = replicas(shape).into_iter().chain(controllers(shape.system)).collect();
+        leasing.clocks(seed, nodes).iter().for_each(|fault| self.simulation.fault(fault));
         let cluster = VirtualCluster::start(&self.simulation, self.scenario.shape, self.tuning()).await;
         let mut cluster = cluster.map_err(|error| Finding::new("start", error))?;
         drop(self.evidence.overseer.set(cluster.overseer().clone()));
@@ -180,7 +186,7 @@ impl Play {
             ..LogConfig::default()
         };
         let Twist { mutant, fetch_bytes } = self.scenario.twist;
-        Tuning {
+        let tuning = Tuning {
             metadata_log: log.clone(),
             log,
             timing: quorum_log::Timing {
@@ -192,7 +198,10 @@ impl Play {
             heartbeat: Duration::from_millis(200),
             lag_max: Duration::from_secs(1),
             fetch_bytes,
+            leases: Leases::Off,
+            preference: Preference::OnCommand,
             broken: Mutant::put_to_work(mutant, &self.simulation),
-        }
+        };
+        self.scenario.leasing.tune(tuning)
     }
 }

@@ -12,6 +12,7 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 
 use super::cluster;
+use super::leasing::Leasing;
 use super::mutant::Mutant;
 use crate::history::{ClientId, Sender};
 use crate::system::{Shape, System};
@@ -41,6 +42,8 @@ pub struct Scenario {
     pub faults: Schedule,
     /// How the faults came to be these.
     pub choice: FaultChoice,
+    /// How linearizable reads are proved.
+    pub leasing: Leasing,
     /// In what its nodes are unlike real ones.
     pub twist: Twist,
 }
@@ -123,6 +126,13 @@ impl Scenario {
     /// What this seed decides for such a cluster.
     #[must_use]
     pub fn of(seed: u64, shape: Shape, choice: FaultChoice) -> Self {
+        let leasing = leasing(seed, shape, &choice);
+        Self::leased(seed, shape, choice, leasing)
+    }
+
+    /// The same with such leases, whatever the seed would decide.
+    #[must_use]
+    pub fn leased(seed: u64, shape: Shape, choice: FaultChoice, leasing: Leasing) -> Self {
         let mut chance = StdRng::seed_from_u64(seed);
         let span = SPAN_MIN + Duration::from_millis(chance.random_range(0..SPAN_MORE_MILLIS));
         let clients = clients(&mut chance, shape);
@@ -136,7 +146,7 @@ impl Scenario {
             harmed_max: harmed_max(shape),
         };
         let faults = match &choice {
-            FaultChoice::Any => in_millis(Schedule::seeded(seed, &frame(bearable(shape)))),
+            FaultChoice::Any => in_millis(Schedule::seeded(seed, &frame(bearable(shape, leasing)))),
             FaultChoice::Kinds(kinds) => in_millis(Schedule::seeded(seed, &frame(kinds.clone()))),
             FaultChoice::These(faults) => faults.clone(),
         };
@@ -148,6 +158,7 @@ impl Scenario {
             clients,
             faults,
             choice,
+            leasing,
             twist: Twist::default(),
         }
     }
@@ -189,10 +200,18 @@ fn in_millis(mut faults: Schedule) -> Schedule {
 
 /// The kinds of faults that a cluster of this shape promises to outlive without a hand. A voter that forgets is beyond
 /// what a majority bears, and a replica that finds its log damaged waits for somebody to restore it.
-fn bearable(shape: Shape) -> Vec<Kind> {
+fn bearable(shape: Shape, leasing: Leasing) -> Vec<Kind> {
     let wipes_too = shape.system.is_in_sync() && harmed_max(shape) > 0;
     let bears = |kind: &Kind| *kind != Kind::FlipBit && (*kind != Kind::Wipe || wipes_too);
-    Kind::all().into_iter().filter(bears).collect()
+    Kind::all().into_iter().filter(bears).filter(|kind| leasing.bears(kind)).collect()
+}
+
+/// What the seed decides of leases. Faults that somebody chose may be of clocks, so there it decides for none.
+pub(super) fn leasing(seed: u64, shape: Shape, choice: &FaultChoice) -> Leasing {
+    match (shape.system, choice) {
+        (System::Isr | System::KOfIsr, FaultChoice::Any) => Leasing::drawn(seed),
+        _ => Leasing::Off,
+    }
 }
 
 /// How many replicas may lose what they had synced: what is committed is on `min_isr` of them (C10), or on a majority.

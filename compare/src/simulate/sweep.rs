@@ -10,6 +10,7 @@ use partition::simulation::Tracing;
 use tokio::sync::mpsc;
 
 use super::figures::{Figures, Occurrence};
+use super::leasing::Leasing;
 use super::run::{Ran, run};
 use super::scenario::{FaultChoice, Scenario, Twist};
 use super::verdict::Finding;
@@ -29,6 +30,8 @@ pub struct Sweep {
     pub seeds: Range<u64>,
     /// Which faults.
     pub faults: FaultChoice,
+    /// Which leases, if not those that each seed decides for.
+    pub leasing: Option<Leasing>,
     /// In what its nodes are unlike real ones.
     pub twist: Twist,
 }
@@ -75,6 +78,17 @@ impl Halt {
 }
 
 impl Sweep {
+    /// What one of its seeds decides.
+    #[must_use]
+    pub fn scenario(&self, seed: u64) -> Scenario {
+        let (shape, faults) = (self.shape, self.faults.clone());
+        let scenario = match self.leasing {
+            Some(leasing) => Scenario::leased(seed, shape, faults, leasing),
+            None => Scenario::of(seed, shape, faults),
+        };
+        scenario.twisted(self.twist)
+    }
+
     /// Runs all seeds, or those up to a halt, and tells `progress` of the sum after each.
     pub fn run(&self, halt: &Halt, mut progress: impl FnMut(&Swept)) -> Swept {
         let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
@@ -103,7 +117,7 @@ impl Sweep {
             if seed >= self.seeds.end {
                 return;
             }
-            let scenario = Scenario::of(seed, self.shape, self.faults.clone()).twisted(self.twist);
+            let scenario = self.scenario(seed);
             let ran = run(&scenario, Tracing::Digest);
             if results.blocking_send((seed, ran)).is_err() {
                 return;

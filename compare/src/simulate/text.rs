@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::figures::{Figures, Met, Occurrence};
 use super::run::Ran;
-use super::scenario::{FaultChoice, Scenario, Twist};
+use super::scenario::{FaultChoice, Scenario, Twist, leasing};
 use super::sweep::{Sweep, Swept};
 use crate::system::Shape;
 
@@ -18,6 +18,7 @@ pub fn ran(scenario: &Scenario, ran: &Ran) -> String {
     for episode in &scenario.faults.episodes {
         line(&mut text, "fault", &episode.to_string());
     }
+    line(&mut text, "leases", &scenario.leasing.to_string());
     figures(&mut text, &ran.figures);
     line(&mut text, "digest", &ran.digest.to_string());
     match &ran.findings[..] {
@@ -38,6 +39,9 @@ pub fn smallest(scenario: &Scenario) -> String {
 #[must_use]
 pub fn repeat(scenario: &Scenario) -> String {
     let mut line = of_seed(scenario.shape, scenario.seed, &scenario.choice, scenario.twist);
+    if scenario.leasing != leasing(scenario.seed, scenario.shape, &scenario.choice) {
+        let _ = write!(line, " --leases {}", scenario.leasing);
+    }
     if !scenario.has_all_clients() {
         let numbers: Vec<String> = scenario.clients.iter().map(|client| client.id.to_string()).collect();
         let none = "none".to_owned();
@@ -86,11 +90,7 @@ pub fn swept(sweep: &Sweep, swept: &Swept) -> String {
     text.push_str("runs in which\n");
     occurrence(&mut text, &swept.occurrence, swept.runs);
     for (seed, finding) in swept.failed.iter().take(FAILED_SHOWN) {
-        let _ = writeln!(
-            text,
-            "seed {seed}: {finding}\n  {}",
-            of_seed(sweep.shape, *seed, &sweep.faults, sweep.twist)
-        );
+        let _ = writeln!(text, "seed {seed}: {finding}\n  {}", repeat(&sweep.scenario(*seed)));
     }
     if swept.failed.len() > FAILED_SHOWN {
         let _ = writeln!(text, "and {} more seeds", swept.failed.len() - FAILED_SHOWN);

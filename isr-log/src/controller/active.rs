@@ -18,9 +18,11 @@ use partition::transport::{Answer, Reply, Request, Service, codec};
 use partition::world::World;
 use tokio::sync::{mpsc, oneshot};
 
+use super::broker::BrokerConfig;
 use super::command::Record;
 use super::follow::{Followed, follow};
 use super::image;
+use super::lease::Leases;
 use super::message::{ControllerReply, ControllerRequest};
 pub use super::office::Preference;
 use super::office::{Asker, Effect, Event, Office, OfficeConfig, Seat};
@@ -28,7 +30,7 @@ use super::rejection::Rejection;
 use crate::metadata::PartitionSpec;
 use crate::mutant::Mutated;
 use crate::probe::{ControllerProbe, ControllerSnapshot};
-use crate::rules::HistoricRules;
+use crate::rules::{HistoricRules, UncleanElection};
 
 /// Requests that wait for the controller's task, beside those that wait for a commit.
 const REQUESTS_MAX: usize = 1024;
@@ -38,6 +40,8 @@ const SEAT_INTERVAL: Duration = Duration::from_millis(200);
 /// How long to wait for a commit before the outcome is called unknown: longer than an election of the metadata
 /// partition's leader, shorter than a session.
 const APPEND_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a barrier may take: whoever waits for a lease does not wait for longer.
+const BARRIER_TIMEOUT: Duration = BrokerConfig::REQUEST_TIMEOUT;
 
 /// How a controller is run.
 #[derive(Clone, Debug)]
@@ -54,6 +58,29 @@ pub struct ControllerConfig {
     pub preference: Preference,
     /// A snapshot after so many offsets of the metadata log.
     pub snapshot_every: u64,
+    /// Whether leaders get leases, to answer linearizable reads alone: where an unclean election is allowed none does.
+    /// Default: they get none.
+    pub leases: Leases,
+}
+
+/// Why a controller cannot be started.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// A partition that cannot be.
+    #[error(transparent)]
+    Partition(#[from] Rejection),
+    /// Whoever is silent for a session is fenced, and no sooner than its lease has ended.
+    #[error(
+        "a lease of {length:?} holds a controller up for {hold:?}, which must be less than its session of {session:?}:          choose a shorter lease or a longer session"
+    )]
+    LeaseTooLong {
+        /// How long the lease is.
+        length: Duration,
+        /// How long nobody who holds one can be deposed.
+        hold: Duration,
+        /// The session.
+        session: Duration,
+    },
 }
 
 impl ControllerConfig {
@@ -75,6 +102,18 @@ impl ControllerConfig {
             historic: HistoricRules::default(),
             preference: Preference::OnCommand,
             snapshot_every: Self::SNAPSHOT_EVERY,
+            leases: Leases::Off,
+        }
+    }
+
+    fn check(&self) -> Result<(), StartError> {
+        self.partitions.iter().try_for_each(image::verify)?;
+        match self.leases {
+            Leases::On(terms) if terms.hold() >= self.session => {
+                let (length, hold, session) = (terms.length, terms.hold(), self.session);
+                Err(StartError::LeaseTooLong { length, hold, session })
+            }
+            Leases::On(_) | Leases::Off => Ok(()),
         }
     }
 }
@@ -97,28 +136,34 @@ impl Controller {
     /// partition is in office. The partition must be `Synced` and never trimmed by age or size (H-15).
     ///
     /// # Errors
-    /// [`Rejection::Impossible`] for a partition that cannot be.
+    /// [`StartError`] for a partition that cannot be, or leases that outlast a session.
     pub fn start(
         world: &World,
         config: ControllerConfig,
         metadata: Arc<dyn Partition>,
-    ) -> Result<Self, Rejection> {
+    ) -> Result<Self, StartError> {
         Self::start_mutated(world, config, metadata, Mutated::NOT)
     }
 
     /// The same in a simulation, with a rule that is broken: the same one as in the brokers, who apply the same records.
     ///
     /// # Errors
-    /// [`Rejection::Impossible`] for a partition that cannot be.
+    /// [`StartError`] for a partition that cannot be, or leases that outlast a session.
     pub fn start_mutated(
         world: &World,
         config: ControllerConfig,
         metadata: Arc<dyn Partition>,
         mutated: Mutated,
-    ) -> Result<Self, Rejection> {
-        config.partitions.iter().try_for_each(image::verify)?;
-        let ControllerConfig { node, partitions, session, historic, preference, snapshot_every } = config;
-        let config = OfficeConfig { node, partitions, session, historic, preference, snapshot_every };
+    ) -> Result<Self, StartError> {
+        config.check()?;
+        if config.leases != Leases::Off && config.historic.unclean == UncleanElection::Allowed {
+            tracing::warn!(
+                "no leases: an unclean election is allowed, and a lease promises nothing then (H-16)"
+            );
+        }
+        let ControllerConfig { node, partitions, session, historic, preference, snapshot_every, leases } =
+            config;
+        let config = OfficeConfig { node, partitions, session, historic, preference, snapshot_every, leases };
         let (requests, inbox) = mpsc::channel(REQUESTS_MAX);
         let window = Window::default();
         let clerk = Clerk {
@@ -127,6 +172,7 @@ impl Controller {
             world: world.clone(),
             office: Office::mutated(config, mutated),
             append: None,
+            barrier: None,
             trim: None,
             askers: BTreeMap::new(),
             asked: 0,
@@ -182,6 +228,7 @@ struct Clerk {
     metadata: Arc<dyn Partition>,
     append: Option<BoxFuture<'static, Result<Offset, AppendError>>>,
     trim: Option<BoxFuture<'static, Result<Offset, ReadError>>>,
+    barrier: Option<BoxFuture<'static, Result<Offset, ReadError>>>,
     askers: BTreeMap<Asker, oneshot::Sender<ControllerReply>>,
     asked: u64,
 }
@@ -196,7 +243,7 @@ impl Clerk {
             let event = tokio::select! {
                 biased;
                 followed = records.recv() => match followed {
-                    Some(Followed::Records(records)) => Event::Read(records),
+                    Some(Followed::Records { records, to }) => Event::Read { records, to },
                     Some(Followed::Failed(error)) => {
                         tracing::error!(%error, "this controller stops");
                         return;
@@ -211,6 +258,10 @@ impl Clerk {
                 appended = poll(&mut self.append) => {
                     self.append = None;
                     Event::Appended(appended)
+                }
+                to = poll(&mut self.barrier) => {
+                    self.barrier = None;
+                    Event::Barrier(to)
                 }
                 trimmed = poll(&mut self.trim) => {
                     self.trim = None;
@@ -248,6 +299,10 @@ impl Clerk {
         match effect {
             Effect::Append(records) => self.append = Some(self.submit(&records)),
             Effect::Trim(to) => self.trim = Some(self.metadata.trim(to, APPEND_TIMEOUT)),
+            Effect::Barrier => {
+                let tail = self.metadata.tail(BARRIER_TIMEOUT);
+                self.barrier = Some(tail.map(|tail| tail.map(|tail| tail.offset)).boxed());
+            }
             Effect::Answer(asker, reply) => {
                 let answer = self.askers.remove(&asker).expect("each is answered once");
                 // One who has gone away does not hear it.

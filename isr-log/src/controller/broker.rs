@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use partition::clock::BootMoment;
 use partition::ids::NodeId;
 use partition::partition::Partition;
 use partition::transport::Address;
@@ -20,6 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::command::{AlterInSync, Disk, LogReport};
 use super::follow::follow;
+use super::lease::LeaseWish;
 use super::message::{ControllerReply, ControllerRequest};
 use super::rejection::Rejection;
 use crate::metadata::{Incarnation, PartitionState};
@@ -45,6 +47,8 @@ pub struct BrokerConfig {
     pub heartbeat: Duration,
     /// How long one request to a controller may take.
     pub request_timeout: Duration,
+    /// Whether it wants leases.
+    pub lease: LeaseWish,
 }
 
 impl BrokerConfig {
@@ -57,7 +61,7 @@ impl BrokerConfig {
     #[must_use]
     pub fn new(node: NodeId, controllers: BTreeMap<NodeId, Address>, disk: Disk) -> Self {
         let (heartbeat, request_timeout) = (Self::HEARTBEAT, Self::REQUEST_TIMEOUT);
-        Self { node, controllers, disk, heartbeat, request_timeout }
+        Self { node, controllers, disk, heartbeat, request_timeout, lease: LeaseWish::None }
     }
 }
 
@@ -76,6 +80,9 @@ pub enum BrokerEvent {
     /// This life has been let go, as it asked to be: it leads nothing and is in sync nowhere, which the states before this
     /// event say too. It may stop.
     Left,
+    /// Until then no leadership is taken from this broker, of what it leads by the states before this event or becomes the
+    /// leader of after it. Not so any more once it has asked to be let go.
+    Leased(BootMoment),
     /// Another process has registered as this broker: stop for good. Nothing follows.
     Replaced,
     /// A metadata record cannot be read: this program is older than the controllers'. Nothing follows.
@@ -136,10 +143,11 @@ impl BrokerLink {
             directory: Arc::clone(&directory),
             progress: Arc::clone(&progress),
             events,
+            lease: None,
         };
         world.tasks.spawn(desk.run(follow(world, metadata), inbox));
-        let duty =
-            Duty { clock: world.clock.clone(), config, directory: Arc::clone(&directory), progress, orders };
+        let (clock, directory_too) = (world.clock.clone(), Arc::clone(&directory));
+        let duty = Duty { clock, config, directory: directory_too, progress, orders, mutated };
         world.tasks.spawn(duty.run());
         (Self { node, tasks: world.tasks.clone(), directory, request_timeout }, receiver)
     }

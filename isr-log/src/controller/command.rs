@@ -8,6 +8,7 @@ use partition::transport::codec::{self, DecodeError};
 use serde::{Deserialize, Serialize};
 
 use super::image::Snapshot;
+use super::lease::Leases;
 use crate::metadata::{Incarnation, LogEnd, Members, PartitionSpec, Version};
 use crate::rules::HistoricRules;
 
@@ -101,6 +102,8 @@ pub enum Command {
     CancelReassignment(PartitionId),
     /// A member says what it has, so that a leader can be found.
     ReportLog(LogReport),
+    /// From here on leases may be granted on these terms, or none any more (H-16).
+    SetLeases(Leases),
 }
 
 /// An operator's wish to have a partition replicated elsewhere.

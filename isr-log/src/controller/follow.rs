@@ -24,8 +24,8 @@ const READ_BACKOFF: Duration = Duration::from_millis(20);
 /// What was read.
 #[derive(Debug)]
 pub(super) enum Followed {
-    /// Committed records, in order.
-    Records(Vec<(Offset, Record)>),
+    /// Committed records, in order, and where the read ended: what lies between may be no record.
+    Records { records: Vec<(Offset, Record)>, to: Offset },
     /// Nothing more can be read, ever, by this program.
     Failed(String),
 }
@@ -52,7 +52,8 @@ pub(super) fn follow(world: &World, metadata: Arc<dyn Partition>) -> mpsc::Recei
                         let values = fetched.batches.values_from(place.next);
                         place.next = after;
                         let records = values.and_then(decoded).and_then(|records| place.begin(records));
-                        records.map_or_else(Followed::Failed, Followed::Records)
+                        let followed = |records| Followed::Records { records, to: after };
+                        records.map_or_else(Followed::Failed, followed)
                     }
                     Err(error) => {
                         tracing::warn!(%error, "a damaged read of the metadata partition; reading again");

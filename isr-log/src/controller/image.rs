@@ -13,6 +13,7 @@ use std::sync::Arc;
 use partition::ids::{NodeId, Offset, PartitionId};
 
 use super::command::{AlterInSync, Command, ControllerEpoch, Disk, Record, Registration};
+use super::lease::Leases;
 use super::rejection::Rejection;
 use crate::metadata::{CommitRule, Incarnation, Members, PartitionSpec, PartitionState, Recovery};
 use crate::mutant::{Mutant, Mutated};
@@ -36,6 +37,7 @@ pub struct Image {
     epoch: ControllerEpoch,
     controller: Option<NodeId>,
     rules: HistoricRules,
+    leases: Leases,
     brokers: Brokers,
     partitions: BTreeMap<PartitionId, Arc<PartitionState>>,
     /// A rule that is broken, in a simulation.
@@ -136,6 +138,12 @@ impl Image {
         self.rules
     }
 
+    /// Whether, and on what terms, leases may have been granted.
+    #[must_use]
+    pub fn leases(&self) -> Leases {
+        self.leases
+    }
+
     /// The controller in office.
     #[must_use]
     pub fn controller(&self) -> Option<NodeId> {
@@ -188,6 +196,10 @@ impl Image {
             Command::ReportLog(report) => self.report_log(report),
             Command::SetRules(rules) => {
                 self.rules = *rules;
+                Ok(Applied::default())
+            }
+            Command::SetLeases(leases) => {
+                self.leases = *leases;
                 Ok(Applied::default())
             }
         }

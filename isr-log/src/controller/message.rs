@@ -4,6 +4,7 @@ use partition::ids::{NodeId, Offset, PartitionId};
 use serde::{Deserialize, Serialize};
 
 use super::command::{AlterInSync, LogReport, Reassign, Registration};
+use super::lease::{Grant, LeaseWish};
 use super::rejection::Rejection;
 use crate::metadata::Incarnation;
 
@@ -20,6 +21,8 @@ pub enum ControllerRequest {
         incarnation: Incarnation,
         /// How far it has applied the metadata records: all below.
         applied_to: Offset,
+        /// Whether it wants a lease with the answer.
+        lease: LeaseWish,
     },
     /// Change an in-sync set.
     AlterInSync(AlterInSync),
@@ -68,6 +71,8 @@ pub enum ControllerReply {
 pub enum Heard {
     /// It may lead and be in sync.
     Alive,
+    /// The same, and reads where it leads may be answered by it alone for a while.
+    Leased(Grant),
     /// It is fenced, until it has applied all below this.
     Fenced {
         /// The offset after the record that fenced it.

@@ -12,7 +12,9 @@
 //! has either been read before it, or does not count (H-14).
 
 mod answers;
+mod deposing;
 mod flight;
+mod grants;
 #[cfg(test)]
 mod tests;
 mod upkeep;
@@ -26,13 +28,15 @@ use partition::ids::{NodeId, Offset};
 
 use super::command::{AlterInSync, Command, ControllerEpoch, LogReport, Record};
 use super::image::{Image, Snapshot, poll};
+use super::lease::{LeaseWish, Leases};
 use super::message::{ControllerReply, ControllerRequest, Heard};
 use super::rejection::Rejection;
 use super::sessions::Sessions;
 use crate::metadata::PartitionSpec;
 use crate::mutant::Mutated;
-use crate::rules::HistoricRules;
+use crate::rules::{HistoricRules, UncleanElection};
 use flight::{Flight, Landing};
+use grants::{Grants, Wish};
 use upkeep::Trimming;
 
 /// Commands that wait for the batch before them; a broker has two or three under way, so this many brokers' worth.
@@ -61,7 +65,14 @@ pub enum Event {
     /// The replica was asked who leads.
     Seat(Seat),
     /// Committed records were read, in order.
-    Read(Vec<(Offset, Record)>),
+    Read {
+        /// The records.
+        records: Vec<(Offset, Record)>,
+        /// All below has been read; some of it may be no record.
+        to: Offset,
+    },
+    /// The barrier ended: below lies all that was committed when it began.
+    Barrier(Result<Offset, ReadError>),
     /// The append ended, with the offset of its first record.
     Appended(Result<Offset, AppendError>),
     /// A broker asks.
@@ -81,6 +92,9 @@ pub enum Effect {
     Answer(Asker, ControllerReply),
     /// Give up the records below, and report by [`Event::Trimmed`].
     Trim(Offset),
+    /// Ask for the linearizable tail from now on, and report by [`Event::Barrier`]. One that was asked for before is
+    /// forgotten.
+    Barrier,
 }
 
 /// What a controller decides by.
@@ -98,6 +112,8 @@ pub struct OfficeConfig {
     pub preference: Preference,
     /// A snapshot is taken after so many offsets of the log; what lies before it is then given up.
     pub snapshot_every: u64,
+    /// Whether leases are granted. None are where an unclean election is allowed.
+    pub leases: Leases,
 }
 
 /// When the first of the assigned replicas of a partition leads again, once it is in sync.
@@ -119,13 +135,16 @@ pub struct Office {
     flight: Option<Flight>,
     waiting: VecDeque<Item>,
     trimming: Trimming,
+    /// All below was read.
+    reached: Offset,
+    mutated: Mutated,
 }
 
 #[derive(Debug)]
 enum Duty {
     Standby { not_before: Moment },
     Claiming,
-    Active(Term),
+    Active(Box<Term>),
 }
 
 /// What an active controller knows beside the image.
@@ -136,6 +155,7 @@ struct Term {
     sessions: Sessions,
     /// When preferred leaders were last looked for.
     balanced: Moment,
+    grants: Grants,
 }
 
 /// A command on its way into the log, and whoever waits for it.
@@ -163,11 +183,14 @@ impl Office {
 
     /// The same in a simulation, with a rule that is broken.
     #[must_use]
-    pub fn mutated(config: OfficeConfig, mutated: Mutated) -> Self {
+    pub fn mutated(mut config: OfficeConfig, mutated: Mutated) -> Self {
+        if config.historic.unclean == UncleanElection::Allowed {
+            config.leases = Leases::Off;
+        }
         let duty = Duty::Standby { not_before: Moment::default() };
         let (image, seat) = (Image::mutated(mutated), Seat::Elsewhere(None));
-        let trimming = Trimming::default();
-        Self { config, image, seat, duty, flight: None, waiting: VecDeque::new(), trimming }
+        let (waiting, trimming, reached) = (VecDeque::new(), Trimming::default(), Offset::ZERO);
+        Self { config, image, seat, duty, flight: None, waiting, trimming, reached, mutated }
     }
 
     /// What the records have decided, as far as they were read.
@@ -191,7 +214,10 @@ impl Office {
         match &self.duty {
             Duty::Standby { not_before } => self.may_claim().then_some(*not_before),
             Duty::Claiming => None,
-            Duty::Active(term) => Some(term.sessions.look_at()),
+            Duty::Active(term) => {
+                let looks = [Some(term.sessions.look_at()), term.grants.free_at, self.leases_change_at()];
+                looks.into_iter().flatten().min()
+            }
         }
     }
 
@@ -205,7 +231,11 @@ impl Office {
                     self.leave(now, &mut effects);
                 }
             }
-            Event::Read(records) => self.read(now, &records, &mut effects),
+            Event::Read { records, to } => {
+                self.reached = self.reached.max(to);
+                self.read(now, &records, &mut effects);
+            }
+            Event::Barrier(result) => self.barrier(result, &mut effects),
             Event::Appended(result) => self.appended(now, result, &mut effects),
             Event::Asked(asker, request) => self.asked(now, asker, request, &mut effects),
             Event::Trimmed(result) => self.trimmed(now, result),
@@ -214,6 +244,7 @@ impl Office {
         self.land(now, &mut effects);
         self.keep_up(now, &mut effects);
         self.take_off(now, &mut effects);
+        self.grant(&mut effects);
         effects
     }
 
@@ -300,7 +331,8 @@ impl Office {
         let mut sessions = Sessions::new(self.config.session, now);
         sessions.attend(self.image.brokers().all_alive(), now);
         tracing::info!(node = %self.config.node, epoch = %self.image.epoch(), "controller is active");
-        self.duty = Duty::Active(Term { epoch: self.image.epoch(), began: now, sessions, balanced: now });
+        let (epoch, grants) = (self.image.epoch(), Grants::new(now, self.image.leases()));
+        self.duty = Duty::Active(Box::new(Term { epoch, began: now, sessions, balanced: now, grants }));
     }
 
     fn asked(&mut self, now: Moment, asker: Asker, request: ControllerRequest, effects: &mut Vec<Effect>) {
@@ -308,7 +340,7 @@ impl Office {
             effects.push(Effect::Answer(asker, self.not_active()));
             return;
         };
-        if self.waiting.len() >= WAITING_MAX {
+        if self.waiting.len() + term.grants.waiting() >= WAITING_MAX {
             effects.push(Effect::Answer(asker, ControllerReply::Busy));
             return;
         }
@@ -332,11 +364,14 @@ impl Office {
                 }
                 Command::ReportLog(report)
             }
-            ControllerRequest::Heartbeat { node: broker, incarnation, applied_to } => {
+            ControllerRequest::Heartbeat { node: broker, incarnation, applied_to, lease } => {
                 term.sessions.hear(broker, incarnation, now);
                 let reply = self.heard(broker, incarnation);
                 let caught_up = match reply {
                     ControllerReply::Heard(Heard::Fenced { until_applied }) => applied_to >= until_applied,
+                    ControllerReply::Heard(Heard::Alive) if lease == LeaseWish::Wanted => {
+                        return self.wishes(Wish { asker, broker, life: incarnation, heard: now }, effects);
+                    }
                     _ => false,
                 };
                 if !caught_up {
@@ -376,23 +411,26 @@ impl Office {
     }
 
     fn take_off(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+        if self.flight.is_some() {
+            return;
+        }
         let (epoch, items) = match &self.duty {
             Duty::Standby { not_before } if self.may_claim() && now >= *not_before => {
                 self.duty = Duty::Claiming;
                 let command = Command::Claim { node: self.config.node };
                 (self.image.epoch().next(), vec![Item { command, asker: None }])
             }
-            Duty::Active(term) if self.flight.is_none() && self.is_snapshot_due() => {
+            Duty::Active(term) if self.is_snapshot_due() => {
                 let snapshot = Snapshot::of(&self.image).expect("its own claim was applied");
                 // Alone in its batch: the log is trimmed to the edge of it.
                 (term.epoch, vec![Item { command: Command::Snapshot(Box::new(snapshot)), asker: None }])
             }
-            Duty::Active(term) if self.flight.is_none() && !self.waiting.is_empty() => {
-                let count = self.waiting.len().min(BATCH_RECORDS_MAX);
-                (term.epoch, self.waiting.drain(..count).collect())
-            }
-            _ => return,
+            Duty::Active(term) => (term.epoch, self.next_batch(now)),
+            Duty::Standby { .. } | Duty::Claiming => return,
         };
+        if items.is_empty() {
+            return;
+        }
         let record = |item: &Item| Record { epoch, command: item.command.clone() };
         effects.push(Effect::Append(items.iter().map(record).collect()));
         self.flight = Some(Flight::new(items));
@@ -401,10 +439,13 @@ impl Office {
     /// Is not active any more, nor claiming, and does not claim earlier than that. What was not appended yet never will be;
     /// what is in flight is still followed.
     fn leave(&mut self, not_before: Moment, effects: &mut Vec<Effect>) {
-        if let Duty::Active(term) = &self.duty {
+        let former = std::mem::replace(&mut self.duty, Duty::Standby { not_before });
+        if let Duty::Active(mut term) = former {
             tracing::info!(node = %self.config.node, epoch = %term.epoch, "controller leaves office");
+            let reply = self.not_active();
+            let askers = term.grants.take_askers().into_iter();
+            effects.extend(askers.map(|asker| Effect::Answer(asker, reply.clone())));
         }
-        self.duty = Duty::Standby { not_before };
         for item in std::mem::take(&mut self.waiting) {
             self.answer(item, Fate::NotAppended, effects);
         }

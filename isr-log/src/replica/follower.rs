@@ -139,7 +139,8 @@ impl Follower {
                 | Event::Proposed(..)
                 | Event::Prove
                 | Event::Confirmed(..)
-                | Event::Decided(_),
+                | Event::Decided(_)
+                | Event::Leased(_),
                 _,
             ) => {}
         }

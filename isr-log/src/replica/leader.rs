@@ -170,7 +170,7 @@ impl Leader {
             }
             Event::Tick => self.tick(step),
             // What an earlier role of this replica had asked for.
-            Event::Fetched(..) | Event::FetchFailed(_) | Event::Decided(_) => {}
+            Event::Fetched(..) | Event::FetchFailed(_) | Event::Decided(_) | Event::Leased(_) => {}
         }
     }
 

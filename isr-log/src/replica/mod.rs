@@ -28,7 +28,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use partition::clock::Moment;
+use partition::clock::{BootMoment, Moment};
 use partition::error::{Doubt, Refusal};
 use partition::ids::{ByteSize, Epoch, NodeId, Offset};
 use partition::log::EpochHistory;
@@ -40,7 +40,7 @@ pub use crate::metadata::Members;
 use crate::metadata::{Incarnation, LogEnd, PartitionState, Version};
 
 use crate::mutant::{Mutant, Mutated};
-use crate::rules::{HistoricRules, TruncationRule};
+use crate::rules::{HistoricRules, TruncationRule, UncleanElection};
 
 use follower::{Follower, Follows};
 pub use in_sync::{Proposal, ProposalOutcome};
@@ -138,6 +138,8 @@ pub enum Event {
     Proposed(Proposal, ProposalOutcome),
     /// A read wants proof that this replica leads.
     Prove,
+    /// Until then nobody takes leadership from this replica, whatever it leads by what was decided before; not so any more.
+    Leased(Option<BootMoment>),
     /// A member confirms, in this life, what was asked in this round.
     Confirmed(Round, NodeId, Incarnation),
     /// Time has passed.
@@ -211,6 +213,7 @@ pub struct Replica {
     rules: Rules,
     high_watermark: Offset,
     decided: Option<Arc<PartitionState>>,
+    leased_until: Option<BootMoment>,
     role: Role,
 }
 
@@ -277,7 +280,7 @@ impl Replica {
     /// This life of this node, before it has read anything. `high_watermark` is the one kept on disk, clamped to the log.
     #[must_use]
     pub fn new(node: NodeId, life: Incarnation, rules: Rules, high_watermark: Offset) -> Self {
-        Self { node, life, rules, high_watermark, decided: None, role: Role::Idle }
+        Self { node, life, rules, high_watermark, decided: None, leased_until: None, role: Role::Idle }
     }
 
     /// Takes one event into account; what is to be done about it goes to the end of `out`.
@@ -285,6 +288,10 @@ impl Replica {
         assert!(log.durable <= log.end, "durable to {} of {}", log.durable, log.end);
         if let Event::Decided(state) = event {
             self.decide(now, log, &state, out);
+            return;
+        }
+        if let Event::Leased(until) = event {
+            self.leased_until = until;
             return;
         }
         let (node, life, rules) = (self.node, self.life, self.rules);
@@ -381,6 +388,16 @@ impl Replica {
             Role::Leader(leader) => Some(leader.next_proof()),
             Role::Idle | Role::Follower(_) | Role::Polled(_) => None,
         }
+    }
+
+    /// Whether a read that begins at this moment may be answered at once, at the high watermark: nobody else can lead while
+    /// the lease runs, and this leader knows all that was committed before it (H-16). After an unclean election even that
+    /// may be gone, so there a lease promises nothing.
+    #[must_use]
+    pub fn may_read_alone(&self, now: BootMoment) -> bool {
+        let unclean = self.rules.historic.unclean == UncleanElection::Allowed;
+        let leased = self.leased_until.is_some_and(|until| now < until);
+        leased && !unclean && matches!(self.role, Role::Leader(_)) && self.visible_to().is_some()
     }
 
     /// Answers a leader that asks whether it still leads. Not an event: it changes nothing.

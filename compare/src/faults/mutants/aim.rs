@@ -5,7 +5,7 @@ use partition::ids::ByteSize;
 use partition::log::Durability;
 
 use super::{isr, quorum};
-use crate::simulate::{FaultChoice, Mutant, Scenario, Twist};
+use crate::simulate::{FaultChoice, Leasing, Mutant, Scenario, Twist};
 use crate::system::{MinIsr, Replicas, Shape};
 
 /// Each node loses its power once; the leader first, and again last.
@@ -33,6 +33,8 @@ pub struct Aim {
     pub faults: &'static str,
     /// isr: about how much one fetch brings.
     pub fetch_bytes: ByteSize,
+    /// isr: how linearizable reads are proved.
+    pub leasing: Leasing,
     /// What must be sound where nothing is broken.
     pub control: Control,
 }
@@ -59,7 +61,7 @@ pub fn aims() -> Vec<Aim> {
 impl Aim {
     pub(super) fn at(mutant: Mutant, broken: &'static str, faults: &'static str) -> Self {
         let fetch_bytes = Twist::default().fetch_bytes;
-        Self { mutant, broken, faults, fetch_bytes, control: Control::Whole }
+        Self { mutant, broken, faults, fetch_bytes, leasing: Leasing::Off, control: Control::Whole }
     }
 
     /// What a seed decides where nothing is broken.
@@ -77,7 +79,7 @@ impl Aim {
         };
         let faults: Schedule = self.faults.parse().expect("faults are written as faults are");
         let twist = Twist { mutant: None, fetch_bytes: self.fetch_bytes };
-        Scenario::of(seed, shape, FaultChoice::These(faults)).twisted(twist)
+        Scenario::leased(seed, shape, FaultChoice::These(faults), self.leasing).twisted(twist)
     }
 
     /// The same with its rule broken.

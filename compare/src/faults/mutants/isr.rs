@@ -4,6 +4,7 @@ use isr_log::mutant::Mutant;
 use partition::ids::ByteSize;
 
 use super::aim::{Aim, BEHIND, CLOCK_AHEAD, CRASHES, Control, RESENDS};
+use crate::simulate::Leasing;
 
 pub(super) fn aim(mutant: Mutant) -> Aim {
     let at = |broken, faults| Aim::at(crate::simulate::Mutant::Isr(mutant), broken, faults);
@@ -128,5 +129,36 @@ pub(super) fn aim(mutant: Mutant) -> Aim {
             "by k of the ISR, records of older epochs are committed by counting copies (Figure 8, H-17)",
             CRASHES,
         ),
+        // 1 is heard no more just after a heartbeat whose answer takes nearly a second; of its deposition it hears as late.
+        // Producers find the next leader, readers do not.
+        Mutant::LeaseFromArrival => Aim {
+            leasing: Leasing::Long,
+            ..at(
+                "a lease runs from the moment at which its grant has arrived (H-16)",
+                "2s+8s delay 101>1 900ms; 2s+8s delay 102>1 900ms; 2s+8s delay 103>1 900ms; 2250ms+7s cut 1>101; \
+                 2250ms+7s cut 1>102; 2250ms+7s cut 1>103; 5s+4s cut 1001>1; 5s+4s cut 1002>1; 5s+4s cut 1003>1; \
+                 5s+4s cut 1004>1",
+            )
+        },
+        // 1 and the controller that was in office are cut off together. The others elect a leader, who is the next one's.
+        Mutant::GrantWithoutBarrier => Aim {
+            leasing: Leasing::Long,
+            ..at(
+                "a controller grants leases without a barrier (H-16)",
+                "2s+8s cut 101>102; 2s+8s cut 102>101; 2s+8s cut 101>103; 2s+8s cut 103>101; 2s+8s cut 1>102; \
+                 2s+8s cut 102>1; 2s+8s cut 1>103; 2s+8s cut 103>1; 4s+6s cut 1001>1; 4s+6s cut 1002>1; \
+                 4s+6s cut 1003>1; 4s+6s cut 1004>1",
+            )
+        },
+        // 2 leads for a while, and is cut off with its lease when 101 loses its power: the next controller lets 1 lead again.
+        Mutant::DeposeAtOnce => Aim {
+            leasing: Leasing::Long,
+            ..at(
+                "a new controller does not wait until the leases of its predecessor have ended (H-16)",
+                "2s+100ms kill 1; 3200ms+6s power-loss 101; 3200ms+6s cut 2>102; 3200ms+6s cut 102>2; \
+                 3200ms+6s cut 2>103; 3200ms+6s cut 103>2; 3500ms+5s cut 1001>2; 3500ms+5s cut 1002>2; \
+                 3500ms+5s cut 1003>2; 3500ms+5s cut 1004>2",
+            )
+        },
     }
 }

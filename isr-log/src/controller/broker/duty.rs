@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use partition::clock::Clock;
+use partition::clock::{BootMoment, Clock};
 use partition::ids::Offset;
 use tokio::sync::{Notify, mpsc};
 
@@ -12,9 +12,11 @@ use super::directory::Directory;
 use super::{BrokerConfig, BrokerEvent};
 use crate::controller::command::Registration;
 use crate::controller::follow::Followed;
+use crate::controller::lease::Grant;
 use crate::controller::message::{ControllerReply, ControllerRequest, Heard};
 use crate::controller::rejection::Rejection;
 use crate::metadata::Incarnation;
+use crate::mutant::{Mutant, Mutated};
 
 /// What the reading task has seen that concerns the other one.
 #[derive(Debug, Default)]
@@ -28,7 +30,16 @@ pub(super) struct Progress {
 #[derive(Debug)]
 pub(super) enum Order {
     Registered(Incarnation),
+    Leased(Lease),
     Replaced,
+}
+
+/// A lease, on this broker's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Lease {
+    until: BootMoment,
+    /// It counts when all below is applied and told.
+    applied_to: Offset,
 }
 
 /// Registers the broker, and then shows that it is alive.
@@ -39,6 +50,7 @@ pub(super) struct Duty {
     pub(super) directory: Arc<Directory>,
     pub(super) progress: Arc<Progress>,
     pub(super) orders: mpsc::Sender<Order>,
+    pub(super) mutated: Mutated,
 }
 
 impl Duty {
@@ -54,12 +66,20 @@ impl Duty {
                 node: self.config.node,
                 incarnation,
                 applied_to: Offset(self.progress.applied_to.load(Ordering::Relaxed)),
+                lease: self.config.lease,
             };
+            let sent = self.clock.boot_now();
             match self.directory.ask(&heartbeat, self.config.request_timeout).await {
                 Ok(ControllerReply::Heard(Heard::Replaced)) => {
                     // When nobody takes the order, the log has told it already.
                     let _ = self.orders.send(Order::Replaced).await;
                     return;
+                }
+                Ok(ControllerReply::Heard(Heard::Leased(Grant { length, applied_to }))) => {
+                    let late = self.mutated.breaks(Mutant::LeaseFromArrival);
+                    let from = if late { self.clock.boot_now() } else { sent };
+                    let lease = Lease { until: from.after(length), applied_to };
+                    let _ = self.orders.send(Order::Leased(lease)).await;
                 }
                 Ok(_) => {}
                 Err(error) => tracing::debug!(node = %self.config.node, ?error, "a heartbeat was not heard"),
@@ -99,6 +119,8 @@ pub(super) struct Desk {
     pub(super) directory: Arc<Directory>,
     pub(super) progress: Arc<Progress>,
     pub(super) events: mpsc::Sender<BrokerEvent>,
+    /// The newest lease, until the records are applied that it is granted on.
+    pub(super) lease: Option<Lease>,
 }
 
 impl Desk {
@@ -110,15 +132,19 @@ impl Desk {
     ) {
         while !self.delivery.is_over() {
             let epoch = self.delivery.image().epoch();
-            let events = tokio::select! {
+            let mut events = tokio::select! {
                 biased;
                 () = self.events.closed() => return,
                 Some(order) = orders.recv() => match order {
                     Order::Registered(incarnation) => self.delivery.registered(incarnation),
+                    Order::Leased(lease) => {
+                        self.lease = Some(lease);
+                        Vec::new()
+                    }
                     Order::Replaced => self.delivery.replaced(),
                 },
                 followed = records.recv() => match followed {
-                    Some(Followed::Records(records)) => self.delivery.read(&records),
+                    Some(Followed::Records { records, .. }) => self.delivery.read(&records),
                     Some(Followed::Failed(error)) => {
                         let _ = self.events.send(BrokerEvent::Failed(error)).await;
                         return;
@@ -130,6 +156,10 @@ impl Desk {
                 self.delivery.image().controller().filter(|_| self.delivery.image().epoch() != epoch);
             claimed.into_iter().for_each(|controller| self.directory.believe(controller));
             self.progress.applied_to.store(self.delivery.image().applied_to().0, Ordering::Relaxed);
+            let applied_to = self.delivery.image().applied_to();
+            // Behind the states that it counts for, on the same way.
+            let lease = self.lease.take_if(|lease| lease.applied_to <= applied_to);
+            events.extend(lease.map(|lease| BrokerEvent::Leased(lease.until)));
             for event in events {
                 if self.events.send(event).await.is_err() {
                     return;

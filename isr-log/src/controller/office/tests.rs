@@ -1,5 +1,6 @@
 //! A controller's decisions, step by step.
 
+mod leases;
 mod upkeep;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,8 @@ struct Scene {
     answers: BTreeMap<Asker, ControllerReply>,
     appending: Option<Vec<Record>>,
     trimming: Option<Offset>,
+    /// Whether a barrier is under way.
+    barrier: Option<()>,
     asked: u64,
 }
 
@@ -46,9 +49,11 @@ impl Scene {
             historic: HistoricRules::default(),
             preference: Preference::OnCommand,
             snapshot_every: 1000,
+            leases: Leases::Off,
         });
         let (log, answers) = (Vec::new(), BTreeMap::new());
-        Self { office, log, read_to: 0, now: at(0), answers, appending: None, trimming: None, asked: 0 }
+        let (appending, trimming, barrier) = (None, None, None);
+        Self { office, log, read_to: 0, now: at(0), answers, appending, trimming, barrier, asked: 0 }
     }
 
     /// In office, with these brokers alive and a partition of theirs.
@@ -81,6 +86,7 @@ impl Scene {
                     assert!(self.appending.replace(records).is_none(), "one at a time")
                 }
                 Effect::Trim(to) => assert!(self.trimming.replace(to).is_none(), "one at a time"),
+                Effect::Barrier => self.barrier = Some(()),
                 Effect::Answer(asker, reply) => {
                     assert!(self.answers.insert(asker, reply).is_none(), "answered twice");
                 }
@@ -99,7 +105,8 @@ impl Scene {
         let places = (0_u64..).map(Offset).zip(self.log.clone());
         let unread = places.skip(self.read_to).collect();
         self.read_to = self.log.len();
-        self.happens(Event::Read(unread));
+        let to = Offset(self.log.len() as u64);
+        self.happens(Event::Read { records: unread, to });
     }
 
     /// All appends are committed and read, until nothing is under way.
@@ -122,7 +129,8 @@ impl Scene {
 
     fn beats(&mut self, node: NodeId, incarnation: Incarnation) -> Asker {
         let applied_to = self.office.image().applied_to();
-        self.asks(ControllerRequest::Heartbeat { node, incarnation, applied_to })
+        let lease = LeaseWish::None;
+        self.asks(ControllerRequest::Heartbeat { node, incarnation, applied_to, lease })
     }
 
     fn life(&self, node: NodeId) -> Incarnation {
@@ -248,7 +256,8 @@ fn a_silent_broker_is_fenced_and_unfenced_when_it_has_read_that_it_was() {
     assert_eq!((scene.state().leader, scene.state().epoch), (Some(B), Epoch(2)));
 
     let node = A;
-    let heartbeat = ControllerRequest::Heartbeat { node, incarnation: scene.life(A), applied_to: Offset(0) };
+    let (incarnation, lease) = (scene.life(A), LeaseWish::None);
+    let heartbeat = ControllerRequest::Heartbeat { node, incarnation, applied_to: Offset(0), lease };
     let behind = scene.asks(heartbeat);
     assert!(matches!(scene.answers[&behind], ControllerReply::Heard(Heard::Fenced { .. })));
     let caught_up = scene.beats(A, scene.life(A));

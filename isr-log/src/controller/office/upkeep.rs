@@ -77,6 +77,9 @@ impl Office {
         } else {
             self.once(Command::SetRules(self.config.historic));
         }
+        if self.leases_change_at().is_some_and(|at| now >= at) {
+            self.once(Command::SetLeases(self.config.leases));
+        }
         if let Some(snapshot) = self.image.snapshot_at()
             && let Trimming::Idle { done_to, not_before } = self.trimming
             && snapshot > done_to

@@ -109,7 +109,7 @@ fn h15_a_controller_that_fell_behind_the_log_start_goes_on_from_the_snapshot() {
     other.apply(at, &record).unwrap();
     scene.log.push(record.clone());
     scene.read_to = scene.log.len();
-    scene.happens(Event::Read(vec![(at, record)]));
+    scene.happens(Event::Read { records: vec![(at, record)], to: at.next() });
     assert_eq!((scene.office.image(), scene.office.active()), (&other, None));
     scene.happens(Event::Appended(Ok(base)));
     assert_eq!(scene.answers[&asker], ControllerReply::Unknown, "whether it counted was never read");
