@@ -40,7 +40,7 @@ pub use crate::metadata::Members;
 use crate::metadata::{Incarnation, LogEnd, PartitionState, Version};
 
 use crate::mutant::{Mutant, Mutated};
-use crate::rules::{HistoricRules, TruncationRule, UncleanElection};
+use crate::rules::{HistoricRules, TruncationRule};
 
 use follower::{Follower, Follows};
 pub use in_sync::{Proposal, ProposalOutcome};
@@ -388,16 +388,6 @@ impl Replica {
             Role::Leader(leader) => Some(leader.next_proof()),
             Role::Idle | Role::Follower(_) | Role::Polled(_) => None,
         }
-    }
-
-    /// Whether a read that begins at this moment may be answered at once, at the high watermark: nobody else can lead while
-    /// the lease runs, and this leader knows all that was committed before it (H-16). After an unclean election even that
-    /// may be gone, so there a lease promises nothing.
-    #[must_use]
-    pub fn may_read_alone(&self, now: BootMoment) -> bool {
-        let unclean = self.rules.historic.unclean == UncleanElection::Allowed;
-        let leased = self.leased_until.is_some_and(|until| now < until);
-        leased && !unclean && matches!(self.role, Role::Leader(_)) && self.visible_to().is_some()
     }
 
     /// Answers a leader that asks whether it still leads. Not an event: it changes nothing.

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use partition::clock::Moment;
+use partition::clock::{BootMoment, Moment};
 use partition::ids::NodeId;
 
-use super::CONFIRM_RETRY;
+use super::{CONFIRM_RETRY, Replica, Role};
 use crate::metadata::Incarnation;
+use crate::rules::UncleanElection;
 
 /// One exchange with the members. A read is served by a round that began after it did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -114,6 +115,18 @@ impl Proofs {
     /// When somebody may have to be asked again.
     pub(super) fn wakes_at(&self) -> Option<Moment> {
         self.under_way.as_ref().map(|under_way| under_way.again_at)
+    }
+}
+
+impl Replica {
+    /// Whether a read that begins at this moment may be answered at once, at the high watermark: nobody else can lead while
+    /// the lease runs, and this leader knows all that was committed before it (H-16). After an unclean election even that
+    /// may be gone, so there a lease promises nothing.
+    #[must_use]
+    pub fn may_read_alone(&self, now: BootMoment) -> bool {
+        let unclean = self.rules.historic.unclean == UncleanElection::Allowed;
+        let leased = self.leased_until.is_some_and(|until| now < until);
+        leased && !unclean && matches!(self.role, Role::Leader(_)) && self.visible_to().is_some()
     }
 }
 
