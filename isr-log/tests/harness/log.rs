@@ -5,7 +5,7 @@ use partition::ids::{Epoch, Offset};
 use partition::log::EpochHistory;
 
 /// A record: the epoch it was written in, and a number that no other record has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Record {
     pub epoch: Epoch,
     pub value: u64,
