@@ -10,7 +10,7 @@
 //!    first ──> all that may happen next ──> known already? ──> every invariant ──> next, a step deeper
 //!              append  store  deliver  read  tell  retry        by its name, or the
 //!              lag  crash  tear  wipe  stop  fence  let in       shortest trace to it
-//!              consider  doubt  break  hand over
+//!              consider  hear  doubt  break  hand over
 //! ```
 //! The replicas are `isr_log::replica`, the decisions are those of `isr_log::controller::image`; nothing of either is
 //! imitated. Between them stands what the runtime does, in its simplest form. Bounds (`explore/bounds.rs`) say how often
@@ -43,9 +43,13 @@
 //! | `ReportWithoutFetch`      | `AckRule`                     | 9        |
 //! | `OneShotLookup`           | `EpochOffsetMatching`         | 11       |
 //! | `AnyLeaderEpoch`          | `WeakIsr`                     | 12       |
+//! | `ElectUnasked`            | `AckedNotLost`                | 4        |
+//! | `AskTooFew`               | `AckedNotLost`                | 6        |
 //!
 //! `AcknowledgePlaced`, `SkipSync`, `CrashLooksClean`, `AnswerDuplicateAtOnce`, `CallUnknownRefused` and `ReadWithoutProof` are
-//! broken in the runtime or on the disk: the simulator catches those (`compare faults --mutants`), as it does all of these.
+//! broken in the runtime or on the disk; `ShrinkUnheld` needs followers that lag by different times, and `CommitOlderEpochs` (Raft's
+//! Figure 8) more elections than are tried here. The simulator catches those (`compare faults --mutants`), as it does all
+//! of these.
 //!
 //! A library would do the walking (stateright does), and bring a web server, threads and a second `rand` for it; the walk is
 //! a hundred lines (`explore/search.rs`). `ISR_LOG_EXPLORE=deep cargo test --release -p isr-log --test explore` goes further.

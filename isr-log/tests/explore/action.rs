@@ -38,6 +38,8 @@ pub enum Action {
     HandOver,
     /// The controllers take a proposal for what it is worth.
     Consider(usize),
+    /// The controllers hear what a member of the set has, in a poll.
+    Hear(usize),
     /// A leader hears that its proposal was refused.
     HearRefusal(usize),
     /// A leader hears that nobody knows; the proposal may count later.
@@ -86,6 +88,7 @@ impl State {
                 all.extend([Action::Doubt(index), Action::TurnAway(index)]);
             }
         }
+        all.extend((0..self.reports.len()).map(Action::Hear));
         all.extend((0..self.refused.len()).map(Action::HearRefusal));
         if self.left.handovers > 0 && self.controllers.may_hand_over() {
             all.push(Action::HandOver);
@@ -205,6 +208,10 @@ impl State {
                 Arc::make_mut(&mut self.controllers).hand_over().expect("it was tried");
             }
             Action::Consider(index) => self.consider(index),
+            Action::Hear(index) => {
+                let report = self.reports.remove(index);
+                Arc::make_mut(&mut self.controllers).hear(report);
+            }
             Action::HearRefusal(index) => {
                 let under_way = self.refused.remove(index);
                 self.step(under_way.from, Event::Proposed(under_way.proposal, ProposalOutcome::Refused));
@@ -331,6 +338,9 @@ impl State {
                 (leader, Election::Eligible) if leader != old.leader => {
                     self.sights.note(Sight::AnEligibleReplicaIsElected);
                 }
+                (leader, Election::Polled) if leader != old.leader => {
+                    self.sights.note(Sight::APolledReplicaIsElected)
+                }
                 (leader, Election::LastLeader) if leader != old.leader => {
                     self.sights.note(Sight::TheLastLeaderIsElected);
                 }
@@ -373,6 +383,7 @@ impl fmt::Display for Action {
             Self::Unfence(at) => write!(f, "{} is alive again", n(at)),
             Self::HandOver => f.write_str("the first of the assigned replicas is elected"),
             Self::Consider(_) => f.write_str("the controllers consider a proposal"),
+            Self::Hear(_) => f.write_str("the controllers hear what a member has"),
             Self::HearRefusal(_) => f.write_str("a leader hears of the refusal"),
             Self::Doubt(_) => f.write_str("the answer to a proposal is lost"),
             Self::TurnAway(_) => f.write_str("nobody takes a proposal"),

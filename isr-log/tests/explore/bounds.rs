@@ -1,12 +1,14 @@
 //! How far an exploration goes: by which rules, from where, and how often each thing may go wrong.
 
 use isr_log::HistoricRules;
+use isr_log::metadata::CommitRule;
 use isr_log::mutant::Mutated;
 
 /// What may happen, and how often. All that is not counted here may happen whenever it can.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
     pub min_isr: usize,
+    pub commit: CommitRule,
     pub historic: HistoricRules,
     pub mutated: Mutated,
     pub start: Start,

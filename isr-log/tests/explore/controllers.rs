@@ -3,12 +3,14 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use isr_log::controller::command::{AlterInSync, Command, ControllerEpoch, Disk, Record, Registration};
+use isr_log::controller::command::{
+    AlterInSync, Command, ControllerEpoch, Disk, LogReport, Record, Registration,
+};
 use isr_log::controller::image::{Image, Standing};
 use isr_log::controller::rejection::Rejection;
-use isr_log::metadata::{Election, Incarnation, PartitionSpec, PartitionState};
+use isr_log::metadata::{Election, Incarnation, LogEnd, PartitionSpec, PartitionState};
 use isr_log::replica::{Proposal, ProposalOutcome};
-use partition::ids::{NodeId, Offset, PartitionId};
+use partition::ids::{Epoch, NodeId, Offset, PartitionId};
 
 use crate::bounds::Bounds;
 use crate::node::{At, node_id, place};
@@ -46,7 +48,8 @@ impl Controllers {
             new.register(at, None, Disk::Fresh);
             new.unfence(at);
         }
-        let spec = PartitionSpec { id: partition(), replicas, min_isr: bounds.min_isr };
+        let spec =
+            PartitionSpec { id: partition(), replicas, min_isr: bounds.min_isr, commit: bounds.commit };
         new.apply(Command::CreatePartition(spec)).expect(must);
         new.caught_up = [true; 3];
         new
@@ -126,6 +129,19 @@ impl Controllers {
         }
     }
 
+    /// A member of the set says what it has. Whether that counts makes no difference to who said it.
+    pub fn hear(&mut self, report: LogReport) {
+        let _ = self.apply(Command::ReportLog(report));
+    }
+
+    /// Whether this report can count, now or later.
+    pub fn may_count(&self, report: &LogReport) -> bool {
+        let newest = self.newest();
+        newest.poll.is_some()
+            && newest.epoch == report.epoch
+            && newest.in_sync.get(&report.broker) == Some(&report.incarnation)
+    }
+
     /// Whoever was elected as the last resort is in sync by that.
     fn note_elected(&mut self) {
         let Some(state) = self.decisions.last() else { return };
@@ -157,6 +173,11 @@ impl Controllers {
         }
         (self.lives, self.caught_up).hash(hasher);
     }
+}
+
+/// What a member of the set says in a poll.
+pub fn log_report(broker: NodeId, incarnation: Incarnation, epoch: Epoch, end: LogEnd) -> LogReport {
+    LogReport { partition: partition(), broker, incarnation, epoch, end }
 }
 
 fn partition() -> PartitionId {

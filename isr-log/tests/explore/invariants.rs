@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use isr_log::metadata::Incarnation;
+use isr_log::metadata::{CommitRule, Incarnation};
 use isr_log::rules::MinimumRule;
 use partition::ids::{NodeId, Offset};
 use partition::probe::{Change, Electorate, InSyncSet, Life};
@@ -29,7 +29,7 @@ type Check = fn(&State) -> Option<String>;
 
 /// Those that a state must satisfy, in the order in which one is named when several fail: what a client sees comes last, so
 /// that the name tells the cause.
-const OF_A_STATE: [(&str, Check); 13] = [
+const OF_A_STATE: [(&str, Check); 14] = [
     ("LeaderInIsr", leader_in_isr),
     ("ValidControllerIsrAndElr", valid_controller_isr_and_elr),
     ("UncleanExclusion", unclean_exclusion),
@@ -39,6 +39,7 @@ const OF_A_STATE: [(&str, Check); 13] = [
     ("StateOrdering", state_ordering),
     ("WeakIsr", weak_isr),
     ("StrongIsr", strong_isr),
+    ("HeldByEnough", held_by_enough),
     ("LeaderCandidateCompleteness", leader_candidate_completeness),
     ("CommittedPrefixConsistent", committed_prefix_consistent),
     ("CommittedImmutable", committed_immutable),
@@ -66,8 +67,12 @@ pub fn on_commit(state: &State, at: At, in_sync: &InSyncSet) -> Option<Violation
 /// A leader acknowledges what ends here as committed. `AckRule`: all of its maximal set have it on disk, and the set is
 /// large enough.
 ///
-/// Scope: a member whose disk has lost something, and which has not registered since, does not count.
+/// Scope: not where enough in sync suffice. A member whose disk has lost something, and which has not registered since, does
+/// not count.
 pub fn on_acknowledgement(state: &State, at: At, end: Offset, in_sync: &InSyncSet) -> Option<Violation> {
+    if !waits_for_all(state) {
+        return None;
+    }
     let lacks = |(node, life): &&(NodeId, Life)| {
         honest(state, *node, Incarnation(Offset(life.0)))
             .is_some_and(|member| offset(member.log.durable) < end)
@@ -89,6 +94,27 @@ fn leaders(state: &State) -> impl Iterator<Item = (&Node, InSyncSet)> {
         Electorate::InSync(in_sync) => Some((&**node, in_sync)),
         _ => None,
     })
+}
+
+/// Whether each member of the set has to have what is committed, and not only enough of them.
+fn waits_for_all(state: &State) -> bool {
+    state.controllers.newest().spec.commit == CommitRule::AllInSync
+}
+
+/// Where enough in sync suffice: so many of the recorded set have all that was ever committed on disk, dead or alive. It takes
+/// the place of `WeakIsr`, `StrongIsr`, `LeaderCandidateCompleteness` and `ReplicationQuorumSuperset`.
+///
+/// Scope: a member whose disk has lost something does not have it.
+fn held_by_enough(state: &State) -> Option<String> {
+    if waits_for_all(state) {
+        return None;
+    }
+    let newest = state.controllers.newest();
+    let has = |(node, life): &(&NodeId, &Incarnation)| {
+        honest(state, **node, **life).is_some_and(|node| node.durable().starts_with(&state.committed))
+    };
+    let holds = newest.in_sync.iter().filter(has).count();
+    (holds < newest.min_isr()).then(|| format!("{holds} in sync have all that was committed"))
 }
 
 /// The replica, if its disk still holds what that life had stored.
@@ -118,7 +144,7 @@ fn valid_controller_isr_and_elr(state: &State) -> Option<String> {
     let stranger = in_sync.keys().chain(eligible.keys()).find(|node| !newest.spec.replicas.contains(node));
     let twice = in_sync.keys().find(|node| eligible.contains_key(node));
     let alive = |(node, life): &(&NodeId, &Incarnation)| state.controllers.is_alive_as(**node, **life);
-    let keeps = state.rules.historic.keeps_eligible();
+    let keeps = state.rules.historic.keeps_eligible() && waits_for_all(state);
     if let Some(node) = stranger.or(twice) {
         return Some(format!("{node} is no replica, or in both sets"));
     }
@@ -133,7 +159,7 @@ fn valid_controller_isr_and_elr(state: &State) -> Option<String> {
 ///
 /// Scope: not by the older rule, which carries the last member into its new life; and not whoever is elected as the last resort.
 fn unclean_exclusion(state: &State) -> Option<String> {
-    if !state.rules.historic.keeps_eligible() {
+    if !state.rules.historic.keeps_eligible() || !waits_for_all(state) {
         return None;
     }
     let newest = state.controllers.newest();
@@ -154,7 +180,7 @@ fn replication_quorum_superset(state: &State) -> Option<String> {
         if in_sync.change == Change::None && in_sync.maximal != in_sync.members {
             return Some(format!("{} waits for others than its set, and has proposed none", name_of(leader)));
         }
-        if leader.epoch() != newest.epoch || in_sync.members.len() < in_sync.min {
+        if !waits_for_all(state) || leader.epoch() != newest.epoch || in_sync.members.len() < in_sync.min {
             return None;
         }
         let waits_for = |node: &NodeId| in_sync.maximal.iter().any(|(member, _)| member == node);
@@ -197,6 +223,9 @@ fn state_ordering(state: &State) -> Option<String> {
 ///
 /// Scope: a member whose disk has lost something does not count until it has registered.
 fn weak_isr(state: &State) -> Option<String> {
+    if !waits_for_all(state) {
+        return None;
+    }
     leaders(state).find_map(|(leader, in_sync)| {
         let members = in_sync.members.iter().map(|(node, life)| (*node, Incarnation(Offset(life.0))));
         lacks(state, leader.committed(), members)
@@ -206,6 +235,9 @@ fn weak_isr(state: &State) -> Option<String> {
 
 /// All that a leader calls committed is on disk at every member of the *recorded* set. Scope as of `WeakIsr`.
 fn strong_isr(state: &State) -> Option<String> {
+    if !waits_for_all(state) {
+        return None;
+    }
     leaders(state).find_map(|(leader, _)| {
         let members = state.controllers.newest().in_sync.iter().map(|(node, life)| (*node, *life));
         lacks(state, leader.committed(), members)
@@ -215,6 +247,9 @@ fn strong_isr(state: &State) -> Option<String> {
 
 /// Whoever may be elected without a loss, alive and in the recorded life, has all that was ever committed.
 fn leader_candidate_completeness(state: &State) -> Option<String> {
+    if !waits_for_all(state) {
+        return None;
+    }
     let newest = state.controllers.newest();
     let alive = newest.in_sync.iter().chain(&newest.eligible).filter(|(node, life)| {
         let node = &state.nodes[place(**node)];

@@ -104,7 +104,8 @@ impl Node {
     }
 
     /// After a decision was read, time passes; but only leaders compare moments with each other, so the clock of
-    /// everybody else stands at the beginning. A follower keeps one moment, the end of a pause, and is only ever woken at it.
+    /// everybody else stands at the beginning. A follower goes by one moment, the end of a pause, and is only ever woken at it;
+    /// nobody limits here how fast it catches up.
     pub fn wind(&mut self, decided: bool) {
         if !self.leads() {
             self.clock = DAWN;

@@ -9,6 +9,7 @@ pub enum Sight {
     TheSetShrinks,
     AnEligibleReplicaIsElected,
     TheLastLeaderIsElected,
+    APolledReplicaIsElected,
     NobodyCanLead,
     ADoubtfulProposalCounts,
     AProposalIsRefused,
@@ -18,13 +19,14 @@ pub enum Sight {
 }
 
 impl Sight {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::AnAppendIsAcknowledged,
         Self::AFollowerCuts,
         Self::TheSetGrows,
         Self::TheSetShrinks,
         Self::AnEligibleReplicaIsElected,
         Self::TheLastLeaderIsElected,
+        Self::APolledReplicaIsElected,
         Self::NobodyCanLead,
         Self::ADoubtfulProposalCounts,
         Self::AProposalIsRefused,

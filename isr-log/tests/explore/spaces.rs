@@ -1,6 +1,7 @@
 //! Which bounds are explored: the sound rules in each direction as far as seconds allow, and each mutant where it shows.
 
 use isr_log::HistoricRules;
+use isr_log::metadata::CommitRule;
 use isr_log::mutant::{Mutant, Mutated};
 use isr_log::rules::{MinimumRule, SuccessorRule, TruncationRule, UncleanElection};
 use partition::simulation;
@@ -26,6 +27,7 @@ const ONE: Budget = Budget { appends: 1, ..NONE };
 /// All in sync, two must be; disks that take their time, replies that do not.
 const PLAIN: Bounds = Bounds {
     min_isr: 2,
+    commit: CommitRule::AllInSync,
     historic: HistoricRules {
         lag: isr_log::rules::LagRule::CaughtUp,
         minimum: MinimumRule::Strict,
@@ -45,6 +47,8 @@ const PLAIN: Bounds = Bounds {
 };
 const AT_ONCE: Bounds = Bounds { syncs: Syncs::AtOnce, ..PLAIN };
 const OUTSIDE: Bounds = Bounds { start: Start::ThirdOutside, ..AT_ONCE };
+/// Any two of three commit.
+const ENOUGH: Bounds = Bounds { commit: CommitRule::EnoughInSync, ..AT_ONCE };
 const PAIR: Bounds = Bounds { start: Start::ThirdGone, ..AT_ONCE };
 
 /// What is explored to its end in each run of the tests. One thing goes wrong in the first ones, at any moment; where more
@@ -55,10 +59,7 @@ pub const TO_THE_END: [(&str, Bounds); 12] = [
         Bounds { min_isr: 1, marks: Marks::AnyAge, budget: Budget { fences: 1, ..ONE }, ..PLAIN },
     ),
     ("a crash", Bounds { budget: Budget { crashes: 1, ..ONE }, ..PLAIN }),
-    (
-        "a fence, and late replies",
-        Bounds { replies: Replies::Late, budget: Budget { fences: 1, ..ONE }, ..AT_ONCE },
-    ),
+    ("a fence, where any two commit", Bounds { budget: Budget { fences: 1, ..ONE }, ..ENOUGH }),
     ("two broken connections", Bounds { budget: Budget { breaks: 2, ..ONE }, ..PLAIN }),
     ("an end in order", Bounds { budget: Budget { stops: 1, ..ONE }, ..AT_ONCE }),
     ("a wiped disk", Bounds { min_isr: 1, budget: Budget { crashes: 1, wipes: 1, ..ONE }, ..AT_ONCE }),
@@ -83,7 +84,16 @@ pub const TO_THE_END: [(&str, Bounds); 12] = [
 ];
 
 /// What is explored beside that when `ISR_LOG_EXPLORE=deep`: in an optimised build, for minutes.
-pub const DEEP: [(&str, Bounds); 7] = [
+pub const DEEP: [(&str, Bounds); 10] = [
+    (
+        "a fence, and late replies",
+        Bounds { replies: Replies::Late, budget: Budget { fences: 1, ..ONE }, ..AT_ONCE },
+    ),
+    ("a crash, where any two commit", Bounds { budget: Budget { crashes: 1, ..ONE }, ..ENOUGH }),
+    (
+        "a lag and a doubt, where any two commit",
+        Bounds { budget: Budget { lags: 1, doubts: 1, ..ONE }, ..ENOUGH },
+    ),
     (
         "two records and a fence",
         Bounds { budget: Budget { appends: 2, fences: 1, ..NONE }, states_max: 20_000_000, ..AT_ONCE },
@@ -143,7 +153,7 @@ pub struct Caught {
     pub steps: usize,
 }
 
-/// Where this mutant falls; `None` where replicas and the image have no part in it, so that only the simulator can show it.
+/// Where this mutant falls; `None` where only the simulator shows it (the front page says why).
 pub fn caught(mutant: Mutant) -> Option<Caught> {
     let (bounds, budget, invariant, steps) = match mutant {
         Mutant::TruncateToHighWatermark => (AT_ONCE, Budget { fences: 1, ..ONE }, "WeakIsr", 5),
@@ -166,12 +176,16 @@ pub fn caught(mutant: Mutant) -> Option<Caught> {
         Mutant::IgnoreOwnDisk => (Bounds { syncs: Syncs::Late, ..PAIR }, ONE, "AckRule", 4),
         Mutant::FenceWithoutElection => (AT_ONCE, Budget { fences: 1, ..ONE }, "ValidControllerIsrAndElr", 1),
         Mutant::ForgetProposal => (OUTSIDE, ONE, "ReplicationQuorumSuperset", 3),
+        Mutant::ElectUnasked => (ENOUGH, Budget { fences: 1, ..ONE }, "AckedNotLost", 4),
+        Mutant::AskTooFew => (ENOUGH, Budget { fences: 1, ..ONE }, "AckedNotLost", 6),
         Mutant::AcknowledgePlaced
         | Mutant::SkipSync
         | Mutant::CrashLooksClean
         | Mutant::AnswerDuplicateAtOnce
         | Mutant::CallUnknownRefused
-        | Mutant::ReadWithoutProof => return None,
+        | Mutant::ReadWithoutProof
+        | Mutant::ShrinkUnheld
+        | Mutant::CommitOlderEpochs => return None,
     };
     let bounds = Bounds { budget, mutated: broken(mutant), ..bounds };
     Some(Caught { bounds, invariant, steps })

@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
+use isr_log::controller::command::LogReport;
 use isr_log::message::{FetchReply, News};
 use isr_log::replica::{Command, Commands, Event, FetchId, Proposal, Rules};
 use partition::clock::Moment;
@@ -12,7 +13,7 @@ use partition::ids::{ByteSize, Epoch, NodeId, Offset};
 use partition::probe::Electorate;
 
 use crate::bounds::{Bounds, Budget, Replies, Start, Syncs};
-use crate::controllers::Controllers;
+use crate::controllers::{Controllers, log_report};
 use crate::invariants::{self, Violation};
 use crate::log::{FakeLog, Record, index};
 use crate::node::{At, Held, Mixer, Node, Process, node_id, place};
@@ -21,6 +22,9 @@ use crate::wire::{Lane, Line, Message, Wire};
 
 /// What a leader's `lag_max` is. Only whether it has passed counts.
 pub const LAG_MAX: Duration = Duration::from_millis(1000);
+
+/// The value of a batch that is no client's; its epoch tells it from others.
+const CONTROL: u64 = 0;
 
 /// A proposal that the controllers may take yet.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -39,6 +43,8 @@ pub struct State {
     pub wire: Wire,
     pub controllers: Arc<Controllers>,
     pub proposals: Vec<UnderWay>,
+    /// What members have said in polls, and the controllers have not heard.
+    pub reports: Vec<LogReport>,
     /// Proposals that were refused, and whose leaders have not heard so.
     pub refused: Vec<UnderWay>,
     pub left: Budget,
@@ -65,6 +71,7 @@ impl State {
             lag_max: LAG_MAX,
             fetch_wait: Duration::from_millis(500),
             fetch_bytes_max: ByteSize::mib(1),
+            catch_up_rate: None,
             historic: bounds.historic,
             mutated: bounds.mutated,
         };
@@ -77,6 +84,7 @@ impl State {
             wire: Wire::default(),
             controllers: Arc::new(controllers),
             proposals: Vec::new(),
+            reports: Vec::new(),
             refused: Vec::new(),
             left: bounds.budget,
             syncs: bounds.syncs,
@@ -156,7 +164,7 @@ impl State {
             Message::Report(report) => self.step(line.to, Event::Report(report)),
             Message::Reply(epoch, reply, records) => {
                 self.node(line.from).fetched = records;
-                self.step(line.from, Event::Fetched(epoch, reply));
+                self.step(line.from, Event::Fetched(epoch, reply, ByteSize::ZERO));
             }
         }
     }
@@ -280,6 +288,22 @@ impl State {
             Command::Propose(proposal) => {
                 self.proposals.push(UnderWay { from: at, proposal, doubted: false });
             }
+            Command::BeginEpoch(epoch) => {
+                let syncs = self.syncs;
+                let log = &mut self.node(at).log;
+                log.append(Record { epoch, value: CONTROL });
+                events.push_back(Event::Appended);
+                if syncs == Syncs::AtOnce {
+                    log.durable = log.records.len();
+                    events.push_back(Event::Stored);
+                }
+            }
+            Command::ReportLog(epoch, end) => {
+                let report = log_report(node_id(at), self.nodes[at].life, epoch, end);
+                if !self.reports.contains(&report) {
+                    self.reports.push(report);
+                }
+            }
             Command::Commit(to) => self.commit(at, to),
             Command::Fail(_) => self.node(at).pending.clear(),
             Command::Lost { .. } => self.sights.note(Sight::AReplicaReportsALoss),
@@ -370,6 +394,8 @@ impl State {
                 (under_way.proposal.epoch, under_way.proposal.version) == (newest.epoch, newest.version)
             });
         }
+        let controllers = &self.controllers;
+        self.reports.retain(|report| controllers.may_count(report));
         for at in 0..3 {
             if !Arc::ptr_eq(&self.nodes[at], &before.nodes[at]) {
                 self.seal(at);
@@ -388,6 +414,9 @@ impl State {
         self.prints.hash(&mut hasher);
         self.wire.hash(&mut hasher);
         (&self.proposals, &self.refused, self.left, self.next_value).hash(&mut hasher);
+        for LogReport { broker, incarnation, end, .. } in &self.reports {
+            (broker, incarnation, end).hash(&mut hasher);
+        }
         (&self.committed, &self.acknowledged, &self.led).hash(&mut hasher);
         let decided = self.controllers.decisions.len();
         let running = self.nodes.iter().map(|node| if node.is_up() { node.read } else { decided });
