@@ -47,7 +47,7 @@
 //! | `AskTooFew`               | `AckedNotLost`                | 6        |
 //!
 //! `AcknowledgePlaced`, `SkipSync`, `CrashLooksClean`, `AnswerDuplicateAtOnce`, `CallUnknownRefused` and `ReadWithoutProof` are
-//! broken in the runtime or on the disk; `ShrinkUnheld` needs followers that lag by different times, and `CommitOlderEpochs` (Raft's
+//! broken in the runtime or on the disk, `LeaseFromArrival`, `GrantWithoutBarrier` and `DeposeAtOnce` are about clocks; `ShrinkUnheld` needs followers that lag by different times, and `CommitOlderEpochs` (Raft's
 //! Figure 8) more elections than are tried here. The simulator catches those (`compare faults --mutants`), as it does all
 //! of these.
 //!

@@ -185,7 +185,10 @@ pub fn caught(mutant: Mutant) -> Option<Caught> {
         | Mutant::CallUnknownRefused
         | Mutant::ReadWithoutProof
         | Mutant::ShrinkUnheld
-        | Mutant::CommitOlderEpochs => return None,
+        | Mutant::CommitOlderEpochs
+        | Mutant::LeaseFromArrival
+        | Mutant::GrantWithoutBarrier
+        | Mutant::DeposeAtOnce => return None,
     };
     let bounds = Bounds { budget, mutated: broken(mutant), ..bounds };
     Some(Caught { bounds, invariant, steps })
