@@ -3,6 +3,7 @@
 mod any_order;
 mod elections;
 mod polls;
+mod reassignments;
 mod snapshots;
 
 use partition::ids::Epoch;
