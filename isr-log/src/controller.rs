@@ -24,8 +24,13 @@
 //! what they have, in an epoch that nobody leads; whoever reads that leaves the old leader before it answers. When all but
 //! k - 1 of the set have answered, the one with most leads, in the epoch after (`image/poll`, H-17).
 //!
-//! Left out so far: new replicas for a partition that commits by any k of its set, and, where all of it is waited for, a
-//! comparison of the logs of those who come back when nobody is in sync or eligible any more (KIP-966's second part).
+//! A partition moves to other brokers by a record that names them; until all of them are in sync those of both assignments
+//! replicate, and nobody is let go who holds what is committed (`image/reassignment`). Another record takes its place, or
+//! cancels it.
+//!
+//! Left out so far: a comparison of the logs of those who come back when nobody is in sync or eligible any more (KIP-966's
+//! second part); new replicas for a partition that commits by any k of its set; a list of the moves that are under way, which the
+//! partitions' own status tells.
 
 pub mod active;
 pub mod admin;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use isr_log::cluster::{Ground, IsrCluster, Shape};
 use partition::clock::Clock;
 use partition::cluster::Cluster;
-use partition::ids::{ByteSize, Offset, ProducerEpoch, ProducerId, Sequence};
+use partition::ids::{ByteSize, NodeId, Offset, ProducerEpoch, ProducerId, Sequence};
 use partition::partition::{Acks, Append, Isolation, Partition, Read};
 use partition::record::{Batch, BatchBuilder, ProducerStamp};
 use partition::simulation;
@@ -64,6 +64,32 @@ fn three_brokers_survive_their_leader_in_virtual_time() {
     assert!(once.len() > 1000, "a trace of {} bytes", once.len());
     assert_eq!(once, trace(7), "one seed, two traces");
     assert_ne!(once, trace(8), "two seeds, one trace");
+}
+
+/// Moves a partition off a broker and onto another one, as an operator does.
+async fn moves_elsewhere(cluster: IsrCluster, clock: Clock) {
+    let client = cluster.client();
+    client.append(append(0, "before")).await.expect("acknowledged");
+    let leader = client.status().await.expect("a leader").node;
+    let target: Vec<NodeId> = (1..=4).map(NodeId).filter(|node| *node != leader).collect();
+    cluster.reassign(&target).await.expect("the controllers take it");
+    client.append(append(1, "meanwhile")).await.expect("acknowledged");
+    let deadline = clock.now().after(PATIENCE);
+    while cluster.files(leader).is_some() {
+        assert!(clock.now() < deadline, "its log is never removed: {:?}", cluster.files(leader));
+        clock.sleep(Duration::from_millis(10)).await;
+    }
+    client.append(append(2, "after")).await.expect("acknowledged by those who are left");
+    let status = client.status().await.expect("a leader");
+    assert_eq!((&status.replicas, &status.members), (&target, &target));
+    assert_eq!(values(&client).await, ["before", "meanwhile", "after"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_partition_moves_to_another_broker_on_real_files_and_sockets() {
+    let dir = tempfile::tempdir().unwrap();
+    let cluster = IsrCluster::start(Ground::real(dir.path()), Shape { spares: 1, ..Shape::of(3) }).await;
+    moves_elsewhere(cluster, Clock::real()).await;
 }
 
 /// Runs in virtual time, on three brokers that have a leader.

@@ -6,9 +6,12 @@
 //!          [minimum=loose]         what others have appended is committed below the minimum
 //!          [truncation=hw|once]    followers cut at their high watermark; or by one lookup of an epoch
 //!          [commit=enough]         any `min` of the set commit; node 1 leads, and all have read so
+//!          [rate=1000]             who is not in sync fetches so many bytes a second, 100 a record
 //!          [broken=NoEpochStart]   a rule is not there, by the name of its mutant
 //! decide leader=1 epoch=1 isr=1-2  the controllers decide; all who are up read it, or only those in `to=1-2`
 //!        [eligible=3] [passed=3]   who is eligible beside the set; whom an unclean election has passed over
+//! reassign 1-2 [to=1-2]            from now on these replicate, and nobody else; all who are up read it, or only those in `to`
+//! remove 3                         a replica reads that it is none any more: its log goes, its life goes on
 //! append 1 [count=2] [acks=leader] a client appends records at a replica
 //! store 1 [2 ...]                  the disks of these replicas store what they were given
 //! deliver [from=2] [to=1] [max=1]  delivers what is under way, and what that causes, until nothing is left
@@ -103,12 +106,15 @@ impl Runner for Script {
                 let broken = key(&mut args, "broken");
                 let named = |name: String| Mutant::ALL.into_iter().find(|mutant| mutant.to_string() == name);
                 let mutant = broken.map(|name| named(name).ok_or("no such rule to break")).transpose()?;
+                let rate = key(&mut args, "rate").map(|rate| rate.parse()).transpose()?;
                 let replicas = args.next_pos().ok_or("how many?")?.parse()?;
-                self.harness = Some(match key(&mut args, "commit").as_deref() {
+                let mut harness = match key(&mut args, "commit").as_deref() {
                     None => Harness::broken(replicas, min, rules, mutant),
                     Some("enough") => Harness::polled(replicas, min, mutant),
                     Some(other) => return Err(format!("no such rule: {other}").into()),
-                });
+                };
+                rate.into_iter().for_each(|rate| harness.throttle(rate));
+                self.harness = Some(harness);
             }
             "decide" => {
                 let leader = key(&mut args, "leader").map(|node| node.parse()).transpose()?;
@@ -123,6 +129,19 @@ impl Runner for Script {
                 for node in to.unwrap_or_else(|| harness.up()) {
                     harness.read_decision(node);
                 }
+            }
+            "reassign" => {
+                let to = key(&mut args, "to").map(|to| nodes(&to)).transpose()?;
+                let replicas = nodes(args.next_pos().ok_or("to whom?")?)?;
+                let harness = self.harness();
+                harness.reassign(&replicas);
+                for node in to.unwrap_or_else(|| harness.up()) {
+                    harness.read_decision(node);
+                }
+            }
+            "remove" => {
+                let node = args.next_pos().ok_or("which?")?.parse()?;
+                self.harness().remove(node);
             }
             "read" => {
                 while let Some(node) = args.next_pos() {
@@ -321,6 +340,10 @@ situations! {
     h17_asked_one_too_few
     h17_figure_8
     h17_who_has_most_is_elected
+    reassign_away_from_a_follower
+    reassign_away_from_the_leader
+    reassign_to_a_newcomer
+    reassign_with_a_throttle
     s01_truncate_by_epoch
     s02_a_power_cut_of_both
     s03_three_epochs_at_one_offset

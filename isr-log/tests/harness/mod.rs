@@ -4,6 +4,7 @@
 
 pub mod controllers;
 pub mod log;
+pub mod moves;
 pub mod verdict;
 
 use std::collections::{BTreeMap, VecDeque};
