@@ -46,10 +46,10 @@
 //! | `ElectUnasked`            | `AckedNotLost`                | 4        |
 //! | `AskTooFew`               | `AckedNotLost`                | 6        |
 //!
-//! `AcknowledgePlaced`, `SkipSync`, `CrashLooksClean`, `AnswerDuplicateAtOnce`, `CallUnknownRefused` and `ReadWithoutProof` are
-//! broken in the runtime or on the disk, `LeaseFromArrival`, `GrantWithoutBarrier` and `DeposeAtOnce` are about clocks; `ShrinkUnheld` needs followers that lag by different times, and `CommitOlderEpochs` (Raft's
-//! Figure 8) more elections than are tried here. The simulator catches those (`compare faults --mutants`), as it does all
-//! of these.
+//! Only the simulator shows the others (`compare faults --mutants`), as it does all of these: `AcknowledgePlaced`, `SkipSync`,
+//! `CrashLooksClean`, `AnswerDuplicateAtOnce`, `CallUnknownRefused` and `ReadWithoutProof` are broken in the runtime or on the
+//! disk; `LeaseFromArrival`, `GrantWithoutBarrier` and `DeposeAtOnce` are about clocks; `ShrinkUnheld` needs followers that
+//! lag by different times; `CommitOlderEpochs` (Raft's Figure 8) needs more elections than are tried here.
 //!
 //! A library would do the walking (stateright does), and bring a web server, threads and a second `rand` for it; the walk is
 //! a hundred lines (`explore/search.rs`). `ISR_LOG_EXPLORE=deep cargo test --release -p isr-log --test explore` goes further.

@@ -56,7 +56,7 @@ const PAIR: Bounds = Bounds { start: Start::ThirdGone, ..AT_ONCE };
 pub const TO_THE_END: [(&str, Bounds); 12] = [
     (
         "a fence, and marks of any age",
-        Bounds { min_isr: 1, marks: Marks::AnyAge, budget: Budget { fences: 1, ..ONE }, ..PLAIN },
+        Bounds { min_isr: 1, marks: Marks::AnyAge, budget: Budget { fences: 1, ..ONE }, ..AT_ONCE },
     ),
     ("a crash", Bounds { budget: Budget { crashes: 1, ..ONE }, ..PLAIN }),
     ("a fence, where any two commit", Bounds { budget: Budget { fences: 1, ..ONE }, ..ENOUGH }),
@@ -84,7 +84,11 @@ pub const TO_THE_END: [(&str, Bounds); 12] = [
 ];
 
 /// What is explored beside that when `ISR_LOG_EXPLORE=deep`: in an optimised build, for minutes.
-pub const DEEP: [(&str, Bounds); 10] = [
+pub const DEEP: [(&str, Bounds); 11] = [
+    (
+        "a fence, and late disks",
+        Bounds { min_isr: 1, marks: Marks::AnyAge, budget: Budget { fences: 1, ..ONE }, ..PLAIN },
+    ),
     (
         "a fence, and late replies",
         Bounds { replies: Replies::Late, budget: Budget { fences: 1, ..ONE }, ..AT_ONCE },
