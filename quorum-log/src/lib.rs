@@ -30,19 +30,46 @@
 //!
 //! Giving up the start of the log: a trim, by a client or by retention, is an entry like any other, and each voter gives
 //! up as much when it applies it. A voter that ends below the leader's start begins anew there, with the leader's table
-//! of what producers had sent before: that is all a snapshot holds here.
-//!
-//! Where to read: `replica.rs` says what openraft decides and where it calls us; `watermark.rs` turns its entries into
-//! offsets; `door.rs` is what clients meet, `store.rs` what openraft meets, `network.rs` what the other voters meet;
-//! `runtime.rs` makes it repeatable.
+//! of what producers had sent before, and with who voted then: that is all a snapshot holds here.
 //!
 //! Who votes is changed while all goes on (`admin.rs`): a new node gets a copy first, without a vote; then most of the old
-//! voters *and* most of the new must agree, then the new alone. A number that ever voted is not given away again.
+//! voters *and* most of the new must agree, then the new alone. One change at a time; one that a dying leader has left half
+//! done is finished by asking for it again. A number that ever voted is not given away again.
+//!
+//! A linearizable read asks most voters, after it came, whether this replica leads still; by [`Reads::Lease`] it relies on
+//! what they said a while ago, and on clocks. A follower serves what it knows to be committed: stale, and never wrong.
+//!
+//! What is seen when nodes fail and are cut off, with the default times (heartbeat 200 ms, election after 1 to 2 s), in virtual
+//! time; `tests/elections.rs` and `tests/membership.rs` print it. openraft has two of these off by default: pre-vote
+//! and falling silent without a majority.
+//!
+//! | what | how long nobody's append is acknowledged |
+//! |---|---|
+//! | a follower is cut off and comes back; a link between two of three is cut (R-02) | not at all: no election |
+//! | of five, the leader hears one other; three hear each other (R-02) | 5.2 s: lease, silence, election |
+//! | the leader is heard and hears nobody (R-03) | 4.9 s. Without the silence it would last until the link heals |
+//! | the leader dies (R-10: a thousand times, each time another was elected) | 3.6 s, at most 4.3 s: a lease of 2 s, then the election |
+//! | the leader is stopped in order, or voted out | less than 10 ms: it hands over first |
+//! | a follower hangs, and is replaced by a new node (R-11) | not at all |
+//!
+//! Where openraft does otherwise than Raft's paper: a follower waits out the leader's lease (the longest election timeout)
+//! before it stands, so a fail-over takes at least that; a leader without a majority takes no new appends and stays leader
+//! in name; a leader that restarts could go on in its term (H-01: switched off); voters are changed by joint sets only; and
+//! a voter that was voted out is not told so, asks in vain whether it would be elected, and is switched off by its operator.
+//!
+//! What is held for a follower that does not answer is bounded: 8 MiB or 64 messages on their way, of 1 MiB each (and at most
+//! one batch more); everything else stays in the log, from where it is read again. What clients may have waiting for the
+//! writer is half of `pending_bytes_max`; beyond that they are told to come again.
+//!
+//! Where to read: `replica.rs` says what openraft decides and where it calls us; `watermark.rs` turns its entries into
+//! offsets; `ledger.rs` holds its count of copies against our own; `door.rs` is what clients meet, `store.rs` what openraft
+//! meets, `network.rs` what the other voters meet, `operator.rs` what operators meet; `runtime.rs` makes it repeatable.
 //!
 //! Left out: deleting what was trimmed on a leader while a voter is down (openraft keeps what it may yet have to send); telling
-//! clients of nodes that were added (they are told where all are that may lead); keeping a wiped founder from voting: a
-//! voter must not come back under its number with an empty disk, for it has promised things that it does not remember. The
-//! leader that it had answered sees that, and gives it nothing; a later leader cannot.
+//! clients of nodes that were added (they are told where all are that may lead); finishing a change that a dead leader left,
+//! unasked; keeping a wiped voter from voting: one must not come back under its number with an empty disk, for it has promised
+//! things that it does not remember, and what was acknowledged can be lost with that. The leader that it had answered
+//! sees it, and gives it nothing; a later leader cannot.
 
 pub mod admin;
 pub mod cluster;

@@ -1,7 +1,6 @@
 //! One replica, between its clients, its log and openraft. Start reading here.
 //!
-//! openraft decides: elections and votes, which entries a follower takes and cuts off, when an entry is committed,
-//! which terms a leader may speak in. It is told what is so by what it calls, and these are its calls:
+//! openraft decides what an in-sync set's replica decides in its own `replica/`, and it is told what is so by what it calls:
 //!
 //! | openraft calls | when | what happens here |
 //! |---|---|---|
@@ -15,6 +14,20 @@
 //! So a client is answered from `save_committed`, in openraft's own task, and not from `apply`, two tasks later: the log
 //! is the state, and there is nothing to apply. The other direction, what the disk has stored, comes from the log's
 //! writer as an event ([`Replica::observe`]), and goes to openraft through the callback that came with the append.
+//!
+//! Which of openraft's parts answers which question, and where an in-sync set has its own answer:
+//!
+//! | question | openraft, in `src/` | set up or asked in | the same question to an in-sync set |
+//! |---|---|---|---|
+//! | who leads, and since when? | `engine/engine_impl.rs`, `vote/` | [`config`](crate::config), [`store::log`](crate::store::log) | a controller: `controller/image.rs` |
+//! | is the leader missed? | `core/tick.rs`, the lease in `utime.rs` | [`Timing`](crate::Timing) | sessions: `controller/sessions.rs` |
+//! | would I be elected? | `engine_impl.rs`, pre-vote | [`network`](crate::network), both ends | nobody stands; the controller picks |
+//! | what may a follower keep? | `engine/handler/following_handler/` | [`Replica::truncate`] | `replica/truncation.rs` |
+//! | who has how much? | `progress/`, `replication/` | [`ledger`](crate::ledger) counts it again | `replica/progress.rs` |
+//! | what is committed? | `engine/handler/replication_handler/` | [`watermark`](crate::watermark); held against the ledger | `replica/watermark.rs` |
+//! | who counts? | `membership/`, joint | [`operator`](crate::operator) | `replica/in_sync.rs` |
+//! | does it still lead? | `raft/linearizable_read/` | [`Reads`](crate::Reads) | `replica/proof.rs` |
+//! | what if one is far behind? | `core/sm/`, snapshots | [`store::kept`](crate::store::kept): where the log starts | the log start, by fetch |
 
 pub(crate) mod electorates;
 mod state;

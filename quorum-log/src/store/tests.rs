@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use super::log::await_stored;
 use super::{Store, checkpoint, open};
 use crate::config::{Config, Reads, Timing};
-use crate::raft::{Entry, Payload, Vote, VoteRecord, log_id, raft_node};
+use crate::raft::{Entry, Located, Payload, Vote, VoteRecord, Voters, log_id, raft_node};
 use crate::runtime::scoped;
 
 const NODE: NodeId = NodeId(1);
@@ -149,4 +149,37 @@ fn what_waits_for_the_disk_is_counted_until_it_is_stored() {
         store.replica.observe(events.recv().await.unwrap());
         assert!(!store.replica.is_congested(ByteSize::ZERO));
     });
+}
+
+/// As the leader of three in epoch 1, whose first entry is on its own disk; `copies` others say that they have it.
+async fn committed_by_openraft(world: &World, copies: u64) {
+    let (mut store, mut events) = opened(world).await;
+    let members = (1..=3).map(|node| (node, Located::default())).collect::<BTreeMap<u64, _>>();
+    let voters = Voters::new(vec![members.keys().copied().collect()], members).unwrap();
+    let first = Entry { log_id: log_id(Epoch(0), Ordinal(0)), payload: Payload::Membership(voters) };
+    store.log.append([first], IOFlushed::noop()).await.unwrap();
+    store.replica.observe(events.recv().await.unwrap());
+    let term = VoteRecord { epoch: Epoch(1), node: raft_node(NODE), elected: true };
+    store.log.save_vote(&term.into()).await.unwrap();
+    let blank = Entry { log_id: log_id(Epoch(1), Ordinal(1)), payload: Payload::Blank };
+    store.log.append([blank], IOFlushed::noop()).await.unwrap();
+    while store.replica.extent().unwrap().stored < Offset(2) {
+        store.replica.observe(events.recv().await.unwrap());
+    }
+    for node in 2..2 + copies {
+        store.replica.stored_by(term, node, Ordinal(1));
+    }
+    store.log.save_committed(Some(log_id(Epoch(1), Ordinal(1)))).await.unwrap();
+    assert_eq!(store.replica.extent().unwrap().high, Offset(2));
+}
+
+#[test]
+fn r09_what_two_of_three_have_is_committed() {
+    simulation::run(1, async |simulation| committed_by_openraft(&simulation.world(NODE), 1).await);
+}
+
+#[test]
+#[should_panic(expected = "CommittedOnQuorum")]
+fn r09_a_leader_ends_rather_than_call_committed_what_it_alone_has() {
+    simulation::run(1, async |simulation| committed_by_openraft(&simulation.world(NODE), 0).await);
 }
