@@ -87,11 +87,13 @@ fn a_leader_that_is_replaced_hands_over() {
 #[test]
 fn all_replicas_are_replaced_while_the_leader_dies() {
     for seed in 0..5 {
-        under_load(seed, shape(3), async |scene| {
+        // The newcomers copy for most of a second, so that there is a midway to die in.
+        under_load(seed, throttled(3), async |scene| {
             scene.passes(Duration::from_secs(2)).await;
             scene.cluster.reassign(&[D, E, F]).await.expect("three for three");
             let leader = scene.leader().await;
-            scene.passes(Duration::from_millis(seed)).await;
+            scene.passes(Duration::from_millis(seed * 100)).await;
+            assert_eq!(scene.status().await.replicas, [D, E, F, A, B, C], "seed {seed}: it is over already");
             scene.cluster.crash(leader).await;
             scene.until_assigned(&[D, E, F]).await;
             scene.cluster.restart(leader).await;
