@@ -215,8 +215,11 @@ impl Office {
             Duty::Standby { not_before } => self.may_claim().then_some(*not_before),
             Duty::Claiming => None,
             Duty::Active(term) => {
-                let looks = [Some(term.sessions.look_at()), term.grants.free_at, self.leases_change_at()];
-                looks.into_iter().flatten().min()
+                let leases = [term.grants.free_at, self.leases_change_at()].into_iter().flatten();
+                // What is due while a batch is under way is looked at when that has landed.
+                let leases = leases.filter(|_| self.flight.is_none()).min();
+                let sessions = term.sessions.look_at();
+                Some(leases.map_or(sessions, |at| at.min(sessions)))
             }
         }
     }

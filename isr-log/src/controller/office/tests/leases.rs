@@ -208,3 +208,27 @@ fn h16_where_an_unclean_election_is_allowed_nobody_gets_a_lease() {
     };
     assert_eq!(Office::new(config).config.leases, Leases::Off);
 }
+
+#[test]
+fn h16_a_controller_with_a_batch_under_way_does_not_look_at_what_is_due_again_and_again() {
+    let mut scene = Scene::with_b_leading();
+    scene.now = at(100);
+    scene.leases(B);
+    scene.elects_preferred();
+    assert_eq!(scene.office.look_at(), Some(at(750)), "a quarter of a session");
+    scene.registers(NodeId(9));
+    scene.now = at(2000);
+    scene.happens(Event::Look);
+    assert!(scene.appending.is_some());
+    assert!(
+        scene.office.look_at() > Some(at(2000)),
+        "the lease has ended, and its turn comes after this batch"
+    );
+    scene.settles();
+    assert_eq!(scene.state().leader, Some(A));
+    let mut scene = Scene::active(&[A, B]);
+    scene.office.config.leases = Leases::On(TERMS);
+    scene.happens(Event::Look);
+    assert!(scene.appending.is_some());
+    assert!(scene.office.look_at() > Some(scene.now), "the terms are on their way into the log");
+}
