@@ -10,6 +10,8 @@ mod elections;
 mod in_doubt;
 #[path = "situations/lag.rs"]
 mod lag;
+#[path = "situations/leases.rs"]
+mod leases;
 #[path = "situations/marks.rs"]
 mod marks;
 #[path = "situations/power.rs"]
