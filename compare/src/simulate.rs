@@ -13,6 +13,8 @@
 //! of an invariant, of the checker, of the liveness phase, or a panic anywhere ends the run, and [`shrink`] leaves out faults
 //! and clients as long as it stays.
 //!
+//! Half of the runs by in-sync set prove reads by lease ([`Leasing`]); clocks then go wrong only as far as is assumed.
+//!
 //! - [`Scenario`] is what a seed decides; [`run`] plays it; [`Sweep`] plays many on all cores; [`text`] prints.
 //!
 //! Left out: bytes that were synced and are lost (wiped disks, flipped bits) are drawn only when asked for; `Cached`

@@ -45,7 +45,9 @@
 //!
 //! **What a client is told.** `Committed` is answered when the high watermark passes the batch; with fewer than
 //! `min_isr` in sync it is refused at the door, and what was under way is of unknown outcome. Committed reads end at
-//! the high watermark. A linearizable read first asks every member whether this replica still leads (`replica/proof`).
+//! the high watermark. A linearizable read first asks every member whether this replica still leads (`replica/proof`). By
+//! choice ([`ReadProof`]) it is answered at once while a lease of the controllers runs, which trusts that no clock is much
+//! faster than another ([`controller::lease`]); without one it asks all the same.
 //!
 //! **Giving up the start of the log.** A trim, by a client or by retention, goes to the members with the next answers to
 //! their fetches; the leader's own log follows when all of the set have given up as much, so that whoever leads next
