@@ -136,8 +136,8 @@ pub(super) fn aim(mutant: Mutant) -> Aim {
             ..at(
                 "a lease runs from the moment at which its grant has arrived (H-16)",
                 "2s+8s delay 101>1 900ms; 2s+8s delay 102>1 900ms; 2s+8s delay 103>1 900ms; 2250ms+7s cut 1>101; \
-                 2250ms+7s cut 1>102; 2250ms+7s cut 1>103; 5s+4s cut 1001>1; 5s+4s cut 1002>1; 5s+4s cut 1003>1; \
-                 5s+4s cut 1004>1",
+                 2250ms+7s cut 1>102; 2250ms+7s cut 1>103; 3800ms+5s cut 1001>1; 3900ms+5s cut 1002>1; 4s+5s cut 1003>1; \
+                 4100ms+5s cut 1004>1",
             )
         },
         // 1 and the controller that was in office are cut off together. The others elect a leader, who is the next one's.
@@ -145,9 +145,9 @@ pub(super) fn aim(mutant: Mutant) -> Aim {
             leasing: Leasing::Long,
             ..at(
                 "a controller grants leases without a barrier (H-16)",
-                "2s+8s cut 101>102; 2s+8s cut 102>101; 2s+8s cut 101>103; 2s+8s cut 103>101; 2s+8s cut 1>102; \
-                 2s+8s cut 102>1; 2s+8s cut 1>103; 2s+8s cut 103>1; 4s+6s cut 1001>1; 4s+6s cut 1002>1; \
-                 4s+6s cut 1003>1; 4s+6s cut 1004>1",
+                "2s+8s cut 101>102; 2s+8s cut 102>101; 2s+8s cut 101>103; 2s+8s cut 103>101; 2s+8s cut 101>2; \
+                 2s+8s cut 2>101; 2s+8s cut 101>3; 2s+8s cut 3>101; 2s+8s cut 1>102; 2s+8s cut 102>1; 2s+8s cut 1>103; \
+                 2s+8s cut 103>1; 4s+6s cut 1001>1; 4s+6s cut 1002>1; 4s+6s cut 1003>1; 4s+6s cut 1004>1",
             )
         },
         // 2 leads for a while, and is cut off with its lease when 101 loses its power: the next controller lets 1 lead again.
