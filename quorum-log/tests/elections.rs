@@ -254,7 +254,7 @@ fn r12_after_a_restart_what_is_served_and_applied_never_goes_back() {
 }
 
 #[test]
-fn r13_an_even_number_of_voters_bears_no_more_than_the_odd_one_below() {
+fn r13_c02_c03_more_than_half_suffice_and_an_even_number_bears_no_more_than_the_odd_one_below() {
     for (voters, bears) in [(2, 0), (3, 1), (4, 1), (5, 2), (6, 2)] {
         simulation::run(13, async |simulation| {
             let mut cluster = QuorumCluster::simulated(&simulation, Plan::of(voters)).await;
