@@ -2,7 +2,7 @@
 
 use partition::ids::Offset;
 use partition::partition::Role;
-use partition::probe::{Electorate, Snapshot};
+use partition::probe::{Electorate, Snapshot, WaitsFor};
 
 use super::name::{Breach, Invariant};
 
@@ -47,14 +47,19 @@ pub(super) fn trimmed_on_request(now: &Snapshot, trimmed_to: Offset) -> Result<(
 
 /// A replica's numbers are in the order in which they come about.
 pub(super) fn ordered(now: &Snapshot) -> Result<(), Breach> {
-    let in_sync_leader = matches!(now.electorate, Electorate::InSync(_));
+    // Where enough of the set suffice, they may do so before the leader's own disk is done.
+    let waits_for_itself =
+        matches!(&now.electorate, Electorate::InSync(in_sync) if in_sync.waits == WaitsFor::All);
     let applied = now.entries.is_none_or(|entries| entries.applied <= entries.committed);
     let checks = [
         ("log start <= committed", now.log_start <= now.high_watermark),
         ("committed <= log end", now.high_watermark <= now.log_end),
         ("stored <= log end", now.stored <= now.log_end),
         ("applied <= committed", applied),
-        ("committed <= stored of an in-sync leader", !in_sync_leader || now.high_watermark <= now.stored),
+        (
+            "committed <= stored of a leader that waits for all",
+            !waits_for_itself || now.high_watermark <= now.stored,
+        ),
     ];
     match checks.into_iter().find(|(_, holds)| !holds) {
         Some((what, _)) => Err(Breach::of(Invariant::StateOrdering, format!("not {what}: {now:?}"))),

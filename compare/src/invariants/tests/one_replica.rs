@@ -1,6 +1,9 @@
 //! One replica over time, and through a crash.
 
+use partition::probe::WaitsFor;
+
 use super::*;
+use crate::invariants::order::ordered;
 
 #[test]
 fn monotonic_epoch() {
@@ -105,6 +108,13 @@ fn state_ordering() {
     for plant in orderly {
         Scene::synced().show([plant]);
     }
+    // Any two of three may be two others.
+    let ahead = replica(1, log).high(2).stored(1).leads(2, &[1]).with(|seen| {
+        if let Electorate::InSync(in_sync) = &mut seen.electorate {
+            in_sync.waits = WaitsFor::Enough;
+        }
+    });
+    assert_eq!(ordered(&ahead.snapshot), Ok(()));
     let disorderly = [
         replica(1, log).with(|seen| seen.log_start = Offset(1)),
         replica(1, log).high(3),
