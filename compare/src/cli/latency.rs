@@ -14,7 +14,7 @@ use super::points::{Clamped, Point, Systems, parse_min_isr};
 use crate::experiment::{Conditions, Group, Hang, Plan, Producers, Setting};
 use crate::profile::Profile;
 use crate::results::{acks_named, durability_named};
-use crate::system::{Hosting, MinIsr, Shape};
+use crate::system::{Hosting, MinIsr, Replicas, Shape, Whom};
 use crate::workload::{
     Arrivals, BatchShape, InFlight, Keys, Load, Payload, PayloadError, Rate, Schedule, Span,
 };
@@ -29,7 +29,7 @@ const BLOCKS_MAX: usize = 1000;
 /// Lists, separated by commas, make a sweep: every system at every point under every setting.
 #[derive(Debug, Args)]
 pub(super) struct LatencyArgs {
-    /// isr, quorum, floor; `floor` makes floor-all and floor-majority
+    /// isr, quorum, k-of-isr, floor; `floor` makes floor-all and floor-majority
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "isr,quorum,floor")]
     systems: Vec<Systems>,
     /// Replica counts, 1 to 9; `n:m` sets min-ISR for that point
@@ -121,6 +121,10 @@ pub(super) enum PlanError {
         "--slow-replicas makes links slower than a profile's; name one too, such as --profile three-zones"
     )]
     NothingToSlow,
+    #[error(
+        "--hang {whom}: a cluster of {replicas} has no such replica; leave that size out, or hang another"
+    )]
+    NobodyToHang { whom: Whom, replicas: Replicas },
 }
 
 impl LatencyArgs {
@@ -141,6 +145,7 @@ impl LatencyArgs {
         if self.slow_replicas > 0 && self.profile.links.is_none() {
             return Err(PlanError::NothingToSlow);
         }
+        self.check_hang()?;
         let (groups, remarks) = self.groups();
         let hosting = if self.processes { Hosting::Processes } else { Hosting::InProcess };
         let lead_in = Plan::lead_in_of(span);
@@ -148,6 +153,20 @@ impl LatencyArgs {
         let plan =
             Plan { groups, blocks: self.blocks, span, lead_in, payload, keys, producers, seed, hosting };
         Ok(Planned { plan, remarks })
+    }
+
+    /// Whoever is to hang has to be in every cluster, or its cells would show a world without a hang.
+    fn check_hang(&self) -> Result<(), PlanError> {
+        let Some(Hang { whom, .. }) = self.hang else { return Ok(()) };
+        let has = |replicas: Replicas| match whom {
+            Whom::Leader => true,
+            Whom::Follower => replicas.get() > 1,
+            Whom::Replica(node) => (1..=replicas.get()).contains(&(node.0 as usize)),
+        };
+        match self.replicas.iter().map(|point| point.replicas).find(|replicas| !has(*replicas)) {
+            Some(replicas) => Err(PlanError::NobodyToHang { whom, replicas }),
+            None => Ok(()),
+        }
     }
 
     /// How work is to arrive.
@@ -268,10 +287,25 @@ mod tests {
     fn slow_replicas_need_links_that_they_are_slower_than() {
         let error = plan("--slow-replicas 1").unwrap_err().to_string();
         assert!(error.contains("--profile three-zones") && !error.contains('\n'), "{error}");
-        let Planned { plan, .. } = plan("--profile one-zone+nvme --slow-replicas 1 --hang 3:0.5").unwrap();
+        let Planned { plan, .. } =
+            plan("--replicas 3 --profile one-zone+nvme --slow-replicas 1 --hang 3:0.5").unwrap();
         let conditions = &plan.groups[0].conditions;
         assert_eq!((conditions.profile.name.as_str(), conditions.slow_replicas), ("one-zone+nvme", 1));
         assert!(conditions.hang.is_some());
+    }
+
+    #[test]
+    fn whoever_is_to_hang_is_in_every_cluster_or_the_line_is_refused() {
+        let refused = |line: &str| plan(line).err().map(|error| error.to_string());
+        for fine in
+            ["--replicas 1,3 --hang leader:1", "--replicas 2,3 --hang follower:1", "--replicas 3 --hang 3:1"]
+        {
+            assert_eq!(refused(fine), None, "{fine}");
+        }
+        let stranger = refused("--replicas 5,3 --hang 4:1").unwrap();
+        assert!(stranger.starts_with("--hang replica 4: a cluster of 3 has no such replica"), "{stranger}");
+        assert!(refused("--replicas 3 --hang 0:1").is_some());
+        assert!(refused("--replicas 1,3 --hang follower:1").is_some());
     }
 
     #[test]
