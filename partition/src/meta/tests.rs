@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::*;
 use crate::log::disk::{Disk, OpenMode, RealDisk, SimulatedDisk};
@@ -83,13 +84,34 @@ async fn a_vote_is_read_back_from_a_real_file() {
 }
 
 #[test]
+fn a_store_whose_lock_outlives_its_owner_for_a_moment_is_opened_when_it_is_free() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut held = Some(SledCheckpoints::open(dir.path()).unwrap());
+    let mut tries = 0;
+    let opened = SledCheckpoints::open_with(dir.path(), || {
+        tries += 1;
+        if tries == 3 {
+            held = None;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    });
+    assert!(opened.is_ok() && tries >= 3, "{opened:?} after {tries}");
+}
+
+#[test]
 fn checkpoints_in_sled_are_read_back_and_a_damaged_store_is_replaced() {
     let dir = tempfile::tempdir().unwrap();
     let store = SledCheckpoints::open(dir.path()).unwrap();
     store.put("hw", bytes::Bytes::from_static(b"12"));
-    assert!(SledCheckpoints::open(dir.path()).is_err(), "two processes use one store");
+    let mut tries = 1;
+    assert!(SledCheckpoints::open_with(dir.path(), || tries += 1).is_err(), "two processes use one store");
+    assert_eq!(tries, 100);
     drop(store);
     let store = SledCheckpoints::open(dir.path()).unwrap();
     assert_eq!(store.get("hw").unwrap(), "12");
     assert_eq!(store.get("recovery point"), None);
+    drop(store);
+    std::fs::write(dir.path().join("conf"), [7; 64]).unwrap();
+    let store = SledCheckpoints::open(dir.path()).unwrap();
+    assert_eq!(store.get("hw"), None);
 }
