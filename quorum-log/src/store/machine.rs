@@ -203,7 +203,10 @@ impl RaftStateMachine<Types> for Machine {
         self.keep().await?;
         self.reader.replica.note_ever_voted(&self.kept.ever_voted);
         let Some(before) = meta.last_log_id else { return Ok(()) };
-        if !self.holds(before).await? {
+        if self.holds(before).await? {
+            // Whoever has what a snapshot speaks for may not have heard yet that it is committed.
+            self.reader.replica.commit(before, start.base);
+        } else {
             // Not durable yet, but in order before all that is appended from now on; and what was kept above brings a
             // restart here again.
             let voters = self.kept.voters.as_ref().map(KeptVoters::entry);

@@ -1,24 +1,25 @@
 //! What the store must not lose, and must not believe, through a loss of power.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use openraft::storage::{IOFlushed, RaftLogStorage, RaftStateMachine};
-use openraft::{RaftLogReader, StorageHelper};
+use openraft::{RaftLogReader, SnapshotMeta, StorageHelper};
 use partition::ids::{ByteSize, Epoch, NodeId, Offset, Ordinal, PartitionId};
-use partition::log::{LogConfig, LogEvent};
+use partition::log::{Log, LogConfig, LogEvent, Producers};
 use partition::record::{Batch, BatchBuilder};
 use partition::simulation;
 use partition::transport::Address;
 use partition::world::World;
 use tokio::sync::mpsc;
 
+use super::kept::{Beginning, Start};
 use super::log::await_stored;
 use super::{Store, checkpoint, open};
 use crate::config::{Config, Reads, Timing};
-use crate::raft::{Entry, Located, Payload, Vote, VoteRecord, Voters, log_id, raft_node};
+use crate::raft::{Entry, Located, Payload, StoredVoters, Vote, VoteRecord, Voters, log_id, raft_node};
 use crate::runtime::scoped;
 
 const NODE: NodeId = NodeId(1);
@@ -106,6 +107,28 @@ fn h07_nothing_is_applied_or_committed_beyond_the_recovered_log() {
         state.expect("openraft starts on what is left");
         let next = store.log.append([entry(1, 1)], IOFlushed::noop()).await;
         next.expect("and goes on without a hole");
+    });
+}
+
+#[test]
+fn h09_who_has_what_a_snapshot_speaks_for_keeps_it_and_calls_it_committed() {
+    simulation::run(1, async |simulation| {
+        let (mut store, mut events) = opened(&simulation.world(NODE)).await;
+        store.log.append([entry(0, 0), entry(1, 1), entry(2, 2)], IOFlushed::noop()).await.unwrap();
+        while store.replica.extent().unwrap().stored < Offset(3) {
+            store.replica.observe(events.recv().await.unwrap());
+        }
+        assert_eq!(store.replica.extent().unwrap().high, Offset(0), "it has not heard what is committed");
+        let before = log_id(Epoch(1), Ordinal(1));
+        let (first, entry) = (Offset(2), Ordinal(2));
+        let start = Start { first, entry, base: first, before: Some(before.into()) };
+        let meta = SnapshotMeta { last_log_id: Some(before), last_membership: StoredVoters::default() };
+        let (producers, ever_voted) = (Producers::default(), BTreeSet::new());
+        let beginning = Beginning { start, producers, ever_voted };
+        store.machine.install_snapshot(&meta, beginning).await.unwrap();
+        let known = store.replica.with_watermark(|watermark| (watermark.committed(), watermark.high()));
+        assert_eq!(known, (entry, first), "applied, so committed");
+        assert_eq!(store.replica.with_log(Log::end).unwrap(), Offset(3), "what follows it stays");
     });
 }
 
