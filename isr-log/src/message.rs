@@ -1,5 +1,6 @@
 //! What replicas say to each other: fetches and acknowledgements (followers pull, C15), and proofs of leadership.
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use partition::ids::{ByteSize, Epoch, NodeId, Offset};
@@ -118,6 +119,17 @@ pub enum FetchRefusal {
     /// This node has no such partition, or it has failed.
     #[error("no such partition here")]
     NoSuchPartition,
+}
+
+impl FetchRefusal {
+    /// What a replica that does not lead in its epoch says to a fetch of that one.
+    pub(crate) fn by_a_replica_in(current: Epoch, asked: Epoch) -> Self {
+        match asked.cmp(&current) {
+            Ordering::Greater => Self::UnknownEpoch { current },
+            Ordering::Less => Self::Fenced { current },
+            Ordering::Equal => Self::NotLeader,
+        }
+    }
 }
 
 /// Asks whether the asker still leads: sent after the read that needs to know began (H-16).

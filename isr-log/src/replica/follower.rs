@@ -118,12 +118,7 @@ impl Follower {
                 self.fetch_on(step);
             }
             (Event::Fetch(id, fetch), _) => {
-                let current = self.epoch;
-                let refusal = match fetch.report.epoch {
-                    asked if asked > current => FetchRefusal::UnknownEpoch { current },
-                    asked if asked < current => FetchRefusal::Fenced { current },
-                    _ => FetchRefusal::NotLeader,
-                };
+                let refusal = FetchRefusal::by_a_replica_in(self.epoch, fetch.report.epoch);
                 step.put(Command::Answer(id, FetchReply::Refused(refusal)));
             }
             // Replies to fetches of an earlier epoch, and what concerns leaders.

@@ -65,12 +65,7 @@ impl Polled {
             (Event::Stored, Answer::Storing) => self.report(step),
             (Event::Tick, Answer::Given(again_at)) if again_at <= step.now => self.report(step),
             (Event::Fetch(id, fetch), _) => {
-                let current = self.epoch;
-                let refusal = match fetch.report.epoch {
-                    asked if asked > current => FetchRefusal::UnknownEpoch { current },
-                    asked if asked < current => FetchRefusal::Fenced { current },
-                    _ => FetchRefusal::NotLeader,
-                };
+                let refusal = FetchRefusal::by_a_replica_in(self.epoch, fetch.report.epoch);
                 step.put(Command::Answer(*id, FetchReply::Refused(refusal)));
             }
             _ => {}
