@@ -17,6 +17,7 @@ mod sender;
 
 pub use conditions::{Conditions, Hang};
 pub use group::{Idle, MeasuredCell, MeasuredGroup};
+pub use hold::WHOLE_LIMIT;
 pub use plan::{Group, Plan, Producers, Setting};
 
 use crate::data_dir::DataDir;

@@ -46,7 +46,6 @@ fn unknown_options_and_names_are_refused() {
     refused("bogus", "bogus");
     refused("latency --systems raft", "none of isr, k-of-isr, quorum, floor");
     refused("latency --acks most", "none of nobody, leader, committed");
-    refused("latency --acks nobody", "waits for answers");
     refused("latency --durability maybe", "none of synced, cached");
     refused("latency --seed", "--seed");
 }
@@ -55,6 +54,11 @@ fn unknown_options_and_names_are_refused() {
 fn numbers_out_of_range_are_refused() {
     refused("latency --in-flight 0", "in flight must be 1 to 4096");
     refused("latency --in-flight 4097", "in flight must be 1 to 4096");
+    refused("latency --linger -1", "-1");
+    refused("latency --linger 1001", "a linger is 0 to 1000 milliseconds");
+    refused("latency --linger 5 --batch-records 1000000", "lower --batch-records");
+    refused("latency --producers 0", "producers must be 1 to 256");
+    refused("latency --keys x", "x");
     refused("latency --record-bytes 15", "--record-bytes must be 16 to 1048576");
     refused("latency --record-bytes -1", "-1");
     refused("latency --batch-records 0", "--batch-records must be at least 1");
@@ -64,6 +68,20 @@ fn numbers_out_of_range_are_refused() {
     refused("latency --seconds -3", "-3");
     refused("latency --seconds 0.01", "raise --seconds or lower --blocks");
     refused("latency --seconds nan", "--seconds");
+}
+
+#[test]
+fn what_cannot_be_survived_or_slowed_is_refused() {
+    refused("latency --survive 1", "not D:A");
+    refused("latency --survive 1:x", "not D:A");
+    refused("latency --survive 5:0", "to survive 5:0 takes 6 replicas in sync and a majority of 11");
+    refused("latency --slow-replicas 1", "--profile three-zones");
+    refused("latency --replicas 1 --slow-replicas 1 --profile one-zone", "nothing to measure");
+    refused("latency --profile four-zones", "no such profile");
+    refused("latency --profile one-zone,four-zones", "no such profile");
+    refused("latency --replicas 3 --hang 4:1", "a cluster of 3 has no such replica");
+    refused("latency --arrivals constant", "name its --rate too");
+    refused("latency --rate 0", "a rate is 1 to");
 }
 
 #[test]
@@ -92,12 +110,18 @@ fn help_names_the_options_and_goes_to_stdout() {
     let options = [
         "systems",
         "replicas",
+        "survive",
         "min-isr",
         "acks",
         "durability",
         "in-flight",
+        "rate",
+        "arrivals",
         "record-bytes",
         "batch-records",
+        "linger",
+        "keys",
+        "producers",
         "records",
         "seconds",
         "blocks",

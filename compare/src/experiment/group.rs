@@ -7,11 +7,11 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join, join_all, select_all};
 use partition::ids::ByteSize;
-use partition::partition::Partition;
+use partition::partition::{Acks, Partition};
 use rand::seq::SliceRandom;
 
 use super::conditions::{Conditions, Hang};
-use super::hold::hold;
+use super::hold::{Recovery, hold};
 use super::interrupts::Interrupted;
 use super::plan::{Group, Plan, Setting};
 use super::sender::Sender;
@@ -21,6 +21,7 @@ use crate::node::Injected;
 use crate::profile::SLOW_TIMES;
 use crate::stats::Block;
 use crate::system::{Consumed, LaunchError, Running, Shape, Usage, launch_delayed};
+use crate::workload::{ANSWER_WITHIN, Outlet};
 
 /// How long idle clusters are watched before the first block, to tell what they disturb.
 /// Some rounds of everything that is done now and then: heartbeats, parked fetches, polls.
@@ -39,6 +40,8 @@ pub struct MeasuredCell {
     pub client_injected: Injected,
     /// CPU time of the client (this process) in the blocks.
     pub client_cpu: Duration,
+    /// In so many blocks a replica hung, and the cluster was not whole again in time.
+    pub lacking: usize,
     /// Why it has fewer blocks than planned.
     pub error: Option<String>,
 }
@@ -90,6 +93,15 @@ struct Target {
     producers: Vec<Arc<dyn Partition>>,
 }
 
+/// What one block gave.
+struct Done {
+    block: Block,
+    recovery: Recovery,
+    usage: Usage,
+    injected: Injected,
+    own: Duration,
+}
+
 impl MeasuredGroup {
     /// Before anything was measured.
     #[must_use]
@@ -100,6 +112,7 @@ impl MeasuredGroup {
             usage: Usage::default(),
             client_injected: Injected::default(),
             client_cpu: Duration::ZERO,
+            lacking: 0,
             error: None,
         };
         let conditions = group.conditions.clone();
@@ -189,8 +202,12 @@ impl Run<'_> {
             targets.values().map(|target| target.running.casualty()).collect();
         let target = targets.get_mut(&cell.setting.shape).expect("each shape of the group was started");
         let Self { plan, world, source, arrivals, interrupts, .. } = self;
+        let acks = cell.setting.acks;
+        let open =
+            |producer: &Arc<dyn Partition>| Outlet::open(world, Arc::clone(producer), plan.gathering, acks);
+        let outlets = target.producers.iter().map(open).collect::<Result<Vec<_>, _>>();
         let mut sender = Sender {
-            producers: target.producers.clone(),
+            outlets: outlets.map_err(|error| LaunchError::BadInput(error.to_string()))?,
             clock: world.clock.clone(),
             setting: cell.setting,
             source,
@@ -201,23 +218,26 @@ impl Run<'_> {
             let (before, own_before) = (target.running.usage().await?, own_cpu());
             let injected_before = target.running.injected_by_clients();
             let span = plan.span;
-            let block = match hang {
+            let (block, recovery) = match hang {
                 Some(hang) => {
                     let Target { running, .. } = &mut *target;
                     let (block, held) =
                         join(sender.send(span), hold(running, hang, span, &world.clock)).await;
-                    held?;
-                    block?
+                    (block?, held?)
                 }
-                None => sender.send(span).await?,
+                None => (sender.send(span).await?, Recovery::Whole),
             };
+            if acks == Acks::Nobody {
+                settle(&target.producers).await;
+            }
             let (after, own_after) = (target.running.usage().await?, own_cpu());
             let injected = target.running.injected_by_clients().since(injected_before);
             let own = own_after.saturating_sub(own_before);
-            Ok::<_, LaunchError>((block, difference(&after, &before), injected, own))
+            let usage = difference(&after, &before);
+            Ok::<_, LaunchError>(Done { block, recovery, usage, injected, own })
         };
         let casualty = select_all(casualties).map(|(error, _, _)| error);
-        let (block, usage, injected, own) = interrupts
+        let Done { block, recovery, usage, injected, own } = interrupts
             .unless(async {
                 tokio::select! {
                     biased;
@@ -227,6 +247,7 @@ impl Run<'_> {
             })
             .await??;
         cell.blocks.push(block);
+        cell.lacking += usize::from(recovery == Recovery::Lacking);
         cell.usage = sum(&cell.usage, &usage);
         cell.client_injected = cell.client_injected.and(injected);
         cell.client_cpu += own;
@@ -249,6 +270,13 @@ impl Run<'_> {
         }
         Ok(idle)
     }
+}
+
+/// Waits until the leader has seen all that was handed over on these connections, so that what nobody waits for is not
+/// left to the next cell: requests of one connection are taken in order, and this one has an answer.
+async fn settle(producers: &[Arc<dyn Partition>]) {
+    // Where nobody answers for so long, the next block shows it.
+    let _ = join_all(producers.iter().map(|producer| producer.tail(ANSWER_WITHIN))).await;
 }
 
 fn difference(after: &Usage, before: &Usage) -> Usage {

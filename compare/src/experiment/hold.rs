@@ -1,4 +1,4 @@
-//! Holds a replica still for a while in a block, and waits until its cluster is whole again.
+//! Holds a replica still for a while in a block, and waits until its cluster is whole again, or for long enough.
 
 use std::time::Duration;
 
@@ -9,8 +9,17 @@ use super::conditions::Hang;
 use crate::system::{LaunchError, Running};
 use crate::workload::Span;
 
-/// How long a cluster may take to be whole again before the next block begins without that.
-const WHOLE_LIMIT: Duration = Duration::from_secs(20);
+/// How long a cluster may take to be whole again before the next block begins without that, and the cell says so.
+pub const WHOLE_LIMIT: Duration = Duration::from_secs(20);
+
+/// Whether all replicas are in sync again after one was held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Recovery {
+    /// They were in time.
+    Whole,
+    /// They were not: the next block is of a cluster that lacks one.
+    Lacking,
+}
 
 /// Holds whom it is said, when a third of `span` is over.
 pub(super) async fn hold(
@@ -18,13 +27,12 @@ pub(super) async fn hold(
     hang: Hang,
     span: Span,
     clock: &Clock,
-) -> Result<(), LaunchError> {
+) -> Result<Recovery, LaunchError> {
     clock.sleep(span.0 / 3).await;
-    let Some(node) = running.who_is(hang.whom).await? else { return Ok(()) };
+    let Some(node) = running.who_is(hang.whom).await? else { return Ok(Recovery::Whole) };
     running.pause(node).await;
     clock.sleep(hang.span).await;
     running.resume(node).await;
-    // Whether it came to be whole is seen in what follows: there it counts as it is.
-    let _ = clock.timeout(WHOLE_LIMIT, running.is_whole()).await;
-    Ok(())
+    let whole = clock.timeout(WHOLE_LIMIT, running.is_whole()).await;
+    Ok(if whole.is_ok() { Recovery::Whole } else { Recovery::Lacking })
 }

@@ -8,7 +8,7 @@ use partition::partition::Acks;
 
 use super::conditions::Conditions;
 use crate::system::{Hosting, Shape};
-use crate::workload::{Keys, Load, Payload, Span};
+use crate::workload::{Gathering, Keys, Load, Payload, Span};
 
 /// One cell: a cluster and a load on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,6 +78,8 @@ pub struct Plan {
     pub lead_in: Span,
     /// What records hold.
     pub payload: Payload,
+    /// How they come to be batches.
+    pub gathering: Gathering,
     /// How many keys they have.
     pub keys: Keys,
     /// How many clients send, each through a connection of its own.
@@ -89,7 +91,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Lead-in of a block: a tenth of it, at least enough for some thousand operations.
+    /// Lead-in of a block, the warm-up that is dropped: a tenth of the block, at least enough for some hundred
+    /// operations.
     #[must_use]
     pub fn lead_in_of(span: Span) -> Span {
         Span((span.0 / 10).max(Duration::from_millis(50)))

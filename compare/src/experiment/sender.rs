@@ -1,19 +1,16 @@
 //! Sends the load of one cell, of whichever kind it is.
 
-use std::sync::Arc;
-
 use partition::clock::Clock;
-use partition::partition::Partition;
 use rand::rngs::StdRng;
 
 use super::plan::Setting;
 use crate::stats::Block;
 use crate::system::LaunchError;
-use crate::workload::{ClosedLoop, Load, OpenLoop, Source, Span};
+use crate::workload::{ClosedLoop, Load, OpenLoop, Outlet, Source, Span};
 
 /// What sends the load of one cell.
 pub(super) struct Sender<'a> {
-    pub(super) producers: Vec<Arc<dyn Partition>>,
+    pub(super) outlets: Vec<Outlet>,
     pub(super) clock: Clock,
     pub(super) setting: Setting,
     pub(super) source: &'a mut Source,
@@ -23,14 +20,14 @@ pub(super) struct Sender<'a> {
 impl Sender<'_> {
     /// Sends for so long.
     pub(super) async fn send(&mut self, span: Span) -> Result<Block, LaunchError> {
-        let (producers, clock, acks) = (self.producers.clone(), self.clock.clone(), self.setting.acks);
+        let (outlets, clock, acks) = (self.outlets.clone(), self.clock.clone(), self.setting.acks);
         match self.setting.load {
             Load::Closed(in_flight) => {
-                let closed = ClosedLoop { producers, clock, acks, in_flight };
+                let closed = ClosedLoop { outlets, clock, acks, in_flight };
                 Ok(closed.run(self.source, span).await)
             }
             Load::Open(schedule) => {
-                let open = OpenLoop { producers, clock, acks, schedule };
+                let open = OpenLoop { outlets, clock, acks, schedule };
                 let block = open.run(self.source, span, self.arrivals).await;
                 block.map_err(|error| LaunchError::BadInput(format!("the system gives no timer: {error}")))
             }

@@ -8,7 +8,7 @@ use partition::partition::Acks;
 
 use crate::experiment::{Group, Plan, Producers, Setting};
 use crate::system::{Hosting, MinIsr, Replicas, Shape, System};
-use crate::workload::{BatchShape, InFlight, Keys, Load, Payload, Span};
+use crate::workload::{BatchShape, Gathering, InFlight, Keys, Load, Payload, Span};
 
 /// How much is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +52,7 @@ pub fn plan(extent: Extent) -> Plan {
         span: Span(span),
         lead_in: Plan::lead_in_of(Span(span)),
         payload: Payload::Numbered(record),
+        gathering: Gathering::Beforehand,
         keys: Keys::default(),
         producers: Producers::ONE,
         seed: SEED,

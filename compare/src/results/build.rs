@@ -15,7 +15,7 @@ use crate::machine::{Machine, own_resident};
 use crate::node::Injected;
 use crate::stats::{Block, Figure, Interval, Ratios, Replicates, Resamples, Series, Slipped, halves};
 use crate::system::{Consumed, Hosting, System};
-use crate::workload::histogram;
+use crate::workload::{histogram, records_of_full_batch};
 
 /// Where, when and how a run was made.
 #[derive(Clone, Debug)]
@@ -188,14 +188,15 @@ fn cell_of(plan: &Plan, conditions: &Conditions, measured: &MeasuredCell) -> Cel
         durability: key.durability,
         load: key.load,
         record_bytes: batch.record().0,
-        batch_records: batch.records().0,
-        linger_ms: 0,
+        batch_records: records_of_full_batch(plan.gathering, batch.record(), batch.records()).0,
+        linger_ms: u64::try_from(plan.gathering.wait().as_millis()).unwrap_or(u64::MAX),
         keys: plan.keys.0,
         producers: plan.producers.get(),
         partitions: 1,
         profile: conditions.profile.name.clone(),
         slow_replicas: conditions.slow_replicas,
         hang: conditions.hang.map(|hang| hang.to_string()),
+        lacking_blocks: measured.lacking,
         injected: injected(conditions, measured),
         processes: plan.hosting == Hosting::Processes,
         blocks: blocks.len(),

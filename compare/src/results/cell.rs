@@ -103,11 +103,11 @@ pub struct Cell {
     pub load: Load,
     /// Bytes of a record's value.
     pub record_bytes: u64,
-    /// Records of a batch.
+    /// Records of a batch; the most of them where they linger.
     pub batch_records: u32,
-    /// How long a batch waits for more records: no client here waits.
+    /// How long the first record of a batch waits for others; with 0 batches are made beforehand.
     pub linger_ms: u64,
-    /// Distinct keys: records have none.
+    /// Distinct keys; without any, records have none.
     pub keys: u64,
     /// Clients.
     pub producers: u32,
@@ -120,6 +120,9 @@ pub struct Cell {
     /// Which replica hangs in each block, and how long; none where none does.
     #[serde(default)]
     pub hang: Option<String>,
+    /// In so many blocks the replica that hung was not in sync again in time; the block after one lacks it.
+    #[serde(default)]
+    pub lacking_blocks: usize,
     /// Whether what was injected is what was asked for; none where nothing was.
     #[serde(default)]
     pub injected: Option<InjectedCheck>,
@@ -257,7 +260,7 @@ impl Cell {
         }
     }
 
-    /// Whether all that was sent was acknowledged, in all blocks.
+    /// Whether all that was sent was acknowledged, on time, by whole clusters, in all blocks.
     #[must_use]
     pub fn is_sound(&self) -> bool {
         self.error.is_none()
@@ -265,5 +268,6 @@ impl Cell {
             && self.unknown == 0
             && self.figures.is_some()
             && !self.slipped
+            && self.lacking_blocks == 0
     }
 }

@@ -36,6 +36,7 @@ pub(crate) fn cell(system: System, replicas: usize, in_flight: u32, p50_us: f64)
         profile: "natural".to_owned(),
         slow_replicas: 0,
         hang: None,
+        lacking_blocks: 0,
         injected: None,
         processes: true,
         blocks: 8,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use partition::log::Durability;
+use partition::partition::Acks;
 
 use super::format::{percent, thousands, with_interval};
 use crate::results::{Cell, CellKey, IdleCluster, Load, Noise, NullKind, Results};
@@ -20,6 +21,8 @@ pub fn notes(results: &Results) -> Vec<String> {
          floor-majority for a majority."
             .to_owned(),
     );
+    notes.extend(unanswered(results));
+    notes.extend(slips(results));
     notes.extend(super::injected::notes(results));
     notes.extend(policy_alone(results));
     notes.extend(processor(results));
@@ -35,13 +38,22 @@ fn method(results: &Results) -> String {
     let record = results.cells.first().map_or(0, |cell| cell.record_bytes);
     let batch = results.cells.first().map_or(0, |cell| cell.batch_records);
     let natural = if results.profiles.is_empty() { ", nothing delayed on purpose" } else { "" };
+    let gathered = match results.cells.first() {
+        Some(cell) if cell.linger_ms > 0 => {
+            format!(
+                " at most, gathered by a producer whose first record waits {} ms for others",
+                cell.linger_ms
+            )
+        }
+        _ => String::new(),
+    };
     let hosted = match results.cells.first() {
         Some(cell) if cell.processes => "a process a replica",
         _ => "all replicas in this process",
     };
     format!(
-        "{} interleaved blocks of {} s a cell, each after {} s that are not counted; {record} bytes a record, {batch} \
-         a batch, {}, {hosted}{natural}. ± is the farther end of a 95 % interval \
+        "{} interleaved blocks of {} s a cell, each after a warm-up that is not counted ({} s: a tenth of the block, at \
+         least 50 ms); {record} bytes a record, {batch} a batch{gathered}, {}, {hosted}{natural}. ± is the farther end of a 95 % interval \
          (bootstrap over blocks); ratios are of the same blocks, and = marks one in which no difference was detected.",
         plan.count,
         plan.seconds,
@@ -65,6 +77,34 @@ fn loops(results: &Results) -> String {
         (false, _) => "closed loop",
     };
     format!("{told}{from}")
+}
+
+/// What is measured where nobody answers.
+fn unanswered(results: &Results) -> Option<String> {
+    let any = results.cells.iter().any(|cell| cell.acks == Acks::Nobody);
+    any.then(|| {
+        "acks nobody: times are those until a record was handed to the connection. No answer comes, so what was lost \
+         after that is not seen, and is among the acknowledged."
+            .to_owned()
+    })
+}
+
+/// How often the generator of an open loop fell behind, by system: no such cell is left out.
+fn slips(results: &Results) -> Option<String> {
+    let told = |system: System| {
+        let open = results.cells.iter().filter(|cell| cell.system == system && cell.slip.is_some());
+        let (cells, slipped) =
+            open.fold((0, 0), |(cells, slipped), cell| (cells + 1, slipped + usize::from(cell.slipped)));
+        (cells > 0).then(|| format!("{system} {slipped} of {cells}"))
+    };
+    let told: Vec<String> = System::ALL.into_iter().filter_map(told).collect();
+    (!told.is_empty()).then(|| {
+        format!(
+            "Void cells, marked !, in which the generator slipped (it was late by more than a tenth of the latency, or \
+             did not send all that was due): {}.",
+            told.join(", ")
+        )
+    })
 }
 
 /// What the rule costs without the implementations: floor against floor.
@@ -272,6 +312,33 @@ mod tests {
         }
         let text = noise(&results).unwrap();
         assert!(text.contains("p50 2.0% (at most 4.0%), p99 0.0% (at most 0.0%)"), "{text}");
+    }
+
+    #[test]
+    fn slipped_cells_are_counted_by_system() {
+        let open = |system, slipped| {
+            let mut open = cell(system, 3, 1, 250.0);
+            let (p50_us, p99_us, max_us) = (30.0, 1_500.0, 9_000.0);
+            open.slip = Some(crate::results::Slip { p50_us, p99_us, max_us, blocks: 0, unsent: 0 });
+            open.slipped = slipped;
+            open
+        };
+        let cells = vec![open(System::Isr, true), open(System::Isr, false), open(System::Quorum, false)];
+        let text = slips(&results(cells)).unwrap();
+        assert!(text.ends_with("isr 1 of 2, quorum 0 of 1."), "{text}");
+        assert_eq!(slips(&results(vec![cell(System::Isr, 3, 1, 9.0)])), None);
+    }
+
+    #[test]
+    fn an_answer_that_nobody_gives_is_said_to_be_none() {
+        let mut unheard = cell(System::Isr, 3, 1, 9.0);
+        unheard.acks = Acks::Nobody;
+        assert!(
+            notes(&results(vec![unheard]))
+                .iter()
+                .any(|line| line.starts_with("acks nobody: times are those until"))
+        );
+        assert_eq!(unanswered(&results(vec![cell(System::Isr, 3, 1, 9.0)])), None);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use partition::log::Durability;
 use partition::partition::Acks;
 
 use super::format::{milliseconds, percent, thousands, with_interval};
+use crate::experiment::WHOLE_LIMIT;
 use crate::profile::NATURAL;
 use crate::results::{Cell, CellKey, Figures, Load, Results, acks_name, durability_name};
 use crate::stats::Interval;
@@ -136,6 +137,15 @@ fn complaint(cell: &Cell) -> String {
     if cell.slipped {
         wrong.push(slipped(cell));
     }
+    if cell.lacking_blocks > 0 {
+        wrong.push(format!(
+            "in {} of {} blocks the replica that had hung was not in sync again within {} s, so the block after it \
+             began without",
+            cell.lacking_blocks,
+            cell.blocks,
+            WHOLE_LIMIT.as_secs(),
+        ));
+    }
     if wrong.is_empty() {
         wrong.push("nothing was acknowledged".to_owned());
     }
@@ -144,13 +154,13 @@ fn complaint(cell: &Cell) -> String {
 
 /// How far an open loop's generator fell behind.
 fn slipped(cell: &Cell) -> String {
-    let Some(slip) = cell.slip else { return "the generator fell behind its schedule".to_owned() };
+    let Some(slip) = cell.slip else { return "void, for the generator fell behind its schedule".to_owned() };
     let unsent = match slip.unsent {
         0 => String::new(),
         count => format!(", {} records were never sent", thousands(count as f64)),
     };
     format!(
-        "the generator slipped in {} of {} blocks: it sent p50 {}, p99 {} ms late{unsent}",
+        "void, for the generator slipped in {} of {} blocks: it sent p50 {}, p99 {} ms late{unsent}",
         slip.blocks,
         cell.blocks,
         milliseconds(slip.p50_us),
@@ -202,8 +212,21 @@ mod tests {
         let text = render(&results(vec![open]));
         assert!(text.contains("1000 a second (poisson), synced, acks committed, one-zone\n"), "{text}");
         let lines = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let told = "slipped in 2 of 8 blocks: it sent p50 0.030, p99 1.50 ms late, 7 records were never sent";
+        let told = "void, for the generator slipped in 2 of 8 blocks: it sent p50 0.030, p99 1.50 ms late, 7 records were never sent";
         assert!(text.contains("isr!") && lines.contains(told), "{text}");
+    }
+
+    #[test]
+    fn a_cell_whose_replica_did_not_come_back_is_marked() {
+        let mut hung = cell(System::Isr, 3, 1, 250.0);
+        hung.lacking_blocks = 3;
+        let text = render(&results(vec![hung]));
+        let lines = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains("isr!"), "{text}");
+        assert!(
+            lines.contains("in 3 of 8 blocks the replica that had hung was not in sync again within 20 s"),
+            "{text}"
+        );
     }
 
     #[test]

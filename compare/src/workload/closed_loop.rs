@@ -2,19 +2,19 @@
 //!
 //! A closed loop slows down with what it measures: while the system stalls it sends nothing, so a stall counts once
 //! for each batch in flight, not once for each batch that would have come. Compare such figures only with others
-//! of a closed loop with as many in flight.
+//! of a closed loop with as many in flight. Where a producer gathers records, single records are in flight.
 
 use std::fmt;
 use std::pin::pin;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use partition::clock::{Clock, Moment};
-use partition::partition::{Acks, Append, Partition};
+use partition::partition::Acks;
 
+use super::outlet::Outlet;
 use super::payload::Source;
 use super::tally::{Answer, Tally};
 use crate::stats::Block;
@@ -67,8 +67,8 @@ pub struct Span(pub Duration);
 /// A load on one partition.
 #[derive(Clone, Debug)]
 pub struct ClosedLoop {
-    /// Who is asked, through a connection each; they take turns.
-    pub producers: Vec<Arc<dyn Partition>>,
+    /// Where records go in, through a connection each; they take turns.
+    pub outlets: Vec<Outlet>,
     /// The client's clock.
     pub clock: Clock,
     /// What counts as an answer.
@@ -87,8 +87,8 @@ impl ClosedLoop {
         let deadline = start.after(span.0);
         let mut tally = Tally::default();
         let mut answers = FuturesUnordered::new();
-        let mut turns = self.producers.iter().cycle();
-        let mut next = || turns.next().expect("there is a producer");
+        let mut turns = self.outlets.iter().cycle();
+        let mut next = || turns.next().expect("there is an outlet");
         for _ in 0..self.in_flight.0 {
             answers.push(self.submit(next(), source));
         }
@@ -114,18 +114,20 @@ impl ClosedLoop {
         tally.block(last_answer.since(start), None)
     }
 
-    /// Submits one batch now; the future is its answer.
-    fn submit(&self, producer: &Arc<dyn Partition>, source: &mut Source) -> BoxFuture<'static, Answer> {
-        let batch = source.batch(self.clock.wall_ms());
-        let records = u64::from(batch.record_count().0);
-        let clock = self.clock.clone();
+    /// Submits the next now; the future is its answer.
+    fn submit(&self, outlet: &Outlet, source: &mut Source) -> BoxFuture<'static, Answer> {
+        let records = u64::from(outlet.records_of_step(source));
+        let (clock, acks) = (self.clock.clone(), self.acks);
         let submitted: Moment = clock.now();
-        let append = producer.append(Append { batch, acks: self.acks, timeout: ANSWER_WITHIN });
+        let answer = outlet.submit(source, acks, clock.wall_ms());
         Box::pin(async move {
-            let outcome = append.await;
+            let outcome = answer.await;
             let took = clock.now().since(submitted);
             if outcome.is_err() {
                 clock.sleep(REST_AFTER_REFUSAL).await;
+            } else if acks == Acks::Nobody {
+                // What is only handed over never waits: without this, the connection would get no turn to send it.
+                tokio::task::yield_now().await;
             }
             Answer { records, took, outcome }
         })

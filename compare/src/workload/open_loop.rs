@@ -10,18 +10,18 @@
 //! part of the latencies, and a block in which it is a tenth of them or more says so.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use hdrhistogram::Histogram;
 use partition::clock::{Clock, ExactTimer, Moment};
-use partition::partition::{Acks, Append, Partition};
+use partition::partition::Acks;
 use rand::rngs::StdRng;
 
-use super::closed_loop::{ANSWER_WITHIN, Span};
+use super::closed_loop::Span;
 use super::load::Schedule;
+use super::outlet::Outlet;
 use super::payload::Source;
 use super::tally::{Answer, Tally, histogram, nanos};
 use crate::stats::{Block, Slip};
@@ -32,8 +32,8 @@ pub const OUTSTANDING_MAX: usize = 4096;
 /// A load on one partition.
 #[derive(Clone, Debug)]
 pub struct OpenLoop {
-    /// Who is asked, through a connection each; they take turns.
-    pub producers: Vec<Arc<dyn Partition>>,
+    /// Where records go in, through a connection each; they take turns.
+    pub outlets: Vec<Outlet>,
     /// The client's clock.
     pub clock: Clock,
     /// What counts as an answer.
@@ -55,7 +55,7 @@ impl OpenLoop {
         let start = self.clock.now();
         let mut generator = Generator {
             load: self,
-            batch: source.shape().records().0,
+            batch: self.outlets.first().map_or(1, |outlet| outlet.records_of_step(source)),
             due: start,
             end: start.after(span.0),
             next: 0,
@@ -88,7 +88,7 @@ impl OpenLoop {
 /// What sends by the schedule.
 struct Generator<'a> {
     load: &'a OpenLoop,
-    /// Records of a batch.
+    /// Records of a step: of a batch, or one where a producer gathers them.
     batch: u32,
     /// When the next batch is due.
     due: Moment,
@@ -129,15 +129,12 @@ impl Generator<'_> {
     }
 
     fn submit(&mut self, source: &mut Source) -> BoxFuture<'static, Answer> {
-        let OpenLoop { producers, clock, acks, .. } = self.load;
-        let batch = source.batch(clock.wall_ms());
-        let records = u64::from(batch.record_count().0);
-        let (clock, due) = (clock.clone(), self.due);
-        let append = Append { batch, acks: *acks, timeout: ANSWER_WITHIN };
-        let append = producers[self.next % producers.len()].append(append);
+        let OpenLoop { outlets, clock, acks, .. } = self.load;
+        let answer = outlets[self.next % outlets.len()].submit(source, *acks, clock.wall_ms());
         self.next = self.next.wrapping_add(1);
+        let (clock, due, records) = (clock.clone(), self.due, u64::from(self.batch));
         Box::pin(async move {
-            let outcome = append.await;
+            let outcome = answer.await;
             Answer { records, took: clock.now().since(due), outcome }
         })
     }

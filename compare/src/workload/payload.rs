@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use partition::client::producer::NewRecord;
 use partition::ids::{ByteSize, RecordCount};
 use partition::record::{BATCH_SIZE_MAX, Batch, BatchBuilder};
 use rand::rngs::StdRng;
@@ -125,6 +126,16 @@ impl Payload {
         Ok(Self::Lines(lines, BatchShape { record: ByteSize(mean), records }))
     }
 
+    /// The same, each record a batch of its own.
+    #[must_use]
+    pub fn one_by_one(self) -> Self {
+        let alone = |shape| BatchShape { records: RecordCount(1), ..shape };
+        match self {
+            Self::Numbered(shape) => Self::Numbered(alone(shape)),
+            Self::Lines(lines, shape) => Self::Lines(lines, alone(shape)),
+        }
+    }
+
     /// How its records are batched.
     #[must_use]
     pub fn shape(&self) -> BatchShape {
@@ -152,7 +163,7 @@ pub struct Keys(pub u64);
 pub struct Source {
     payload: Payload,
     seed: u64,
-    next: u64,
+    number: u64,
     keys: Keys,
     noise: Bytes,
 }
@@ -163,7 +174,7 @@ impl Source {
     pub fn new(payload: Payload, seed: u64) -> Self {
         let mut noise = vec![0; payload.shape().record.as_len()];
         StdRng::seed_from_u64(seed).fill_bytes(&mut noise);
-        Self { payload, seed, next: 0, keys: Keys::default(), noise: noise.into() }
+        Self { payload, seed, number: 0, keys: Keys::default(), noise: noise.into() }
     }
 
     /// The same, whose records have so many keys.
@@ -182,24 +193,38 @@ impl Source {
     pub fn batch(&mut self, now_ms: i64) -> Batch {
         let mut builder = BatchBuilder::new(now_ms);
         for _ in 0..self.payload.shape().records.0 {
-            let key = (self.keys.0 > 0).then(|| (self.next % self.keys.0).to_be_bytes());
-            let key = key.as_ref().map(<[u8; 8]>::as_slice);
-            match &self.payload {
-                Payload::Numbered(shape) => {
-                    let mut value = BytesMut::with_capacity(shape.record.as_len());
-                    value.put_u64(self.seed);
-                    value.put_u64(self.next);
-                    value.put_slice(&self.noise[value.len()..]);
-                    builder.push(now_ms, key, Some(&value), &[]);
-                }
-                Payload::Lines(lines, _) => {
-                    let index = usize::try_from(self.next % lines.len() as u64).expect("below a length");
-                    builder.push(now_ms, key, Some(&lines[index]), &[]);
-                }
-            }
-            self.next += 1;
+            let (key, value) = self.next();
+            builder.push(now_ms, key.as_ref().map(<[u8; 8]>::as_slice), Some(&value), &[]);
         }
         builder.build()
+    }
+
+    /// The next record alone; `now_ms` stands on it.
+    pub fn record(&mut self, now_ms: i64) -> NewRecord {
+        let (key, value) = self.next();
+        let key = key.map(|key| Bytes::copy_from_slice(&key));
+        NewRecord { key, value: Some(value), time_ms: Some(now_ms), headers: Vec::new() }
+    }
+
+    /// The next record's key, if it has one, and its value.
+    fn next(&mut self) -> (Option<[u8; 8]>, Bytes) {
+        let number = self.number;
+        self.number += 1;
+        let key = (self.keys.0 > 0).then(|| (number % self.keys.0).to_be_bytes());
+        let value = match &self.payload {
+            Payload::Numbered(shape) => {
+                let mut value = BytesMut::with_capacity(shape.record.as_len());
+                value.put_u64(self.seed);
+                value.put_u64(number);
+                value.put_slice(&self.noise[value.len()..]);
+                value.freeze()
+            }
+            Payload::Lines(lines, _) => {
+                let index = usize::try_from(number % lines.len() as u64).expect("below a length");
+                lines[index].clone()
+            }
+        };
+        (key, value)
     }
 }
 
@@ -222,6 +247,19 @@ mod tests {
             (0..10).flat_map(|_| [values(&one.batch(0)), values(&other.batch(0))].concat()).collect();
         assert!(all.iter().all(|value| value.len() == 100));
         assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 60);
+    }
+
+    #[test]
+    fn keys_are_taken_in_turn_by_batches_and_by_single_records() {
+        let shape = BatchShape::new(ByteSize(64), RecordCount(2)).unwrap();
+        let mut source = Source::new(Payload::Numbered(shape), 1).keyed(Keys(3));
+        let mut keys: Vec<Bytes> =
+            source.batch(0).records().map(|record| record.unwrap().key.unwrap()).collect();
+        keys.extend((0..2).map(|_| source.record(0).key.unwrap()));
+        let numbers: Vec<u64> =
+            keys.iter().map(|key| u64::from_be_bytes(key.as_ref().try_into().unwrap())).collect();
+        assert_eq!(numbers, [0, 1, 2, 0]);
+        assert_eq!(Source::new(Payload::Numbered(shape), 1).record(0).key, None);
     }
 
     #[test]

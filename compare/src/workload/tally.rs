@@ -3,21 +3,20 @@
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use partition::error::AppendError;
-use partition::partition::Appended;
 
+use super::outlet::Unacknowledged;
 use crate::stats::{Block, Slip};
 
 /// Latencies are kept to 0.1 %, up to well above the time that an answer may take.
 const DIGITS: u8 = 3;
 const LATENCY_MAX: Duration = Duration::from_secs(60);
 
-/// What became of one batch.
+/// What became of what one step of a loop sent.
 pub(super) struct Answer {
     pub(super) records: u64,
     /// From when it was sent, or (in an open loop) from when it was to be sent.
     pub(super) took: Duration,
-    pub(super) outcome: Result<Appended, AppendError>,
+    pub(super) outcome: Result<(), Unacknowledged>,
 }
 
 /// What became of all of them.
@@ -49,12 +48,12 @@ pub(super) fn nanos(span: Duration) -> u64 {
 impl Tally {
     pub(super) fn count(&mut self, answer: &Answer) {
         match &answer.outcome {
-            Ok(_) => {
+            Ok(()) => {
                 self.acked += answer.records;
                 self.latencies.saturating_record(nanos(answer.took));
             }
-            Err(AppendError::NotAppended(_)) => self.failed += answer.records,
-            Err(AppendError::Unknown(_)) => self.unknown += answer.records,
+            Err(Unacknowledged::NotAppended) => self.failed += answer.records,
+            Err(Unacknowledged::Unknown) => self.unknown += answer.records,
         }
     }
 

@@ -1,60 +1,18 @@
 //! The closed loop against a partition whose answers are scripted, in virtual time.
 
-use std::sync::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::FutureExt;
-use partition::error::{AppendError, Doubt, ReadError, Refusal};
+use partition::error::{AppendError, Doubt, Refusal};
 use partition::ids::{ByteSize, Epoch, Offset, RecordCount};
-use partition::partition::{Appended, Fetched, Placement, Read, Status, Tail};
+use partition::partition::{Append, Appended, Placement};
 
 use super::*;
+use crate::workload::appends::Appends;
 use crate::workload::payload::{BatchShape, Payload};
 
-/// Answers the nth append after the nth delay, with the nth outcome; then always as the last one.
-#[derive(Debug)]
-struct Scripted {
-    clock: Clock,
-    script: Vec<(Duration, Result<(), AppendError>)>,
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    calls: usize,
-}
-
-impl Partition for Scripted {
-    fn append(&self, append: Append) -> BoxFuture<'static, Result<Appended, AppendError>> {
-        assert_eq!(append.acks, Acks::Committed);
-        let mut state = self.state.lock().unwrap();
-        let (delay, outcome) = self.script[state.calls.min(self.script.len() - 1)].clone();
-        state.calls += 1;
-        let placed = Placement { base: Offset(state.calls as u64), epoch: Epoch(1) };
-        let sleep = self.clock.sleep(delay);
-        async move {
-            sleep.await;
-            outcome.map(|()| Appended::Placed(placed))
-        }
-        .boxed()
-    }
-
-    fn read(&self, _: Read) -> BoxFuture<'static, Result<Fetched, ReadError>> {
-        unreachable!("a load only appends")
-    }
-
-    fn tail(&self, _: Duration) -> BoxFuture<'static, Result<Tail, ReadError>> {
-        unreachable!("a load only appends")
-    }
-
-    fn trim(&self, _: Offset, _: Duration) -> BoxFuture<'static, Result<Offset, ReadError>> {
-        unreachable!("a load only appends")
-    }
-
-    fn status(&self) -> BoxFuture<'static, Result<Status, ReadError>> {
-        unreachable!("a load only appends")
-    }
-}
-
+/// Loads a partition that answers the nth append after the nth delay, with the nth outcome; then always as the last one.
 async fn run(
     in_flight: u32,
     records: u32,
@@ -62,10 +20,24 @@ async fn run(
     script: Vec<(u64, Result<(), AppendError>)>,
 ) -> (Block, usize) {
     let clock = Clock::simulated();
-    let script = script.into_iter().map(|(ms, outcome)| (Duration::from_millis(ms), outcome)).collect();
-    let partition = Arc::new(Scripted { clock: clock.clone(), script, state: Mutex::default() });
+    let calls = Arc::new(AtomicUsize::new(0));
+    let answer = {
+        let (clock, calls) = (clock.clone(), Arc::clone(&calls));
+        move |append: Append| {
+            assert_eq!(append.acks, Acks::Committed);
+            let call = calls.fetch_add(1, Ordering::Relaxed);
+            let (delay, outcome) = script[call.min(script.len() - 1)].clone();
+            let placed = Placement { base: Offset(call as u64), epoch: Epoch(1) };
+            let sleep = clock.sleep(Duration::from_millis(delay));
+            async move {
+                sleep.await;
+                outcome.map(|()| Appended::Placed(placed))
+            }
+            .boxed()
+        }
+    };
     let load = ClosedLoop {
-        producers: vec![partition.clone()],
+        outlets: vec![Outlet::Whole(Arc::new(Appends(answer)))],
         clock,
         acks: Acks::Committed,
         in_flight: InFlight(in_flight),
@@ -73,8 +45,7 @@ async fn run(
     let shape = BatchShape::new(ByteSize(64), RecordCount(records)).unwrap();
     let mut source = Source::new(Payload::Numbered(shape), 1);
     let block = load.run(&mut source, Span(Duration::from_millis(span_ms))).await;
-    let calls = partition.state.lock().unwrap().calls;
-    (block, calls)
+    (block, calls.load(Ordering::Relaxed))
 }
 
 fn ms(block: &Block, quantile: f64) -> u64 {

@@ -1,55 +1,36 @@
 //! The open loop against a partition that answers one batch at a time, in virtual time.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use futures_util::FutureExt;
-use partition::error::{AppendError, ReadError};
 use partition::ids::{ByteSize, Epoch, Offset, RecordCount};
-use partition::partition::{Appended, Fetched, Placement, Read, Status, Tail};
+use partition::partition::{Append, Appended, Placement};
 use rand::SeedableRng;
 
 use super::*;
 use crate::stats::Slipped;
+use crate::workload::appends::Appends;
 use crate::workload::load::{Arrivals, Rate};
 use crate::workload::payload::{BatchShape, Payload};
 
-/// Answers each batch after so long, but none before that moment.
-#[derive(Debug)]
-struct Stalling {
-    clock: Clock,
-    takes: Duration,
-    until: Moment,
-    calls: Mutex<Vec<Moment>>,
-}
+/// When each batch was sent.
+type Calls = Arc<Mutex<Vec<Moment>>>;
 
-impl Partition for Stalling {
-    fn append(&self, _: Append) -> BoxFuture<'static, Result<Appended, AppendError>> {
-        let now = self.clock.now();
-        self.calls.lock().unwrap().push(now);
-        let answered = self.clock.sleep_until(now.after(self.takes).max(self.until));
+/// A partition that answers each batch after so long, but none before `until`.
+fn stalling(clock: &Clock, takes: Duration, until: Moment, calls: &Calls) -> Outlet {
+    let (clock, calls) = (clock.clone(), Arc::clone(calls));
+    let answer = move |_: Append| {
+        let now = clock.now();
+        calls.lock().unwrap().push(now);
+        let answered = clock.sleep_until(now.after(takes).max(until));
         let placed = Placement { base: Offset(0), epoch: Epoch(1) };
         async move {
             answered.await;
             Ok(Appended::Placed(placed))
         }
         .boxed()
-    }
-
-    fn read(&self, _: Read) -> BoxFuture<'static, Result<Fetched, ReadError>> {
-        unreachable!("a load only appends")
-    }
-
-    fn tail(&self, _: Duration) -> BoxFuture<'static, Result<Tail, ReadError>> {
-        unreachable!("a load only appends")
-    }
-
-    fn trim(&self, _: Offset, _: Duration) -> BoxFuture<'static, Result<Offset, ReadError>> {
-        unreachable!("a load only appends")
-    }
-
-    fn status(&self) -> BoxFuture<'static, Result<Status, ReadError>> {
-        unreachable!("a load only appends")
-    }
+    };
+    Outlet::Whole(Arc::new(Appends(answer)))
 }
 
 /// A second of so many records a second, one a batch, on two producers that stall until then.
@@ -57,13 +38,9 @@ async fn run(rate: u32, takes_ms: u64, stall_ms: u64) -> (Block, Vec<Vec<Moment>
     let clock = Clock::simulated();
     let takes = Duration::from_millis(takes_ms);
     let until = clock.now().after(Duration::from_millis(stall_ms));
-    let one = || {
-        let clock = clock.clone();
-        Arc::new(Stalling { clock, takes, until, calls: Mutex::default() })
-    };
-    let stalling = [one(), one()];
+    let calls = [Calls::default(), Calls::default()];
     let load = OpenLoop {
-        producers: stalling.iter().map(|each| Arc::clone(each) as Arc<dyn Partition>).collect(),
+        outlets: calls.iter().map(|calls| stalling(&clock, takes, until, calls)).collect(),
         clock,
         acks: Acks::Committed,
         schedule: Schedule { rate: Rate::new(rate).unwrap(), arrivals: Arrivals::Constant },
@@ -72,8 +49,7 @@ async fn run(rate: u32, takes_ms: u64, stall_ms: u64) -> (Block, Vec<Vec<Moment>
     let mut source = Source::new(Payload::Numbered(shape), 1);
     let mut random = StdRng::seed_from_u64(1);
     let block = load.run(&mut source, Span(Duration::from_secs(1)), &mut random).await.unwrap();
-    let calls = stalling.iter().map(|each| each.calls.lock().unwrap().clone()).collect();
-    (block, calls)
+    (block, calls.map(|calls| calls.lock().unwrap().clone()).to_vec())
 }
 
 fn ms(block: &Block, quantile: f64) -> u64 {

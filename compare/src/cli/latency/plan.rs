@@ -1,0 +1,123 @@
+//! From options to the plan they make.
+
+use std::time::Duration;
+
+use partition::ids::{ByteSize, RecordCount};
+
+use super::LatencyArgs;
+use crate::experiment::{Group, Hang, Plan, Producers};
+use crate::system::{Hosting, Replicas, Shape, Whom};
+use crate::workload::{BatchShape, Gathering, Keys, Linger, Payload, PayloadError, Span};
+
+/// A shorter block would measure timers and not the cluster.
+const BLOCK_MIN: Duration = Duration::from_millis(20);
+/// What is taken where nothing is said.
+const SECONDS: Duration = Duration::from_secs(4);
+const RECORD: ByteSize = ByteSize::kib(1);
+
+/// A plan, and what the user should know of it.
+#[derive(Debug)]
+pub(in crate::cli) struct Planned {
+    pub(in crate::cli) plan: Plan,
+    pub(in crate::cli) remarks: Vec<String>,
+}
+
+/// Why options make no plan.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::cli) enum PlanError {
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+    #[error("{blocks} blocks in {seconds} s are under {} ms each; raise --seconds or lower --blocks", BLOCK_MIN.as_millis())]
+    ShortBlocks { blocks: usize, seconds: f64 },
+    #[error(
+        "--slow-replicas makes links slower than a profile's; name one too, such as --profile three-zones"
+    )]
+    NothingToSlow,
+    #[error(
+        "--hang {whom}: a cluster of {replicas} has no such replica; leave that size out, or hang another"
+    )]
+    NobodyToHang { whom: Whom, replicas: Replicas },
+    #[error("no cluster has so many followers: --slow-replicas leaves nothing to measure")]
+    NothingToMeasure,
+    #[error("--arrivals is of an open loop: name its --rate too")]
+    NoSchedule,
+}
+
+impl LatencyArgs {
+    /// What these options ask for.
+    pub(in crate::cli) fn plan(&self) -> Result<Planned, PlanError> {
+        let gathering = self.gathering();
+        let payload = self.payload(gathering)?;
+        let seconds = self.seconds.unwrap_or(SECONDS);
+        let span = Span(seconds / u32::try_from(self.blocks).expect("at most BLOCKS_MAX"));
+        if span.0 < BLOCK_MIN {
+            return Err(PlanError::ShortBlocks { blocks: self.blocks, seconds: seconds.as_secs_f64() });
+        }
+        if self.slow_replicas.iter().any(|count| *count > 0)
+            && self.profile.iter().any(|profile| profile.links.is_none())
+        {
+            return Err(PlanError::NothingToSlow);
+        }
+        if self.arrivals.is_some() && self.rate.is_empty() {
+            return Err(PlanError::NoSchedule);
+        }
+        let (groups, remarks) = self.groups();
+        let shapes: Vec<Shape> = groups.iter().flat_map(Group::shapes).collect();
+        if shapes.is_empty() {
+            return Err(PlanError::NothingToMeasure);
+        }
+        self.check_hang(&shapes)?;
+        let plan = Plan {
+            groups,
+            blocks: self.blocks,
+            span,
+            lead_in: Plan::lead_in_of(span),
+            payload,
+            gathering,
+            keys: Keys(self.keys.unwrap_or(0)),
+            producers: self.producers.unwrap_or(Producers::ONE),
+            seed: self.seed,
+            hosting: if self.processes { Hosting::Processes } else { Hosting::InProcess },
+        };
+        Ok(Planned { plan, remarks })
+    }
+
+    fn gathering(&self) -> Gathering {
+        match self.linger {
+            Some(wait) if !wait.is_zero() => {
+                Gathering::Lingering(Linger { wait, most: self.batch_records.map(RecordCount) })
+            }
+            _ => Gathering::Beforehand,
+        }
+    }
+
+    fn payload(&self, gathering: Gathering) -> Result<Payload, PayloadError> {
+        let records = RecordCount(self.batch_records.unwrap_or(1));
+        // The whole batch is checked, whoever gathers it.
+        let payload = match &self.records {
+            Some(path) => Payload::of_lines(path, records)?,
+            None => {
+                let bytes = self.record_bytes.map_or(RECORD, ByteSize);
+                Payload::Numbered(BatchShape::new(bytes, records)?)
+            }
+        };
+        Ok(match gathering {
+            Gathering::Beforehand => payload,
+            Gathering::Lingering(_) => payload.one_by_one(),
+        })
+    }
+
+    /// Whoever is to hang has to be in every cluster, or its cells would show a world without a hang.
+    fn check_hang(&self, shapes: &[Shape]) -> Result<(), PlanError> {
+        let Some(Hang { whom, .. }) = self.hang else { return Ok(()) };
+        let has = |replicas: Replicas| match whom {
+            Whom::Leader => true,
+            Whom::Follower => replicas.get() > 1,
+            Whom::Replica(node) => (1..=replicas.get()).contains(&(node.0 as usize)),
+        };
+        match shapes.iter().map(|shape| shape.replicas).find(|replicas| !has(*replicas)) {
+            Some(replicas) => Err(PlanError::NobodyToHang { whom, replicas }),
+            None => Ok(()),
+        }
+    }
+}
