@@ -1,6 +1,7 @@
 //! A cluster of one system, whatever runs it: processes, tasks on real sockets, or tasks in virtual time.
 
 use std::fmt;
+use std::future::ready;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
@@ -8,7 +9,8 @@ use futures_util::future::BoxFuture;
 use crate::ids::NodeId;
 use crate::partition::Partition;
 
-/// What can be done to a cluster from outside. Every call returns when it has been done.
+/// What can be done to a cluster from outside. Every call returns when it has been done, or
+/// asked for.
 pub trait Cluster: fmt::Debug {
     /// The replicas, in assignment order.
     fn replicas(&self) -> Vec<NodeId>;
@@ -36,4 +38,16 @@ pub trait Cluster: fmt::Debug {
 
     /// Empties the disk of a replica that is down.
     fn wipe(&mut self, node: NodeId) -> BoxFuture<'_, ()>;
+
+    /// Asks that these be the partition's replicas, in assignment order. Whether that is done, or refused, shows in the
+    /// leader's status. A cluster whose replicas cannot change passes it over.
+    fn reassign(&mut self, replicas: Vec<NodeId>) -> BoxFuture<'_, ()> {
+        drop(replicas);
+        Box::pin(ready(()))
+    }
+
+    /// Asks that a change of the replicas that is under way end where it began; passed over in the same way.
+    fn cancel_reassignment(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(ready(()))
+    }
 }

@@ -5,12 +5,14 @@
 //!    seeded, or from text                  ├─ Disk ─────> Simulation ─> SimulatedDisk       errors, no room, flipped bits
 //!    "3s+2s cut 1>2; ..."                  │                          └> the node's writer  slow syncs
 //!                                          ├─ Clock ────> Simulation ─> clock::skew         jumps, drift, standing still
-//!                                          └─ Process ──> trait Cluster                     kill, stop, pause, wipe, restart
-//!                                               and what a crash's disk keeps: Simulation::keeps
+//!                                          ├─ Process ──> trait Cluster                     kill, stop, pause, wipe, restart
+//!                                          │    and what a crash's disk keeps: Simulation::keeps
+//!                                          └─ Membership > trait Cluster                     reassign, cancel-reassign
 //! ```
 //!
 //! A fault is either a moment's (a reset, a flipped bit) or lasts until [`Fault::end`] is committed; a [`Nemesis`] knows
-//! what is on, and ends it all for the liveness phase of a run.
+//! what is on, and ends it all for the liveness phase of a run. That a partition is moved to other replicas is no fault, but
+//! it has to go well whenever one happens; so it is committed, drawn and left out like one.
 //!
 //! Left out: faults of memory and of the processor; a network that changes bytes (TCP's and the frames' checksums would
 //! make it a reset); reads that fail with an error.
@@ -55,6 +57,8 @@ pub enum Fault {
         /// What happens to it.
         fault: ProcessFault,
     },
+    /// To the partition's replicas as a set.
+    Membership(MembershipFault),
 }
 
 /// What a network does to frames. A connection never reorders: that would be a fault of ours, not of the network.
@@ -225,12 +229,25 @@ pub enum ProcessFault {
     Resume,
 }
 
+/// What an operator does to the set of replicas. How, and whether it is refused, is each system's own affair; that it is
+/// asked for is over at once, and nothing undoes it when faults end.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum MembershipFault {
+    /// The partition is to be replicated by these.
+    Reassign {
+        /// Who, in assignment order.
+        replicas: Vec<NodeId>,
+    },
+    /// A reassignment that is under way is to end where it began.
+    CancelReassign,
+}
+
 impl Fault {
     /// The node it happens to, unless it happens between nodes.
     #[must_use]
     pub fn node(&self) -> Option<NodeId> {
         match self {
-            Self::Network(_) => None,
+            Self::Network(_) | Self::Membership(_) => None,
             Self::Disk { node, .. } | Self::Clock { node, .. } | Self::Process { node, .. } => Some(*node),
         }
     }
@@ -243,6 +260,7 @@ impl Fault {
             Self::Disk { node, fault } => fault.end(*node)?,
             Self::Clock { node, fault } => Self::Clock { node: *node, fault: fault.end()? },
             Self::Process { node, fault } => Self::Process { node: *node, fault: fault.end()? },
+            Self::Membership(_) => return None,
         })
     }
 }

@@ -270,7 +270,7 @@ impl Simulation {
                 ClockFault::Drift { permille } => skew.at_speed(now, permille),
                 ClockFault::Steady => skew.steady(now),
             }),
-            Fault::Process { .. } => {}
+            Fault::Process { .. } | Fault::Membership(_) => {}
         }
     }
 

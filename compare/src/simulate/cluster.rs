@@ -25,6 +25,8 @@ use crate::system::{Shape, System};
 
 /// Controllers of an isr cluster: the smallest quorum that survives a loss.
 const CONTROLLERS: u32 = 3;
+/// Nodes that a reassignment may make replicas: so many can be new at once.
+const SPARES: u32 = 2;
 /// Where the numbers of controllers begin, less one: far enough from the replicas'.
 const BEFORE_CONTROLLERS: u32 = 100;
 /// Where the numbers of clients begin, less one.
@@ -73,6 +75,21 @@ pub(super) enum StartError {
 /// The nodes that are the partition's replicas.
 pub(super) fn replicas(shape: Shape) -> Vec<NodeId> {
     (1..=u32::try_from(shape.replicas.get()).expect("a handful")).map(NodeId).collect()
+}
+
+/// Whether the simulator can have this system move its partition to other replicas.
+pub(super) fn is_movable(system: System) -> bool {
+    match system {
+        // Reassignments are drawn once the nodes here carry them out.
+        System::Isr | System::KOfIsr | System::Quorum | System::FloorAll | System::FloorMajority => false,
+    }
+}
+
+/// The nodes that may become replicas later.
+pub(super) fn spares(shape: Shape) -> Vec<NodeId> {
+    let replicas = u32::try_from(shape.replicas.get()).expect("a handful");
+    let spares = if is_movable(shape.system) { SPARES } else { 0 };
+    (replicas + 1..=replicas + spares).map(NodeId).collect()
 }
 
 /// The nodes that are the system's controllers, if it has any.

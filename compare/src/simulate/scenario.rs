@@ -138,6 +138,8 @@ impl Scenario {
         let clients = clients(&mut chance, shape);
         let frame = |kinds: Vec<Kind>| Frame {
             replicas: cluster::replicas(shape),
+            spares: cluster::spares(shape),
+            assigned_min: shape.min_isr.get(),
             controllers: cluster::controllers(shape.system),
             clients: clients.iter().map(Client::node).collect(),
             duration: span,
@@ -203,6 +205,8 @@ fn in_millis(mut faults: Schedule) -> Schedule {
 fn bearable(shape: Shape, leasing: Leasing) -> Vec<Kind> {
     let wipes_too = shape.system.is_in_sync() && harmed_max(shape) > 0;
     let bears = |kind: &Kind| *kind != Kind::FlipBit && (*kind != Kind::Wipe || wipes_too);
+    let moves_too = cluster::is_movable(shape.system);
+    let bears = |kind: &Kind| bears(kind) && (moves_too || !kind.is_of_membership());
     Kind::all().into_iter().filter(bears).filter(|kind| leasing.bears(kind)).collect()
 }
 

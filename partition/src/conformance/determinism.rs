@@ -23,6 +23,8 @@ fn frame() -> Frame {
     let kinds = Kind::all().into_iter().filter(|kind| !kind.is_harm() && *kind != Kind::WriteError);
     Frame {
         replicas: [1, 2, 3].map(NodeId).to_vec(),
+        spares: Vec::new(),
+        assigned_min: 3,
         controllers: Vec::new(),
         clients: vec![NodeId(1000)],
         duration: Duration::from_secs(10),

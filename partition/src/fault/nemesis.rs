@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Fault, NetworkFault, ProcessFault, Schedule};
+use super::{Fault, MembershipFault, NetworkFault, ProcessFault, Schedule};
 use crate::cluster::Cluster;
 use crate::ids::NodeId;
 use crate::simulation::{Keeps, Simulation};
@@ -51,8 +51,13 @@ impl Nemesis {
     pub async fn commit(&mut self, cluster: &mut dyn Cluster, fault: &Fault) {
         self.remember(fault);
         self.simulation.fault(fault);
-        if let Fault::Process { node, fault } = fault {
-            self.process(cluster, *node, *fault).await;
+        match fault {
+            Fault::Process { node, fault } => self.process(cluster, *node, *fault).await,
+            Fault::Membership(MembershipFault::Reassign { replicas }) => {
+                cluster.reassign(replicas.clone()).await;
+            }
+            Fault::Membership(MembershipFault::CancelReassign) => cluster.cancel_reassignment().await,
+            Fault::Network(_) | Fault::Disk { .. } | Fault::Clock { .. } => {}
         }
     }
 

@@ -4,6 +4,7 @@
 //! each than runs with all of them.
 
 mod kind;
+mod moves;
 
 use std::fmt;
 use std::str::FromStr;
@@ -23,8 +24,12 @@ pub use kind::Kind;
 /// What faults are drawn for.
 #[derive(Clone, Debug)]
 pub struct Frame {
-    /// The partition's replicas.
+    /// The partition's replicas, to begin with.
     pub replicas: Vec<NodeId>,
+    /// Who may be made a replica of it later: where nobody may, it stays where it is.
+    pub spares: Vec<NodeId>,
+    /// No reassignment leaves fewer replicas than that.
+    pub assigned_min: usize,
     /// The controllers, if the system has any of its own.
     pub controllers: Vec<NodeId>,
     /// The clients: their links fail, they themselves do not.
@@ -71,7 +76,10 @@ impl Schedule {
     /// The schedule of this seed.
     #[must_use]
     pub fn seeded(seed: u64, frame: &Frame) -> Self {
-        Draw::new(seed, frame).schedule()
+        let mut schedule = Draw::new(seed, frame).schedule();
+        schedule.episodes.extend(moves::drawn(seed, frame));
+        schedule.episodes.sort_by_key(|episode| episode.at);
+        schedule
     }
 
     /// All that is to be committed, each beginning and each end, in order of time.
@@ -112,9 +120,10 @@ struct Draw<'a> {
 impl<'a> Draw<'a> {
     fn new(seed: u64, frame: &'a Frame) -> Self {
         let mut random = StdRng::seed_from_u64(seed);
-        let mut kinds: Vec<Kind> = frame.kinds.iter().copied().filter(|_| random.random()).collect();
+        let all: Vec<Kind> = frame.kinds.iter().copied().filter(|kind| !kind.is_of_membership()).collect();
+        let mut kinds: Vec<Kind> = all.iter().copied().filter(|_| random.random()).collect();
         if kinds.is_empty() {
-            kinds.clone_from(&frame.kinds);
+            kinds = all;
         }
         let mut harmed = frame.replicas.clone();
         harmed.shuffle(&mut random);
@@ -124,9 +133,7 @@ impl<'a> Draw<'a> {
 
     fn schedule(mut self) -> Schedule {
         let count = self.random.random_range(self.frame.count..=self.frame.count * 2);
-        let mut episodes: Vec<Episode> = (0..count).filter_map(|_| self.episode()).collect();
-        episodes.sort_by_key(|episode| episode.at);
-        Schedule { episodes }
+        Schedule { episodes: (0..count).filter_map(|_| self.episode()).collect() }
     }
 
     fn episode(&mut self) -> Option<Episode> {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{ClockFault, DiskFault, Fault, NetworkFault, ProcessFault};
+use super::{ClockFault, DiskFault, Fault, MembershipFault, NetworkFault, ProcessFault};
 use crate::ids::{ByteSize, NodeId};
 
 /// Text that is no fault, and what would be.
@@ -97,6 +97,7 @@ impl fmt::Display for Fault {
             Self::Disk { node, fault } => fault.write(f, *node),
             Self::Clock { node, fault } => fault.write(f, *node),
             Self::Process { node, fault } => write!(f, "{fault} {node}"),
+            Self::Membership(fault) => write!(f, "{fault}"),
         }
     }
 }
@@ -162,6 +163,15 @@ impl fmt::Display for ProcessFault {
     }
 }
 
+impl fmt::Display for MembershipFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reassign { replicas } => write!(f, "reassign {}", Side(&replicas[..])),
+            Self::CancelReassign => f.write_str("cancel-reassign"),
+        }
+    }
+}
+
 /// What follows the first word.
 struct Rest<'a> {
     all: &'a str,
@@ -179,6 +189,10 @@ impl Rest<'_> {
 
     fn side(&mut self) -> Result<Vec<NodeId>, FaultSyntax> {
         Ok(self.word("the nodes of one side, such as 1,2")?.parse::<Side<_>>()?.0)
+    }
+
+    fn replicas(&mut self) -> Result<Vec<NodeId>, FaultSyntax> {
+        Ok(self.word("the replicas that are to be, such as 1,2,4")?.parse::<Side<_>>()?.0)
     }
 
     fn span(&mut self) -> Result<Duration, FaultSyntax> {
@@ -212,9 +226,13 @@ impl FromStr for Fault {
         let name = words.next().unwrap_or_default();
         let mut rest = Rest { all: text, words };
         let network = network(name, &mut rest)?.map(Self::Network);
-        let fault = match network {
-            Some(fault) => Some(fault),
-            None => of_a_node(name, &mut rest)?,
+        let fault = match (network, name) {
+            (Some(fault), _) => Some(fault),
+            (None, "reassign") => {
+                Some(Self::Membership(MembershipFault::Reassign { replicas: rest.replicas()? }))
+            }
+            (None, "cancel-reassign") => Some(Self::Membership(MembershipFault::CancelReassign)),
+            (None, _) => of_a_node(name, &mut rest)?,
         };
         let fault = fault.ok_or_else(|| wrong(name, "a fault such as cut, split, kill or pause"))?;
         match rest.words.next() {

@@ -92,6 +92,8 @@ fn drawn_schedules_end_and_leave_a_replica_that_works() {
     let kinds = Kind::all().into_iter().filter(|kind| *kind != Kind::FlipBit).collect();
     let frame = Frame {
         replicas: vec![NODE],
+        spares: vec![],
+        assigned_min: 1,
         controllers: vec![],
         clients: vec![NodeId(1000)],
         duration: Duration::from_secs(10),

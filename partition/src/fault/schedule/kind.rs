@@ -40,9 +40,11 @@ pub enum Kind {
     Wipe,
     Stop,
     Pause,
+    Reassign,
+    CancelReassign,
 }
 
-const NAMES: [(Kind, &str); 23] = [
+const NAMES: [(Kind, &str); 25] = [
     (Kind::Cut, "cut"),
     (Kind::Split, "split"),
     (Kind::Bridge, "bridge"),
@@ -66,6 +68,8 @@ const NAMES: [(Kind, &str); 23] = [
     (Kind::Wipe, "wipe"),
     (Kind::Stop, "stop"),
     (Kind::Pause, "pause"),
+    (Kind::Reassign, "reassign"),
+    (Kind::CancelReassign, "cancel-reassign"),
 ];
 
 impl Kind {
@@ -79,6 +83,12 @@ impl Kind {
     #[must_use]
     pub fn is_harm(self) -> bool {
         matches!(self, Self::SyncError | Self::FlipBit | Self::Wipe)
+    }
+
+    /// Whether it changes who the replicas are. These are drawn apart from all others ([`moves`](super::moves)).
+    #[must_use]
+    pub fn is_of_membership(self) -> bool {
+        matches!(self, Self::Reassign | Self::CancelReassign)
     }
 
     /// Whether it ends, starts or holds a process: two of these at once on one node make no sense.
@@ -135,6 +145,7 @@ impl Kind {
             | Self::Loss
             | Self::Reset
             | Self::LoseReply => unreachable!("drawn above"),
+            Self::Reassign | Self::CancelReassign => unreachable!("drawn apart"),
         })
     }
 
