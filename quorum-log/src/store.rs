@@ -178,6 +178,10 @@ pub(crate) fn checkpoint(world: &World, config: &Config, replica: &Replica) {
 }
 
 #[cfg(test)]
+mod failing;
+#[cfg(test)]
+mod failures;
+#[cfg(test)]
 mod suite;
 #[cfg(test)]
 mod tests;

@@ -134,6 +134,7 @@ impl RaftLogStorage<Types> for LogStore {
         self.replica().append(entries, callback)
     }
 
+    /// Durable before anything that is appended after it, or voted: until then nobody was told anything that rests on it.
     async fn truncate_after(&mut self, last: Option<LogId>) -> Result<(), io::Error> {
         let next = last.map_or(Ordinal::ZERO, |last| Ordinal(last.index).next());
         let (have, start) = self.replica().with_log(|log| (log.ordinals(), log.start()))?;

@@ -1,4 +1,4 @@
-//! openraft's own suite for storage, on real files.
+//! openraft's own suite for storage: on real files, in memory, and on a disk that does all a store must bear without an error.
 //!
 //! It knows storage that may begin at any index, and state machines whose snapshot is of what was applied last. Here a log
 //! begins at entry 0 or where a snapshot says, and a snapshot is of where the log starts (H-09): the two wrappers
@@ -9,7 +9,10 @@ use std::fmt::Debug;
 use std::io;
 use std::num::NonZeroUsize;
 use std::ops::RangeBounds;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use futures_util::Stream;
 use openraft::storage::{EntryResponder, IOFlushed, RaftLogStorage, RaftStateMachine};
@@ -18,11 +21,13 @@ use openraft::type_config::TypeConfigExt;
 use openraft::type_config::alias::{SnapshotMetaOf, SnapshotOf};
 use openraft::{LogState, OptionalSend, RaftLogReader, StorageError};
 use partition::clock::Clock;
+use partition::fault::{DiskFault, Fault};
 use partition::ids::{NodeId, Ordinal, PartitionId};
 use partition::log::disk::RealDisk;
 use partition::log::writer::Writers;
 use partition::log::{Log, LogConfig, Producers};
 use partition::meta::MemoryCheckpoints;
+use partition::simulation;
 use partition::transport::Address;
 use partition::transport::tcp::TcpTransport;
 use partition::world::{Random, Tasks, World};
@@ -34,7 +39,11 @@ use super::log::LogStore;
 use super::machine::{Builder, Machine};
 use super::reader::Reader;
 use crate::config::{Config, Reads, Timing};
+use crate::mutant::Mutated;
 use crate::raft::{Entry, LogId, StoredVoters, Types, Vote};
+use crate::runtime::scoped;
+
+const NODE: NodeId = NodeId(1);
 
 struct SuiteLog(LogStore);
 
@@ -133,51 +142,90 @@ impl RaftStateMachine<Types> for SuiteMachine {
     }
 }
 
-struct Stores;
+/// Opens stores, each a new one.
+struct Stores {
+    /// The world that they live in.
+    world: World,
+    /// Where the next one's files go.
+    next: Box<dyn Fn() -> PathBuf + Send + Sync>,
+}
 
 /// Lives as long as the store.
-struct Guard {
-    _dir: TempDir,
-    _trims: mpsc::UnboundedReceiver<()>,
-}
+struct Guard(#[expect(dead_code, reason = "it is held open, not read")] mpsc::UnboundedReceiver<()>);
 
 impl StoreBuilder<Types, SuiteLog, SuiteMachine, Guard> for Stores {
     async fn build(&self) -> Result<(Guard, SuiteLog, SuiteMachine), StorageError<Types>> {
-        let dir = TempDir::new().unwrap();
-        let tasks = Tasks::default();
-        let world = World {
-            clock: Clock::real(),
-            random: Random::seeded(1),
-            tasks: tasks.clone(),
-            disk: Arc::new(RealDisk),
-            network: Arc::new(TcpTransport),
-            writers: Writers::threads(NonZeroUsize::MIN),
-            checkpoints: Arc::new(MemoryCheckpoints::default()),
-        };
         let config = Config {
-            node: NodeId(0),
-            voters: BTreeMap::from([(NodeId(0), Address::simulated(NodeId(0)))]),
+            node: NODE,
+            voters: BTreeMap::from([(NODE, Address::simulated(NODE))]),
             partition: PartitionId::new("suite", 0).unwrap(),
-            dir: dir.path().to_owned(),
+            dir: (self.next)(),
             log: LogConfig::default(),
             timing: Timing::default(),
             reads: Reads::default(),
         };
         let (events, mut reported) = mpsc::unbounded_channel();
         let (trims, trimmed) = mpsc::unbounded_channel();
-        let store = super::open(&world, &config, crate::mutant::Mutated::NOT, events, trims).await.unwrap();
+        let store = super::open(&self.world, &config, Mutated::NOT, events, trims).await.unwrap();
         let replica = Arc::clone(&store.replica);
-        tasks.spawn(async move {
+        self.world.tasks.spawn(async move {
             while let Some(event) = reported.recv().await {
                 replica.observe(event);
             }
         });
         assert!(store.replica.with_log(Log::generation).is_ok());
-        Ok((Guard { _dir: dir, _trims: trimmed }, SuiteLog(store.log), SuiteMachine(store.machine)))
+        Ok((Guard(trimmed), SuiteLog(store.log), SuiteMachine(store.machine)))
+    }
+}
+
+impl Stores {
+    /// In directories that bear numbers.
+    fn numbered(world: World, above: PathBuf) -> Self {
+        let count = AtomicU64::new(0);
+        let next = move || above.join(count.fetch_add(1, Ordering::Relaxed).to_string());
+        Self { world, next: Box::new(next) }
+    }
+
+    async fn pass(self) {
+        Suite::<Types, SuiteLog, SuiteMachine, Self, Guard>::test_all(self).await.unwrap();
     }
 }
 
 #[test]
-fn openrafts_own_suite_passes_on_the_store() {
-    Types::run(Suite::<Types, SuiteLog, SuiteMachine, Stores, Guard>::test_all(Stores)).unwrap();
+fn openrafts_own_suite_passes_on_real_files() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().to_owned();
+    Types::run(async move {
+        let world = World {
+            clock: Clock::real(),
+            random: Random::seeded(1),
+            tasks: Tasks::default(),
+            disk: Arc::new(RealDisk),
+            network: Arc::new(TcpTransport),
+            writers: Writers::threads(NonZeroUsize::MIN),
+            checkpoints: Arc::new(MemoryCheckpoints::default()),
+        };
+        Stores::numbered(world, path).pass().await;
+    });
+}
+
+/// Runs the suite in virtual time, on a disk on which these faults are.
+fn passes_in_memory(faults: &[DiskFault]) {
+    simulation::run(1, async |simulation| {
+        let world = simulation.world(NODE);
+        for fault in faults {
+            simulation.fault(&Fault::Disk { node: NODE, fault: fault.clone() });
+        }
+        scoped(&world, Stores::numbered(world.clone(), PathBuf::from("/suite")).pass()).await;
+    });
+}
+
+#[test]
+fn openrafts_own_suite_passes_in_memory() {
+    passes_in_memory(&[]);
+}
+
+#[test]
+fn openrafts_own_suite_passes_while_syncs_are_slow_and_reads_are_short() {
+    passes_in_memory(&[DiskFault::ShortReads, DiskFault::SlowSync { by: Duration::from_millis(7) }]);
 }
