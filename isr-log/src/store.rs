@@ -38,12 +38,14 @@ enum End {
 #[derive(Debug)]
 pub(crate) struct Life {
     file: TwoSlotFile<LifeRecord>,
+    /// The life that began in this process. None began before it was registered.
+    begun: Option<Incarnation>,
 }
 
 impl Life {
     /// Opens the file, or makes it.
     pub(crate) async fn open(world: &World, dir: &Path) -> Result<Self, MetaError> {
-        Ok(Self { file: TwoSlotFile::open(world, &dir.join("meta").join(LIFE_FILE)).await? })
+        Ok(Self { file: TwoSlotFile::open(world, &dir.join("meta").join(LIFE_FILE)).await?, begun: None })
     }
 
     /// What the disk holds, as the controllers are told.
@@ -58,13 +60,16 @@ impl Life {
 
     /// A life begins: durable when this returns, and before it appends anything.
     pub(crate) async fn begin(&mut self, incarnation: Incarnation) -> Result<(), MetaError> {
-        self.file.store(LifeRecord { incarnation, end: End::NotYet }).await
+        self.file.store(LifeRecord { incarnation, end: End::NotYet }).await?;
+        self.begun = Some(incarnation);
+        Ok(())
     }
 
-    /// The life that began here has ended in order; its logs are closed.
+    /// The life that began here has ended in order; its logs are closed. How an earlier one ended stays as it is: a process
+    /// that is stopped before it is registered has opened no log, so a crash is not made good by it (H-03).
     pub(crate) async fn end(&mut self) -> Result<(), MetaError> {
-        match self.file.get() {
-            Some(life) => self.file.store(LifeRecord { end: End::Clean, ..*life }).await,
+        match self.begun {
+            Some(incarnation) => self.file.store(LifeRecord { incarnation, end: End::Clean }).await,
             None => Ok(()),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use isr_log::cluster::Shape;
+use isr_log::cluster::{CONTROLLER, Shape};
 use partition::cluster::Cluster;
 use partition::log::{Durability, LogConfig};
 
@@ -60,4 +60,31 @@ fn s12_where_the_page_cache_counts_it_loses_what_the_elected_one_had_not_flushed
     assert!(most > 0 && most < 60, "acknowledged by three replicas, and lost: {most}");
     let never_flushed = LogConfig { durability: Durability::Cached, ..LogConfig::default() };
     assert_eq!(total_power_loss(1, never_flushed), (60, 60));
+}
+
+/// A process that is started and stopped before it finds a controller has not closed the logs of the life before it.
+#[test]
+fn h03_a_crash_stays_one_when_a_process_is_stopped_before_it_is_registered() {
+    let log = LogConfig { durability: Durability::Cached, ..LogConfig::default() };
+    staged(3, Shape { log, ..Shape::of(3) }, |mut stage| async move {
+        for _ in 0..20 {
+            stage.commits().await;
+        }
+        stage.cluster.crash(C).await;
+        stage.until_members(&[A, B]).await;
+        // B ends in order, so all of it is on its disk; A's tail is not.
+        stage.cluster.stop(B).await;
+        stage.until_members(&[A]).await;
+        stage.cluster.crash(A).await;
+        stage.cut(A, CONTROLLER);
+        stage.cluster.restart(A).await;
+        stage.cluster.stop(A).await;
+        stage.heal();
+        stage.cluster.restart(A).await;
+        stage.passes(Duration::from_secs(5)).await;
+        stage.cluster.restart(B).await;
+        stage.takes_another_producer();
+        stage.commits().await;
+        assert_eq!((stage.leader().await, stage.missing().await), (B, 0));
+    });
 }
