@@ -12,13 +12,16 @@ mod conditions;
 mod group;
 mod hold;
 mod interrupts;
+pub mod knee;
 mod plan;
+mod seek;
 mod sender;
 
 pub use conditions::{Conditions, Hang};
 pub use group::{Idle, MeasuredCell, MeasuredGroup};
 pub use hold::WHOLE_LIMIT;
-pub use plan::{Group, Plan, Producers, Setting};
+pub use plan::{Group, LoadSweep, Plan, Producers, Setting};
+pub use seek::MeasuredKnee;
 
 use crate::data_dir::DataDir;
 

@@ -47,6 +47,14 @@ impl Progress {
         }
     }
 
+    /// The knee of a cluster is being sought.
+    pub fn seeking(&mut self, shape: Shape) {
+        match self {
+            Self::Bar(bar) => bar.set_message(format!("seeking the knee of {shape}")),
+            Self::Lines { .. } => eprintln!("seeking the knee of {shape}"),
+        }
+    }
+
     /// A block of a cell is being measured.
     pub fn measuring(&mut self, setting: Setting, block: usize) {
         match self {

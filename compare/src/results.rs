@@ -3,6 +3,7 @@
 mod build;
 mod cell;
 mod file;
+mod knee;
 mod names;
 mod timestamp;
 
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 pub use build::Circumstances;
 pub use cell::{Cell, CellKey, Figures, InjectedCheck, Intervals, Latency, Load, Slip, Split};
 pub use file::{Destination, UnwritableResults};
+pub use knee::{Knee, KneeProbe};
 pub(crate) use names::acks as acks_by_name;
 pub use names::{acks_name, acks_named, durability_name, durability_named};
 pub use timestamp::{file_name_of, rfc3339, rfc3339_ms};
@@ -47,6 +49,9 @@ pub struct Results {
     pub profiles: Vec<Profile>,
     /// What was measured.
     pub cells: Vec<Cell>,
+    /// Where a sweep of the load found knees.
+    #[serde(default)]
+    pub knees: Vec<Knee>,
     /// Cells of the same blocks against each other.
     pub comparisons: Vec<Pair>,
     /// What A against A' differed by.
@@ -130,7 +135,7 @@ impl Results {
     #[must_use]
     pub fn noise_of(&self, figure: Figure, one: &CellKey, other: &CellKey) -> f64 {
         let matters = |noise: &&Noise| match noise.kind {
-            NullKind::Twins => noise.one.load == one.load || noise.one.load == other.load,
+            NullKind::Twins => [one, other].iter().any(|cell| cell.load.class() == noise.one.load.class()),
             NullKind::Halves => noise.one == *one || noise.one == *other,
         };
         let deviation = |noise: &Noise| noise.ratios.get(figure).deviation();

@@ -2,6 +2,7 @@
 
 mod format;
 mod injected;
+mod knees;
 mod notes;
 mod rows;
 

@@ -10,7 +10,7 @@ pub mod payload;
 mod tally;
 
 pub use closed_loop::{ANSWER_WITHIN, ClosedLoop, InFlight, Span};
-pub use load::{Arrivals, Load, Rate, Schedule};
+pub use load::{Arrivals, Load, Percent, Rate, Schedule};
 pub use open_loop::{OUTSTANDING_MAX, OpenLoop};
 pub use outlet::{Gathering, Linger, Outlet, records_of_full_batch};
 pub use payload::{BatchShape, Keys, Payload, PayloadError, Source};

@@ -49,7 +49,8 @@ pub(super) struct LatencyArgs {
     /// Closed loop: batches on their way at once, 1 to 4096; the next is sent when one is answered [default: 1,64]
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     in_flight: Vec<InFlight>,
-    /// Open loop in its place: records a second, sent by a schedule. Latency counts from when a batch was due
+    /// Open loop in its place: records a second, sent by a schedule. Latency counts from when a batch was due. `sweep`
+    /// finds the knee of each system, the highest rate that it holds, and measures 10 % to 95 % of it
     #[arg(long, value_name = "LIST", value_delimiter = ',', conflicts_with = "in_flight")]
     rate: Vec<Pace>,
     /// How an open loop's batches scatter: constant, poisson [default: poisson]

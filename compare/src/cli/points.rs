@@ -70,17 +70,22 @@ pub(super) enum Clamped {
     From(usize),
 }
 
-/// An entry of `--rate`.
+/// An entry of `--rate`: so many a second, or whatever a sweep finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pace {
     Rate(Rate),
+    /// Shares of the knee, which is found first.
+    Sweep,
 }
 
 impl FromStr for Pace {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self::Rate)
+        if text == "sweep" {
+            return Ok(Self::Sweep);
+        }
+        text.parse().map(Self::Rate).map_err(|error| format!("{error}; or sweep"))
     }
 }
 

@@ -8,12 +8,14 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join, join_all, select_all};
 use partition::ids::ByteSize;
 use partition::partition::{Acks, Partition};
+use partition::world::World;
 use rand::seq::SliceRandom;
 
 use super::conditions::{Conditions, Hang};
 use super::hold::{Recovery, hold};
 use super::interrupts::Interrupted;
-use super::plan::{Group, Plan, Setting};
+use super::plan::{Group, LoadSweep, Plan, Setting};
+use super::seek::MeasuredKnee;
 use super::sender::Sender;
 use super::{Ending, Run};
 use crate::machine::own_cpu;
@@ -46,6 +48,21 @@ pub struct MeasuredCell {
     pub error: Option<String>,
 }
 
+impl MeasuredCell {
+    /// Before anything was measured.
+    pub(super) fn unmeasured(setting: Setting) -> Self {
+        Self {
+            setting,
+            blocks: Vec::new(),
+            usage: Usage::default(),
+            client_injected: Injected::default(),
+            client_cpu: Duration::ZERO,
+            lacking: 0,
+            error: None,
+        }
+    }
+}
+
 /// What a cluster that serves nobody takes from the others.
 #[derive(Clone, Copy, Debug)]
 pub struct Idle {
@@ -60,8 +77,12 @@ pub struct Idle {
 /// A group's cells.
 #[derive(Debug)]
 pub struct MeasuredGroup {
-    /// In the order of the plan.
+    /// In the order of the plan; those of a sweep are there when its knee is known.
     pub cells: Vec<MeasuredCell>,
+    /// Whose knees are to be found.
+    pub sweeps: Vec<LoadSweep>,
+    /// The knees that were found.
+    pub knees: Vec<MeasuredKnee>,
     /// What its clusters ran under.
     pub conditions: Conditions,
     /// Each of its clusters while nothing was asked of any.
@@ -70,7 +91,7 @@ pub struct MeasuredGroup {
 
 /// Why a group did not come to its end.
 #[derive(Debug)]
-enum Cut {
+pub(super) enum Cut {
     Interrupted,
     Failed(LaunchError),
 }
@@ -88,9 +109,9 @@ impl From<LaunchError> for Cut {
 }
 
 /// One running cluster and a client of it.
-struct Target {
-    running: Running,
-    producers: Vec<Arc<dyn Partition>>,
+pub(super) struct Target {
+    pub(super) running: Running,
+    pub(super) producers: Vec<Arc<dyn Partition>>,
 }
 
 /// What one block gave.
@@ -106,22 +127,19 @@ impl MeasuredGroup {
     /// Before anything was measured.
     #[must_use]
     pub fn unmeasured(group: &Group) -> Self {
-        let cell = |setting: &Setting| MeasuredCell {
-            setting: *setting,
-            blocks: Vec::new(),
-            usage: Usage::default(),
-            client_injected: Injected::default(),
-            client_cpu: Duration::ZERO,
-            lacking: 0,
-            error: None,
-        };
-        let conditions = group.conditions.clone();
-        Self { cells: group.cells.iter().map(cell).collect(), conditions, idle: Vec::new() }
+        Self {
+            cells: group.cells.iter().copied().map(MeasuredCell::unmeasured).collect(),
+            sweeps: group.sweeps.clone(),
+            knees: Vec::new(),
+            conditions: group.conditions.clone(),
+            idle: Vec::new(),
+        }
     }
 
     fn shapes(&self) -> Vec<Shape> {
         let conditions = self.conditions.clone();
-        Group { cells: self.cells.iter().map(|cell| cell.setting).collect(), conditions }.shapes()
+        let cells = self.cells.iter().map(|cell| cell.setting).collect();
+        Group { cells, sweeps: self.sweeps.clone(), conditions }.shapes()
     }
 }
 
@@ -173,6 +191,7 @@ impl Run<'_> {
             }
         }
         group.idle = self.watch_idle(targets).await?;
+        self.seek_knees(group, targets).await?;
         for block in 0..self.plan.blocks {
             let mut order: Vec<usize> = (0..group.cells.len()).collect();
             order.shuffle(&mut self.random);
@@ -198,21 +217,13 @@ impl Run<'_> {
         hang: Option<Hang>,
         targets: &mut BTreeMap<Shape, Target>,
     ) -> Result<(), Cut> {
-        let casualties: Vec<BoxFuture<'static, LaunchError>> =
-            targets.values().map(|target| target.running.casualty()).collect();
+        let casualty = any_casualty(targets);
         let target = targets.get_mut(&cell.setting.shape).expect("each shape of the group was started");
         let Self { plan, world, source, arrivals, interrupts, .. } = self;
         let acks = cell.setting.acks;
-        let open =
-            |producer: &Arc<dyn Partition>| Outlet::open(world, Arc::clone(producer), plan.gathering, acks);
-        let outlets = target.producers.iter().map(open).collect::<Result<Vec<_>, _>>();
-        let mut sender = Sender {
-            outlets: outlets.map_err(|error| LaunchError::BadInput(error.to_string()))?,
-            clock: world.clock.clone(),
-            setting: cell.setting,
-            source,
-            arrivals,
-        };
+        let outlets = open_outlets(plan, world, target, acks)?;
+        let mut sender =
+            Sender { outlets, clock: world.clock.clone(), setting: cell.setting, source, arrivals };
         let measured = async {
             sender.send(plan.lead_in).await?;
             let (before, own_before) = (target.running.usage().await?, own_cpu());
@@ -236,7 +247,6 @@ impl Run<'_> {
             let usage = difference(&after, &before);
             Ok::<_, LaunchError>(Done { block, recovery, usage, injected, own })
         };
-        let casualty = select_all(casualties).map(|(error, _, _)| error);
         let Done { block, recovery, usage, injected, own } = interrupts
             .unless(async {
                 tokio::select! {
@@ -270,6 +280,26 @@ impl Run<'_> {
         }
         Ok(idle)
     }
+}
+
+/// Resolves when a node of any of these clusters dies.
+pub(super) fn any_casualty(targets: &BTreeMap<Shape, Target>) -> impl Future<Output = LaunchError> + use<> {
+    let casualties: Vec<BoxFuture<'static, LaunchError>> =
+        targets.values().map(|target| target.running.casualty()).collect();
+    select_all(casualties).map(|(error, _, _)| error)
+}
+
+/// The ways into a cluster, one for each client.
+pub(super) fn open_outlets(
+    plan: &Plan,
+    world: &World,
+    target: &Target,
+    acks: Acks,
+) -> Result<Vec<Outlet>, LaunchError> {
+    let open =
+        |producer: &Arc<dyn Partition>| Outlet::open(world, Arc::clone(producer), plan.gathering, acks);
+    let outlets = target.producers.iter().map(open).collect::<Result<Vec<_>, _>>();
+    outlets.map_err(|error| LaunchError::BadInput(error.to_string()))
 }
 
 /// Waits until the leader has seen all that was handed over on these connections, so that what nobody waits for is not

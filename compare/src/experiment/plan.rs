@@ -7,8 +7,9 @@ use std::time::Duration;
 use partition::partition::Acks;
 
 use super::conditions::Conditions;
+use super::knee;
 use crate::system::{Hosting, Shape};
-use crate::workload::{Gathering, Keys, Load, Payload, Span};
+use crate::workload::{Arrivals, Gathering, Keys, Load, Payload, Percent, Rate, Schedule, Span};
 
 /// One cell: a cluster and a load on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,11 +22,41 @@ pub struct Setting {
     pub load: Load,
 }
 
+/// A cluster whose knee is to be found, and then measured at shares of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoadSweep {
+    /// The cluster.
+    pub shape: Shape,
+    /// What counts as an answer.
+    pub acks: Acks,
+    /// How batches scatter around their rate.
+    pub arrivals: Arrivals,
+    /// Per cent of the knee, each a cell.
+    pub shares: &'static [u32],
+}
+
+impl LoadSweep {
+    /// From a load that no system feels to one that it just holds.
+    pub const SHARES: &'static [u32] = &[10, 25, 50, 75, 90, 95];
+
+    /// Its cells, when it is known where the knee is.
+    pub(super) fn cells(self, knee: Rate) -> impl Iterator<Item = Setting> {
+        let Self { shape, acks, arrivals, shares } = self;
+        shares.iter().map(move |share| {
+            let percent = Percent(*share);
+            let schedule = Schedule { rate: knee.share(percent), arrivals, of_knee: Some(percent) };
+            Setting { shape, acks, load: Load::Open(schedule) }
+        })
+    }
+}
+
 /// Cells that are measured in the same blocks. Their clusters are up together.
 #[derive(Clone, Debug, Default)]
 pub struct Group {
     /// The cells, in the order they are reported.
     pub cells: Vec<Setting>,
+    /// Whose knees are found first; their cells follow the others.
+    pub sweeps: Vec<LoadSweep>,
     /// What their clusters run under.
     pub conditions: Conditions,
 }
@@ -34,7 +65,8 @@ impl Group {
     /// The clusters it needs: cells of one shape share one.
     #[must_use]
     pub fn shapes(&self) -> Vec<Shape> {
-        let shapes: BTreeSet<Shape> = self.cells.iter().map(|cell| cell.shape).collect();
+        let swept = self.sweeps.iter().map(|sweep| sweep.shape);
+        let shapes: BTreeSet<Shape> = self.cells.iter().map(|cell| cell.shape).chain(swept).collect();
         shapes.into_iter().collect()
     }
 }
@@ -101,12 +133,15 @@ impl Plan {
     /// How many blocks there are in all.
     #[must_use]
     pub fn total_blocks(&self) -> usize {
-        self.groups.iter().map(|group| group.cells.len()).sum::<usize>() * self.blocks
+        let swept = |group: &Group| group.sweeps.iter().map(|sweep| sweep.shares.len()).sum::<usize>();
+        self.groups.iter().map(|group| group.cells.len() + swept(group)).sum::<usize>() * self.blocks
     }
 
     /// About how long it takes, not counting starts and ends of clusters.
     #[must_use]
     pub fn expected(&self) -> Duration {
-        (self.span.0 + self.lead_in.0) * u32::try_from(self.total_blocks()).unwrap_or(u32::MAX)
+        let sweeps: usize = self.groups.iter().map(|group| group.sweeps.len()).sum();
+        let times = |count| u32::try_from(count).unwrap_or(u32::MAX);
+        (self.span.0 + self.lead_in.0) * times(self.total_blocks()) + knee::EXPECTED * times(sweeps)
     }
 }

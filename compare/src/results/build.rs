@@ -9,7 +9,7 @@ use hdrhistogram::serialization::{Serializer, V2Serializer};
 use partition::partition::Acks;
 
 use super::cell::{Cell, CellKey, Figures, InjectedCheck, Intervals, Latency, Slip, Split};
-use super::{BlockPlan, IdleCluster, Noise, NullKind, Pair, Results, SCHEMA_VERSION};
+use super::{BlockPlan, IdleCluster, Knee, Noise, NullKind, Pair, Results, SCHEMA_VERSION};
 use crate::experiment::{Conditions, Ending, Measured, MeasuredCell, MeasuredGroup, Plan, Setting};
 use crate::machine::{Machine, own_resident};
 use crate::node::Injected;
@@ -54,12 +54,14 @@ impl Results {
             },
             profiles: Vec::new(),
             cells: Vec::new(),
+            knees: Vec::new(),
             comparisons: Vec::new(),
             noise: Vec::new(),
             idle: Vec::new(),
         };
         for (number, group) in measured.groups.iter().enumerate() {
             results.add(plan, group);
+            results.knees.extend(group.knees.iter().map(|knee| Knee::of(knee, &group.conditions)));
             let profile = &group.conditions.profile;
             if !profile.is_natural() && !results.profiles.contains(profile) {
                 results.profiles.push(profile.clone());
@@ -129,7 +131,7 @@ fn key_of(setting: &Setting, conditions: &Conditions) -> CellKey {
 }
 
 fn same_load(one: &CellKey, other: &CellKey) -> bool {
-    (one.acks, one.durability, one.load) == (other.acks, other.durability, other.load)
+    (one.acks, one.durability, one.load.class()) == (other.acks, other.durability, other.load.class())
 }
 
 fn is_floor_of(floor: &CellKey, of: &CellKey) -> bool {
@@ -149,13 +151,11 @@ fn are_twins(one: &CellKey, other: &CellKey) -> bool {
 }
 
 /// The question itself, at equal and at unequal numbers of replicas, and the same question without protocols: there
-/// at equal replicas, and where 2f+1 of a majority stand against f+1 of all.
+/// at equal replicas, and where more of a majority stand against fewer of all.
 fn are_compared(one: &CellKey, other: &CellKey) -> bool {
     match (one.system, other.system) {
         (System::Isr, System::Quorum) => true,
-        (System::FloorAll, System::FloorMajority) => {
-            one.replicas == other.replicas || other.replicas == 2 * one.replicas - 1
-        }
+        (System::FloorAll, System::FloorMajority) => one.replicas <= other.replicas,
         _ => false,
     }
 }

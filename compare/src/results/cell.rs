@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::names;
 use crate::stats::{Interval, Ratios};
 use crate::system::System;
-use crate::workload::{self, Arrivals, Schedule};
+use crate::workload::{self, Arrivals, Percent, Schedule};
 
 /// Which cell of a run.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -52,19 +52,39 @@ pub enum Load {
         rate: u32,
         /// How they scatter.
         arrivals: Arrivals,
+        /// So many per cent of this system's own knee, if that is what the rate is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        knee_percent: Option<Percent>,
     },
 }
 
 impl Load {
     /// A closed loop with one batch in flight: no queue anywhere.
     pub const ONE: Self = Self::Closed { in_flight: 1 };
+
+    /// What loads have in common that are compared: equal shares of each system's own knee are, at whatever rates.
+    #[must_use]
+    pub fn class(self) -> Self {
+        match self {
+            Self::Open { arrivals, knee_percent: Some(percent), .. } => {
+                Self::Open { rate: 0, arrivals, knee_percent: Some(percent) }
+            }
+            own => own,
+        }
+    }
 }
 
 impl fmt::Display for Load {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed { in_flight } => write!(f, "{in_flight} in flight"),
-            Self::Open { rate, arrivals } => write!(f, "{rate} a second ({arrivals})"),
+            Self::Open { rate: 0, arrivals, knee_percent: Some(percent) } => {
+                write!(f, "{} % of each one's knee ({arrivals})", percent.0)
+            }
+            Self::Open { rate, arrivals, knee_percent: None } => write!(f, "{rate} a second ({arrivals})"),
+            Self::Open { rate, arrivals, knee_percent: Some(percent) } => {
+                write!(f, "{rate} a second ({arrivals}), {} % of its knee", percent.0)
+            }
         }
     }
 }
@@ -73,7 +93,9 @@ impl From<workload::Load> for Load {
     fn from(load: workload::Load) -> Self {
         match load {
             workload::Load::Closed(in_flight) => Self::Closed { in_flight: in_flight.get() },
-            workload::Load::Open(Schedule { rate, arrivals }) => Self::Open { rate: rate.get(), arrivals },
+            workload::Load::Open(Schedule { rate, arrivals, of_knee }) => {
+                Self::Open { rate: rate.get(), arrivals, knee_percent: of_knee }
+            }
         }
     }
 }

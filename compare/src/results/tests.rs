@@ -96,6 +96,7 @@ pub(crate) fn results(cells: Vec<Cell>) -> Results {
         blocks: BlockPlan { count: 8, seconds: 0.5, lead_in_seconds: 0.05 },
         profiles: Vec::new(),
         cells,
+        knees: vec![],
         comparisons: Vec::new(),
         noise: Vec::new(),
         idle: vec![IdleCluster {
@@ -142,7 +143,8 @@ fn fields_have_the_names_that_others_rely_on() {
     let cell = &json["cells"][0];
     assert_eq!((&cell["system"], &cell["acks"]), (&"floor-majority".into(), &"committed".into()));
     assert_eq!(cell["load"], serde_json::json!({ "kind": "closed", "in_flight": 64 }));
-    let by_schedule = Load::Open { rate: 1000, arrivals: crate::workload::Arrivals::Poisson };
+    let by_schedule =
+        Load::Open { rate: 1000, arrivals: crate::workload::Arrivals::Poisson, knee_percent: None };
     let open = serde_json::json!({ "kind": "open", "rate": 1000, "arrivals": "poisson" });
     assert_eq!(serde_json::to_value(by_schedule).unwrap(), open);
     assert_eq!(cell["interval"]["p50"], serde_json::json!([225.0, 275.0]));

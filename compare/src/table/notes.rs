@@ -6,7 +6,7 @@ use partition::log::Durability;
 use partition::partition::Acks;
 
 use super::format::{percent, thousands, with_interval};
-use crate::results::{Cell, CellKey, IdleCluster, Load, Noise, NullKind, Results};
+use crate::results::{Cell, IdleCluster, Load, Noise, NullKind, Results};
 use crate::stats::Figure;
 use crate::system::System;
 
@@ -23,6 +23,7 @@ pub fn notes(results: &Results) -> Vec<String> {
     );
     notes.extend(unanswered(results));
     notes.extend(slips(results));
+    notes.extend(super::knees::note(results));
     notes.extend(super::injected::notes(results));
     notes.extend(policy_alone(results));
     notes.extend(processor(results));
@@ -111,7 +112,7 @@ fn slips(results: &Results) -> Option<String> {
 fn policy_alone(results: &Results) -> Option<String> {
     let mut parts = Vec::new();
     for pair in results.comparisons.iter().filter(|pair| pair.one.system == System::FloorAll) {
-        let CellKey { replicas, load, .. } = pair.one;
+        let (replicas, load) = (pair.one.replicas, pair.one.load.class());
         let against = match pair.other.replicas {
             same if same == replicas => String::new(),
             other => format!(" against {other}"),
@@ -129,9 +130,9 @@ fn policy_alone(results: &Results) -> Option<String> {
 
 /// Each system's cell at the largest load: of three replicas, if there is one.
 fn busiest(results: &Results) -> Option<(Load, Vec<&Cell>)> {
-    let most = results.cells.iter().map(|cell| cell.load).max()?;
+    let most = results.cells.iter().map(|cell| cell.load.class()).max()?;
     let of = |system| {
-        let cells = results.cells.iter().filter(|cell| cell.system == system && cell.load == most);
+        let cells = results.cells.iter().filter(|cell| cell.system == system && cell.load.class() == most);
         cells.max_by_key(|cell| (cell.replicas == 3, cell.replicas))
     };
     Some((most, System::ALL.into_iter().filter_map(of).collect()))

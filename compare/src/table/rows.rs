@@ -25,7 +25,7 @@ pub fn render(results: &Results) -> String {
     for cell in &results.cells {
         let key = cell.key();
         let CellKey { durability, acks, load, profile, slow_replicas, .. } = key;
-        sections.entry((durability, acks, load, profile, slow_replicas)).or_default().push(cell);
+        sections.entry((durability, acks, load.class(), profile, slow_replicas)).or_default().push(cell);
     }
     let mut text = String::new();
     for ((durability, acks, load, profile, slow), mut cells) in sections {
@@ -204,7 +204,8 @@ mod tests {
     #[test]
     fn a_slipped_cell_is_marked_and_told_by_how_much() {
         let mut open = cell(System::Isr, 3, 1, 250.0);
-        open.load = Load::Open { rate: 1000, arrivals: crate::workload::Arrivals::Poisson };
+        open.load =
+            Load::Open { rate: 1000, arrivals: crate::workload::Arrivals::Poisson, knee_percent: None };
         open.profile = "one-zone".to_owned();
         open.slipped = true;
         let (p50_us, p99_us, max_us) = (30.0, 1_500.0, 9_000.0);

@@ -26,7 +26,14 @@ pub struct Schedule {
     pub rate: Rate,
     /// How they scatter.
     pub arrivals: Arrivals,
+    /// So many per cent of the system's own knee, if that is what the rate is.
+    pub of_knee: Option<Percent>,
 }
+
+/// A share of a hundred.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Percent(pub u32);
 
 /// Records a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,6 +63,13 @@ impl Rate {
     #[must_use]
     pub fn get(self) -> u32 {
         self.0
+    }
+
+    /// So many per cent of it, at least 1.
+    #[must_use]
+    pub fn share(self, percent: Percent) -> Self {
+        let share = u64::from(self.0) * u64::from(percent.0) / 100;
+        Self(u32::try_from(share).unwrap_or(Self::MAX).clamp(1, Self::MAX))
     }
 }
 
@@ -110,7 +124,7 @@ impl fmt::Display for Load {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed(in_flight) => write!(f, "{in_flight} in flight"),
-            Self::Open(Schedule { rate, arrivals }) => write!(f, "{} a second ({arrivals})", rate.0),
+            Self::Open(Schedule { rate, arrivals, .. }) => write!(f, "{} a second ({arrivals})", rate.0),
         }
     }
 }
@@ -124,7 +138,7 @@ mod tests {
     #[test]
     fn poisson_arrivals_have_their_rate_and_scatter_and_repeat() {
         let gaps = |arrivals, seed| -> Vec<f64> {
-            let schedule = Schedule { rate: Rate(1000), arrivals };
+            let schedule = Schedule { rate: Rate(1000), arrivals, of_knee: None };
             let mut random = StdRng::seed_from_u64(seed);
             (0..10_000).map(|_| schedule.gap(5, &mut random).as_secs_f64()).collect()
         };

@@ -15,7 +15,7 @@ use partition::partition::Acks;
 
 use super::super::points::{Clamped, Pace, Point};
 use super::LatencyArgs;
-use crate::experiment::{Conditions, Group, Setting};
+use crate::experiment::{Conditions, Group, LoadSweep, Setting};
 use crate::system::{MinIsr, Replicas, Shape};
 use crate::workload::{Arrivals, InFlight, Load, Schedule};
 
@@ -52,7 +52,7 @@ impl LatencyArgs {
                 }
             }
         }
-        groups.retain(|group| !group.cells.is_empty());
+        groups.retain(|group| !group.shapes().is_empty());
         remarks.dedup();
         (groups, remarks)
     }
@@ -106,6 +106,10 @@ impl LatencyArgs {
                 for load in self.loads() {
                     group.cells.push(Setting { shape: *shape, acks, load });
                 }
+                if self.rate.contains(&Pace::Sweep) {
+                    let (arrivals, shares) = (self.arrivals(), LoadSweep::SHARES);
+                    group.sweeps.push(LoadSweep { shape: *shape, acks, arrivals, shares });
+                }
             }
         }
         group
@@ -115,17 +119,22 @@ impl LatencyArgs {
         if self.acks.is_empty() { vec![Acks::Committed] } else { self.acks.clone() }
     }
 
-    /// How work is to arrive.
+    fn arrivals(&self) -> Arrivals {
+        self.arrivals.unwrap_or(Arrivals::Poisson)
+    }
+
+    /// How work is to arrive, as far as that is known before anything runs.
     fn loads(&self) -> Vec<Load> {
-        let arrivals = self.arrivals.unwrap_or(Arrivals::Poisson);
+        let arrivals = self.arrivals();
         let open = |pace: &Pace| match pace {
-            Pace::Rate(rate) => Load::Open(Schedule { rate: *rate, arrivals }),
+            Pace::Rate(rate) => Some(Load::Open(Schedule { rate: *rate, arrivals, of_knee: None })),
+            Pace::Sweep => None,
         };
         let closed = if self.in_flight.is_empty() { &IN_FLIGHT } else { &self.in_flight[..] };
         if self.rate.is_empty() {
             closed.iter().copied().map(Load::Closed).collect()
         } else {
-            self.rate.iter().map(open).collect()
+            self.rate.iter().filter_map(open).collect()
         }
     }
 }
@@ -139,11 +148,18 @@ fn join(groups: &mut Vec<Group>, new: Group) {
     let at = groups.iter().position(meets).unwrap_or(groups.len());
     let (met, mut apart): (Vec<Group>, Vec<Group>) = groups.drain(..).partition(meets);
     let mut joined = Group { conditions: new.conditions.clone(), ..Group::default() };
-    for cell in met.into_iter().chain([new]).flat_map(|group| group.cells) {
-        if !joined.cells.contains(&cell) {
-            joined.cells.push(cell);
-        }
+    for group in met.into_iter().chain([new]) {
+        add_new(&mut joined.cells, group.cells);
+        add_new(&mut joined.sweeps, group.sweeps);
     }
     apart.insert(at, joined);
     *groups = apart;
+}
+
+fn add_new<T: PartialEq>(known: &mut Vec<T>, more: Vec<T>) {
+    for one in more {
+        if !known.contains(&one) {
+            known.push(one);
+        }
+    }
 }

@@ -43,7 +43,7 @@ async fn run(rate: u32, takes_ms: u64, stall_ms: u64) -> (Block, Vec<Vec<Moment>
         outlets: calls.iter().map(|calls| stalling(&clock, takes, until, calls)).collect(),
         clock,
         acks: Acks::Committed,
-        schedule: Schedule { rate: Rate::new(rate).unwrap(), arrivals: Arrivals::Constant },
+        schedule: Schedule { rate: Rate::new(rate).unwrap(), arrivals: Arrivals::Constant, of_knee: None },
     };
     let shape = BatchShape::new(ByteSize(64), RecordCount(1)).unwrap();
     let mut source = Source::new(Payload::Numbered(shape), 1);
