@@ -2,6 +2,7 @@
 //!
 //! Results go to stdout and all else to stderr. Exit 0: good; 1: a finding, such as a child that died; 2: bad input.
 
+mod exports;
 mod faults;
 mod inspect;
 mod latency;
@@ -10,6 +11,7 @@ mod printed;
 mod report;
 mod seeds;
 mod simulate;
+mod workload;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -50,6 +52,12 @@ struct Places {
     /// Writes results there [default: target/compare/<time>/results.json]
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Writes a line for each cell there, as comma-separated values
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    /// Writes each cell's latencies there, as percentile distributions that HdrHistogram's plotter reads
+    #[arg(long, value_name = "DIR")]
+    hgrm: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -97,7 +105,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Cli { command: Some(Command::Simulate(args)), .. }) => simulate::run(&args),
         Ok(Cli { command: Some(Command::Faults(args)), .. }) => faults::run(&args),
         Ok(Cli { command: Some(Command::Node(args)), .. }) => crate::node::run(&args),
-        Ok(Cli { command: Some(Command::Latency(args)), .. }) => match args.plan() {
+        Ok(Cli { command: Some(Command::Latency(mut args)), .. }) => match args.plan() {
             Ok(latency::Planned { plan, remarks }) => {
                 remarks.iter().for_each(|remark| eprintln!("note: {remark}"));
                 report::run(report::Request {

@@ -3,5 +3,5 @@
 mod plan;
 mod sentence;
 
-pub use plan::{Extent, plan};
+pub use plan::{Extent, PROFILE, plan};
 pub use sentence::sentence;

@@ -2,7 +2,10 @@
 
 mod build;
 mod cell;
+mod csv;
 mod file;
+mod hgrm;
+mod histogram;
 mod knee;
 mod names;
 mod timestamp;
@@ -11,7 +14,9 @@ use serde::{Deserialize, Serialize};
 
 pub use build::Circumstances;
 pub use cell::{Cell, CellKey, Figures, InjectedCheck, Intervals, Latency, Load, Slip, Split};
+pub use csv::table as table_of_cells;
 pub use file::{Destination, UnwritableResults};
+pub use hgrm::{file_name as hgrm_name, percentiles};
 pub use knee::{Knee, KneeProbe};
 pub(crate) use names::acks as acks_by_name;
 pub use names::{acks_name, acks_named, durability_name, durability_named};
@@ -40,6 +45,9 @@ pub struct Results {
     pub seed: u64,
     /// The command line.
     pub command: String,
+    /// The workload that a file described.
+    #[serde(default)]
+    pub workload: Option<String>,
     /// `complete`, or why it ended early.
     pub ending: String,
     /// How many blocks each cell was to get, and how long each was to last.

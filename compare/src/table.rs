@@ -2,11 +2,14 @@
 
 mod format;
 mod injected;
+mod kafka;
 mod knees;
 mod notes;
 mod rows;
+mod survival;
 
 pub use format::{milliseconds, percent, ratio, thousands, with_interval};
+pub use kafka::summaries;
 pub use notes::notes;
 pub use rows::render;
 

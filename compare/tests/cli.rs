@@ -17,6 +17,8 @@ fn refused(line: &str, because: &str) {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("empty"), "").unwrap();
     std::fs::write(directory.path().join("file"), "a line\n").unwrap();
+    std::fs::write(directory.path().join("own.toml"), "rates = 5\n").unwrap();
+    std::fs::write(directory.path().join("own.yaml"), "messageSize: big\n").unwrap();
     let output = compare(directory.path(), line);
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "`compare {line}` ended with {}: {stderr}", output.status);
@@ -26,7 +28,7 @@ fn refused(line: &str, because: &str) {
     assert!(output.stdout.is_empty(), "`compare {line}` wrote results");
     let left: Vec<_> =
         std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(left.len(), 2, "`compare {line}` left {left:?}");
+    assert_eq!(left.len(), 4, "`compare {line}` left {left:?}");
 }
 
 #[test]
@@ -79,6 +81,7 @@ fn what_cannot_be_survived_or_slowed_is_refused() {
     refused("latency --replicas 1 --slow-replicas 1 --profile one-zone", "nothing to measure");
     refused("latency --profile four-zones", "no such profile");
     refused("latency --profile one-zone,four-zones", "no such profile");
+    refused("latency --profile own.toml", "profile own.toml, line 1: unknown field `rates`");
     refused("latency --replicas 3 --hang 4:1", "a cluster of 3 has no such replica");
     refused("latency --arrivals constant", "name its --rate too");
     refused("latency --rate 0", "a rate is 1 to");
@@ -93,9 +96,20 @@ fn files_that_hold_no_records_are_refused() {
 }
 
 #[test]
+fn files_that_are_no_workloads_are_refused() {
+    refused("latency --workload missing.toml", "cannot read the workload missing.toml");
+    refused("latency --workload .", "cannot read the workload .");
+    refused("latency --workload own.toml", "workload own.toml, line 1: unknown field `rates`");
+    refused("latency --workload own.yaml", "workload own.yaml: messageSize:");
+    refused("latency --workload file", "workload file, line 1");
+}
+
+#[test]
 fn places_that_cannot_be_written_are_refused() {
     refused("--quick --json no/such/results.json", "choose another place with --json");
     refused("latency --json .", "choose another place with --json");
+    refused("latency --csv no/such/cells.csv", "choose another place with --csv");
+    refused("--quick --hgrm file", "choose another place with --hgrm");
     refused("latency --data-dir file", "file");
     refused("latency --data-dir .", "not empty");
     refused("--quick --data-dir /proc/compare", "/proc/compare");
@@ -127,8 +141,11 @@ fn help_names_the_options_and_goes_to_stdout() {
         "blocks",
         "seed",
         "processes",
+        "workload",
         "data-dir",
         "json",
+        "csv",
+        "hgrm",
     ];
     for option in options {
         assert!(

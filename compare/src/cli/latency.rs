@@ -1,5 +1,6 @@
 //! The options of `compare latency`.
 
+mod fill;
 mod groups;
 mod plan;
 
@@ -75,6 +76,11 @@ pub(super) struct LatencyArgs {
     /// Sends the lines of this file, over and over
     #[arg(long, value_name = "FILE")]
     records: Option<PathBuf>,
+    /// Takes from this file what the command line does not say of the load: TOML whose fields are called as the options
+    /// are (name, rate, in-flight, arrivals, record-bytes, batch-records, linger, keys, producers, records, acks, seconds),
+    /// or a workload of the OpenMessaging Benchmark (.yaml)
+    #[arg(long, value_name = "FILE")]
+    workload: Option<PathBuf>,
     /// Injects delays: LINK, LINK+DISK, or a file. Links: natural, one-zone, three-zones, three-regions. Disks: nvme,
     /// cloud-disk, consumer-ssd. Each may have its distribution behind it (three-zones:exponential): constant,
     /// exponential, log-normal or bimodal. A list measures under one after the other. A file is TOML (whatever has a
@@ -117,7 +123,7 @@ pub(super) struct LatencyArgs {
     pub(super) places: Places,
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse::<f64>().ok().filter(|seconds| *seconds > 0.0 && *seconds <= SECONDS_MAX);
     seconds.map(Duration::from_secs_f64).ok_or_else(|| format!("not a time of up to {SECONDS_MAX} seconds"))
 }
@@ -127,7 +133,7 @@ fn blocks(text: &str) -> Result<usize, String> {
     count.ok_or_else(|| format!("blocks must be 1 to {BLOCKS_MAX}, not {text:?}"))
 }
 
-fn linger(text: &str) -> Result<Duration, String> {
+pub(super) fn linger(text: &str) -> Result<Duration, String> {
     let most = Gathering::LINGER_MAX;
     let wait = text.parse().ok().map(Duration::from_millis).filter(|wait| *wait <= most);
     wait.ok_or_else(|| format!("a linger is 0 to {} milliseconds, not {text:?}", most.as_millis()))

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use partition::clock::Clock;
 
+use super::exports::Exports;
 use super::{Places, bad_input};
 use crate::data_dir::DataDir;
 use crate::experiment::{Ending, Measured, Plan, measure};
@@ -53,6 +54,10 @@ async fn carry_out(request: Request) -> ExitCode {
         Ok(machine) => machine,
         Err(error) => return bad_input(&format!("cannot write to {}: {error}", data_dir.path().display())),
     };
+    let exports = match Exports::prepare(&places) {
+        Ok(exports) => exports,
+        Err(error) => return bad_input(&error.to_string()),
+    };
     let dated = || Destination::dated(&file_name_of(now_ms));
     let destination = match places.json.as_deref().map_or_else(dated, Destination::named) {
         Ok(destination) => destination,
@@ -68,18 +73,29 @@ async fn carry_out(request: Request) -> ExitCode {
     let circumstances =
         Circumstances { machine, commit: machine::commit(), started: rfc3339(now_ms), command };
     let results = Results::of(&plan, &measured, circumstances);
-    finish(&results, &measured, destination, kind)
+    finish(&results, &measured, destination, &exports, kind)
 }
 
 /// Prints and writes what there is; without a single block there is nothing but the reason.
-fn finish(results: &Results, measured: &Measured, destination: Destination, kind: Kind) -> ExitCode {
+fn finish(
+    results: &Results,
+    measured: &Measured,
+    destination: Destination,
+    exports: &Exports,
+    kind: Kind,
+) -> ExitCode {
     if results.cells.iter().any(|cell| cell.blocks > 0) {
         let path = match destination.write(results) {
             Ok(path) => path,
             Err(error) => return bad_input(&error.to_string()),
         };
+        let exported = match exports.write(results) {
+            Ok(exported) => exported.into_iter().map(|line| line + "\n").collect::<String>(),
+            Err(error) => return bad_input(&error.to_string()),
+        };
         // A reader that went away (`| head`) has seen enough; the file is written.
-        let _ = writeln!(std::io::stdout(), "{}results: {}", text_of(results, kind), path.display());
+        let _ =
+            writeln!(std::io::stdout(), "{}{exported}results: {}", text_of(results, kind), path.display());
     } else {
         destination.abandon();
     }
@@ -102,16 +118,31 @@ fn text_of(results: &Results, kind: Kind) -> String {
     let mut text = String::new();
     if let Kind::Headline(extent) = kind {
         let _ = writeln!(text, "{}", table::wrapped(&sentence(results)));
-        if extent == Extent::Quick {
-            let quick =
-                "A quick look: few and short blocks of 2 and 3 replicas; the full run takes three minutes.";
-            let _ = writeln!(text, "\n{quick}");
-        }
+        let _ = writeln!(text, "\n{}", table::wrapped(extent.left_out()));
     }
     text.push_str(&table::render(results));
     for note in table::notes(results) {
         let _ = write!(text, "\n{}\n", table::wrapped(&note));
     }
     text.push('\n');
+    if kind == Kind::Latency {
+        text.push_str(&summed_up(results));
+    }
+    text
+}
+
+/// Each cell in a line, for whoever compares it with what Kafka's own tool prints.
+fn summed_up(results: &Results) -> String {
+    let summaries = table::summaries(results);
+    let mut text = String::new();
+    if !summaries.is_empty() {
+        text.push_str("In the shape of kafka-producer-perf-test:\n");
+    }
+    for [title, line] in summaries {
+        let _ = write!(text, "{}\n{}\n", table::wrapped(&title), table::wrapped(&line));
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
     text
 }

@@ -108,6 +108,8 @@ pub struct Plan {
     pub span: Span,
     /// What is sent before each block and not counted: connections, caches and idle pollers wake up.
     pub lead_in: Span,
+    /// What it is called, where a file of the user's describes it.
+    pub workload: Option<String>,
     /// What records hold.
     pub payload: Payload,
     /// How they come to be batches.

@@ -1,5 +1,7 @@
 //! The one sentence that says what was found. Every word that could have been otherwise comes from the results.
 
+use super::plan::PROFILE;
+use crate::profile::NATURAL;
 use crate::results::{CellKey, Figures, Load, Pair, Results};
 use crate::stats::{Comparison, Figure, Verdict};
 use crate::system::System;
@@ -8,20 +10,31 @@ use crate::table::{milliseconds, percent, ratio};
 /// The load that latency is judged by.
 const LOAD: Load = Load::ONE;
 
-/// What was found: all-in-sync against majority at equal replicas, then at equal copies that may be lost.
+/// What was found: all-in-sync against majority at equal replicas, then at equal copies that may be lost; first where
+/// replicas stand in three zones, then with nothing injected.
 #[must_use]
 pub fn sentence(results: &Results) -> String {
-    let equal = match find(results, 3, 3) {
+    let zones = format!(
+        "With 3 replicas, each in a zone and on a disk of its own ({PROFILE}, injected), and one write in flight"
+    );
+    let natural = format!(
+        "With nothing injected, where they share this machine's {} cores and its disk",
+        results.machine.cores
+    );
+    format!("{} {}", found(results, PROFILE, &zones), found(results, NATURAL, &natural))
+}
+
+/// The question under one profile.
+fn found(results: &Results, profile: &str, under: &str) -> String {
+    let equal = match find(results, profile, 3, 3) {
         Some(pair) => format!(
-            "On this machine, whose {} cores all replicas share, with 3 replicas and one write in flight, {} ({})",
-            results.machine.cores,
+            "{under}, {} ({})",
             finding(results, pair, "waiting for all in sync", "waiting for a majority"),
             figures(results, pair),
         ),
-        None => "With 3 replicas the two could not be compared, since not all of their cells were measured"
-            .to_owned(),
+        None => format!("{under}, the two could not be compared, since not all of their cells were measured"),
     };
-    let equal_loss = match find(results, 2, 3) {
+    let equal_loss = match find(results, profile, 2, 3) {
         Some(pair) => format!(
             "to survive the loss of any one copy, {} ({}; f_a {} against {})",
             finding(results, pair, "waiting for all of 2", "waiting for a majority of 3"),
@@ -34,9 +47,14 @@ pub fn sentence(results: &Results) -> String {
     format!("{equal}; {equal_loss}.")
 }
 
-fn find(results: &Results, in_sync: usize, majority: usize) -> Option<&Pair> {
+fn find<'a>(results: &'a Results, profile: &str, in_sync: usize, majority: usize) -> Option<&'a Pair> {
     let is = |system: System, replicas: usize| {
-        move |key: &CellKey| key.system == system && key.replicas == replicas && key.load == LOAD
+        move |key: &CellKey| {
+            let asked = (key.system, key.replicas, key.load) == (system, replicas, LOAD);
+            // In sync with the usual min-ISR: all of 2, two of 3.
+            let usual = key.min_isr.is_none_or(|count| count == replicas.min(2));
+            asked && usual && key.profile == profile
+        }
     };
     results.pair(is(System::Isr, in_sync), is(System::Quorum, majority))
 }
@@ -81,31 +99,55 @@ mod tests {
     use crate::results::tests::{cell, pair, results};
     use crate::results::{Noise, NullKind};
 
-    /// Results in which isr took `equal` times as long at 3 against 3, and `fewer` at 2 against 3.
+    /// Results in which isr took `equal` times as long at 3 against 3, and `fewer` at 2 against 3, in three zones; and
+    /// with nothing injected neither.
     fn found(equal: (f64, [f64; 2]), fewer: (f64, [f64; 2])) -> Results {
-        let quorum = cell(System::Quorum, 3, 1, 200.0);
-        let (three, two) =
-            (cell(System::Isr, 3, 1, 200.0 * equal.0), cell(System::Isr, 2, 1, 200.0 * fewer.0));
-        let comparisons =
-            vec![pair(&three, &quorum, equal.0, equal.1), pair(&two, &quorum, fewer.0, fewer.1)];
-        Results { comparisons, ..results(vec![quorum, three, two]) }
+        let mut cells = Vec::new();
+        let mut comparisons = Vec::new();
+        let none = (1.01, [0.98, 1.03]);
+        for (profile, equal, fewer) in [(PROFILE, equal, fewer), (NATURAL, none, none)] {
+            let one = |system, replicas, us| {
+                let mut cell = cell(system, replicas, 1, us);
+                cell.profile = profile.to_owned();
+                cell
+            };
+            let quorum = one(System::Quorum, 3, 200.0);
+            let three = one(System::Isr, 3, 200.0 * equal.0);
+            let two = one(System::Isr, 2, 200.0 * fewer.0);
+            // All of 3 is another question, and must not answer this one.
+            let mut all_of_three = one(System::Isr, 3, 999.0);
+            all_of_three.min_isr = Some(3);
+            comparisons.push(pair(&all_of_three, &quorum, 5.0, [4.9, 5.1]));
+            comparisons.push(pair(&three, &quorum, equal.0, equal.1));
+            comparisons.push(pair(&two, &quorum, fewer.0, fewer.1));
+            cells.extend([quorum, three, two]);
+        }
+        Results { comparisons, ..results(cells) }
+    }
+
+    /// What is said of three zones at equal replicas and at equal loss, and of the run without them.
+    fn parts(text: &str) -> [String; 3] {
+        let (zones, natural) = text.split_once(". With nothing injected").unwrap();
+        let (equal, fewer) = zones.split_once("; to survive").unwrap();
+        [equal, fewer, natural].map(str::to_owned)
     }
 
     #[test]
     fn slower_and_faster_are_told_with_their_figures() {
         let text = sentence(&found((1.5, [1.4, 1.6]), (0.8, [0.7, 0.9])));
-        let expected = "On this machine, whose 2 cores all replicas share, with 3 replicas and one write in flight, \
-                        waiting for all in sync took 1.50 times as long as \
+        let expected = "With 3 replicas, each in a zone and on a disk of its own (three-zones+cloud-disk, injected), and \
+                        one write in flight, waiting for all in sync took 1.50 times as long as \
                         waiting for a majority (p50 0.300 against 0.200 ms, ratio 1.40 to 1.60 at 95 %); to survive \
                         the loss of any one copy, waiting for all of 2 took 80% of the time of waiting for a \
-                        majority of 3 (p50 0.160 against 0.200 ms, ratio 0.70 to 0.90 at 95 %; f_a 0 against 1).";
-        assert_eq!(text, expected);
+                        majority of 3 (p50 0.160 against 0.200 ms, ratio 0.70 to 0.90 at 95 %; f_a 0 against 1). \
+                        With nothing injected, where they share this machine's 2 cores and its disk, no difference \
+                        was detected between waiting for all in sync and waiting for a majority";
+        assert!(text.starts_with(expected), "{text}");
     }
 
     #[test]
     fn the_other_way_round_reads_the_other_way_round() {
-        let text = sentence(&found((0.5, [0.4, 0.6]), (1.25, [1.2, 1.3])));
-        let (equal, fewer) = text.split_once(';').unwrap();
+        let [equal, fewer, _] = parts(&sentence(&found((0.5, [0.4, 0.6]), (1.25, [1.2, 1.3]))));
         assert!(equal.contains("took 50% of the time of waiting for a majority"), "{equal}");
         assert!(fewer.contains("took 1.25 times as long as waiting for a majority of 3"), "{fewer}");
     }
@@ -113,7 +155,7 @@ mod tests {
     #[test]
     fn an_interval_that_spans_one_is_no_difference() {
         let text = sentence(&found((1.04, [0.97, 1.1]), (0.98, [0.9, 1.02])));
-        assert_eq!(text.matches("no difference was detected").count(), 2, "{text}");
+        assert_eq!(text.matches("no difference was detected").count(), 4, "{text}");
         assert!(!text.contains("times as long"), "{text}");
     }
 

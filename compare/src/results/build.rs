@@ -2,13 +2,10 @@
 
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use hdrhistogram::Histogram;
-use hdrhistogram::serialization::{Serializer, V2Serializer};
 use partition::partition::Acks;
 
 use super::cell::{Cell, CellKey, Figures, InjectedCheck, Intervals, Latency, Slip, Split};
+use super::histogram::encoded;
 use super::{BlockPlan, IdleCluster, Knee, Noise, NullKind, Pair, Results, SCHEMA_VERSION};
 use crate::experiment::{Conditions, Ending, Measured, MeasuredCell, MeasuredGroup, Plan, Setting};
 use crate::machine::{Machine, own_resident};
@@ -42,6 +39,7 @@ impl Results {
             started,
             seed: plan.seed,
             command,
+            workload: plan.workload.clone(),
             ending: match &measured.ending {
                 Ending::Complete => "complete".to_owned(),
                 Ending::Interrupted => "interrupted".to_owned(),
@@ -284,15 +282,6 @@ fn figures_of(plan: &Plan, blocks: &[Block]) -> Option<Figures> {
         }),
         histogram: encoded(&pooled),
     })
-}
-
-/// Format V2, in base64.
-fn encoded(histogram: &Histogram<u64>) -> String {
-    let mut bytes = Vec::new();
-    V2Serializer::new()
-        .serialize(histogram, &mut bytes)
-        .expect("counts stay below 2^63, and memory takes all that is written");
-    STANDARD.encode(bytes)
 }
 
 #[cfg(test)]

@@ -7,6 +7,15 @@ use super::*;
 use crate::machine::{SyncTimes, Together};
 use crate::stats::Interval;
 
+/// These latencies in microseconds, as a cell holds them.
+pub(crate) fn histogram_of(us: impl IntoIterator<Item = u64>) -> String {
+    let mut latencies = crate::workload::histogram();
+    for us in us {
+        latencies.record(us * 1000).unwrap();
+    }
+    super::histogram::encoded(&latencies)
+}
+
 /// A cell with these figures, each with an interval of ten per cent.
 pub(crate) fn cell(system: System, replicas: usize, in_flight: u32, p50_us: f64) -> Cell {
     let around = |value: f64| Interval { low: value * 0.9, high: value * 1.1 };
@@ -92,6 +101,7 @@ pub(crate) fn results(cells: Vec<Cell>) -> Results {
         started: "2026-01-01T00:00:00Z".to_owned(),
         seed: 1,
         command: "compare".to_owned(),
+        workload: None,
         ending: "complete".to_owned(),
         blocks: BlockPlan { count: 8, seconds: 0.5, lead_in_seconds: 0.05 },
         profiles: Vec::new(),

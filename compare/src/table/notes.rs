@@ -25,6 +25,7 @@ pub fn notes(results: &Results) -> Vec<String> {
     notes.extend(slips(results));
     notes.extend(super::knees::note(results));
     notes.extend(super::injected::notes(results));
+    notes.extend(super::survival::note(results));
     notes.extend(policy_alone(results));
     notes.extend(processor(results));
     notes.extend(memory(results));
@@ -39,6 +40,7 @@ fn method(results: &Results) -> String {
     let record = results.cells.first().map_or(0, |cell| cell.record_bytes);
     let batch = results.cells.first().map_or(0, |cell| cell.batch_records);
     let natural = if results.profiles.is_empty() { ", nothing delayed on purpose" } else { "" };
+    let workload = results.workload.as_ref().map_or_else(String::new, |name| format!("Workload {name}: "));
     let gathered = match results.cells.first() {
         Some(cell) if cell.linger_ms > 0 => {
             format!(
@@ -53,7 +55,7 @@ fn method(results: &Results) -> String {
         _ => "all replicas in this process",
     };
     format!(
-        "{} interleaved blocks of {} s a cell, each after a warm-up that is not counted ({} s: a tenth of the block, at \
+        "{workload}{} interleaved blocks of {} s a cell, each after a warm-up that is not counted ({} s: a tenth of the block, at \
          least 50 ms); {record} bytes a record, {batch} a batch{gathered}, {}, {hosted}{natural}. ± is the farther end of a 95 % interval \
          (bootstrap over blocks); ratios are of the same blocks, and = marks one in which no difference was detected.",
         plan.count,

@@ -6,7 +6,7 @@
 //!   latency   ├──┤ ├──┤     ├────────┤             have come meanwhile (coordinated omission)
 //! ```
 //! At most [`OUTSTANDING_MAX`] batches are on their way; beyond it the schedule goes on and sending waits. What is due
-//! within the span and not sent by its end is never sent, and counted. How late batches were sent is measured: it is a
+//! within the span and finds no room by its end is never sent, and counted. How late batches were sent is measured: it is a
 //! part of the latencies, and a block in which it is a tenth of them or more says so.
 
 use std::io;
@@ -59,6 +59,7 @@ impl OpenLoop {
             due: start,
             end: start.after(span.0),
             next: 0,
+            blocked: false,
             lateness: histogram(),
             random,
         };
@@ -96,6 +97,8 @@ struct Generator<'a> {
     end: Moment,
     /// Whose turn it is.
     next: usize,
+    /// There was no room for what was due; if the span ends meanwhile, it is never sent.
+    blocked: bool,
     lateness: Histogram<u64>,
     random: &'a mut StdRng,
 }
@@ -115,17 +118,22 @@ impl Generator<'_> {
         timer.wait_until(self.due).await;
     }
 
-    /// Sends all that is due by now, as far as it may.
+    /// Sends all that is due by now, as far as it may: what was due in the span also after its end, once.
     fn send(&mut self, source: &mut Source, answers: &mut FuturesUnordered<BoxFuture<'static, Answer>>) {
-        while answers.len() < OUTSTANDING_MAX && self.is_sending() {
+        let over = self.load.clock.now() >= self.end;
+        if over && self.blocked {
+            return;
+        }
+        while answers.len() < OUTSTANDING_MAX && self.due < self.end {
             let now = self.load.clock.now();
             if self.due > now {
-                return;
+                break;
             }
             self.lateness.saturating_record(nanos(now.since(self.due)));
             answers.push(self.submit(source));
             self.due = self.due.after(self.gap());
         }
+        self.blocked = over || answers.len() >= OUTSTANDING_MAX;
     }
 
     fn submit(&mut self, source: &mut Source) -> BoxFuture<'static, Answer> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use partition::ids::{ByteSize, RecordCount};
 
 use super::LatencyArgs;
+use crate::cli::workload::WorkloadError;
 use crate::experiment::{Group, Hang, Plan, Producers};
 use crate::system::{Hosting, Replicas, Shape, Whom};
 use crate::workload::{BatchShape, Gathering, Keys, Linger, Payload, PayloadError, Span};
@@ -27,6 +28,8 @@ pub(in crate::cli) struct Planned {
 pub(in crate::cli) enum PlanError {
     #[error(transparent)]
     Payload(#[from] PayloadError),
+    #[error(transparent)]
+    Workload(#[from] WorkloadError),
     #[error("{blocks} blocks in {seconds} s are under {} ms each; raise --seconds or lower --blocks", BLOCK_MIN.as_millis())]
     ShortBlocks { blocks: usize, seconds: f64 },
     #[error(
@@ -45,7 +48,8 @@ pub(in crate::cli) enum PlanError {
 
 impl LatencyArgs {
     /// What these options ask for.
-    pub(in crate::cli) fn plan(&self) -> Result<Planned, PlanError> {
+    pub(in crate::cli) fn plan(&mut self) -> Result<Planned, PlanError> {
+        let (workload, mut remarks) = self.fill_from_workload()?;
         let gathering = self.gathering();
         let payload = self.payload(gathering)?;
         let seconds = self.seconds.unwrap_or(SECONDS);
@@ -61,7 +65,8 @@ impl LatencyArgs {
         if self.arrivals.is_some() && self.rate.is_empty() {
             return Err(PlanError::NoSchedule);
         }
-        let (groups, remarks) = self.groups();
+        let (groups, of_cells) = self.groups();
+        remarks.extend(of_cells);
         let shapes: Vec<Shape> = groups.iter().flat_map(Group::shapes).collect();
         if shapes.is_empty() {
             return Err(PlanError::NothingToMeasure);
@@ -72,6 +77,7 @@ impl LatencyArgs {
             blocks: self.blocks,
             span,
             lead_in: Plan::lead_in_of(span),
+            workload,
             payload,
             gathering,
             keys: Keys(self.keys.unwrap_or(0)),

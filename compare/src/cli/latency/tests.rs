@@ -4,6 +4,7 @@ use clap::Parser;
 
 use super::plan::PlanError;
 use super::*;
+use crate::experiment::Plan;
 use crate::workload::{Gathering, Keys, Linger, Span};
 
 #[derive(Parser)]
@@ -157,4 +158,29 @@ fn planned(line: &str) -> Planned {
 
 fn plan_error(line: &str) -> String {
     plan(line).err().map(|error| error.to_string()).unwrap_or_default()
+}
+
+#[test]
+fn a_workload_file_fills_in_what_the_command_line_leaves_open() {
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/workloads");
+    let loads = |line: &str| -> (Vec<String>, Plan) {
+        let plan = planned(&format!("--systems isr --replicas 1 --workload {examples}/{line}")).plan;
+        (plan.groups[0].cells.iter().map(|cell| cell.load.to_string()).collect(), plan)
+    };
+    let (rates, plan) = loads("orders.toml --acks committed");
+    assert_eq!(rates, ["1000 a second (poisson)", "4000 a second (poisson)"]);
+    assert_eq!((plan.workload.as_deref(), plan.keys, plan.producers.get()), (Some("orders"), Keys(1000), 4));
+    assert_eq!(plan.span, Span(Duration::from_millis(500)));
+    let (closed, plan) = loads("orders.toml --acks committed --in-flight 7 --keys 3 --record-bytes 2048");
+    assert_eq!((closed, plan.keys), (vec!["7 in flight".to_owned()], Keys(3)));
+    assert_eq!(plan.payload.shape().record().0, 2048);
+    let (lines, plan) = loads("log-lines.toml");
+    assert_eq!((lines.len(), plan.payload.shape().records().0), (4, 16));
+    let (_, plan) = loads("knee.toml");
+    assert_eq!((plan.groups[0].cells.len(), plan.groups[0].sweeps.len()), (0, 1));
+    let Planned { remarks, .. } = planned(&format!("--workload {examples}/one-topic-1kb.yaml"));
+    assert_eq!(remarks.len(), 4);
+    assert!(
+        remarks[0].ends_with("consumerBacklogSizeGB is not used: appends are measured, without consumers")
+    );
 }

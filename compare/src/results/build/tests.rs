@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use hdrhistogram::serialization::Deserializer;
 use partition::ids::ByteSize;
 
 use super::super::Load;
 use super::*;
+use crate::experiment::Group;
 use crate::headline::{self, Extent};
 use crate::results::tests as by_hand;
-use crate::system::{LaunchError, Usage};
+use crate::system::{LaunchError, MinIsr, Replicas, Shape, Usage};
+use crate::workload::{self, InFlight};
+use partition::log::Durability;
 
 /// A block of 100 operations of so many microseconds each.
 fn block(us: u64) -> Block {
@@ -27,7 +27,23 @@ fn block(us: u64) -> Block {
     }
 }
 
-/// The quick plan, measured: `us` gives each block of each cell its latency.
+/// The question and its floors at two and three replicas, all in the same five blocks.
+fn asked() -> Plan {
+    let shape = |system, replicas| {
+        let replicas = Replicas::new(replicas).unwrap();
+        Shape { system, replicas, min_isr: MinIsr::default_for(replicas), durability: Durability::Synced }
+    };
+    let mut group = Group::default();
+    for (replicas, system) in [2, 3].iter().flat_map(|count| System::ASKED.map(|system| (*count, system))) {
+        for in_flight in [InFlight::ONE, InFlight::SIXTY_FOUR] {
+            let (shape, load) = (shape(system, replicas), workload::Load::Closed(in_flight));
+            group.cells.push(Setting { shape, acks: Acks::Committed, load });
+        }
+    }
+    Plan { groups: vec![group], blocks: 5, ..headline::plan(Extent::Quick) }
+}
+
+/// The plan, measured: `us` gives each block of each cell its latency.
 fn measured(plan: &Plan, us: impl Fn(&Setting, u64) -> u64) -> Measured {
     let mut groups: Vec<MeasuredGroup> = plan.groups.iter().map(MeasuredGroup::unmeasured).collect();
     for cell in groups.iter_mut().flat_map(|group| &mut group.cells) {
@@ -62,7 +78,7 @@ fn find(results: &Results, system: System, replicas: usize) -> &Cell {
 
 #[test]
 fn ratios_are_those_of_the_same_blocks() {
-    let plan = headline::plan(Extent::Quick);
+    let plan = asked();
     let results = results(&plan, &measured(&plan, system_us));
     let isr = find(&results, System::Isr, 3);
     let against = isr.against_floor.unwrap();
@@ -79,7 +95,7 @@ fn ratios_are_those_of_the_same_blocks() {
 
 #[test]
 fn floors_of_two_replicas_are_twins_and_those_of_three_are_not() {
-    let plan = headline::plan(Extent::Quick);
+    let plan = asked();
     let results = results(&plan, &measured(&plan, system_us));
     let twins: Vec<&Noise> = results.noise.iter().filter(|noise| noise.kind == NullKind::Twins).collect();
     assert_eq!(twins.len(), 2, "one for each load");
@@ -93,7 +109,7 @@ fn floors_of_two_replicas_are_twins_and_those_of_three_are_not() {
 
 #[test]
 fn what_was_consumed_is_split_and_controllers_are_of_isr_alone() {
-    let plan = headline::plan(Extent::Quick);
+    let plan = asked();
     let results = results(&plan, &measured(&plan, system_us));
     let isr = find(&results, System::Isr, 3);
     assert_eq!((isr.cpu_seconds.replicas, isr.syncs.replicas), (Some(0.08), Some(500)));
@@ -103,7 +119,7 @@ fn what_was_consumed_is_split_and_controllers_are_of_isr_alone() {
 
 #[test]
 fn a_run_that_ended_early_keeps_what_it_has_and_says_why() {
-    let plan = headline::plan(Extent::Quick);
+    let plan = asked();
     let mut measured = measured(&plan, system_us);
     measured.ending = Ending::Failed(LaunchError::BadInput("n2 is gone".to_owned()));
     let cells = &mut measured.groups[0].cells;
@@ -121,7 +137,7 @@ fn a_run_that_ended_early_keeps_what_it_has_and_says_why() {
 
 #[test]
 fn an_answer_of_the_leader_alone_survives_no_lost_copy() {
-    let mut plan = headline::plan(Extent::Quick);
+    let mut plan = asked();
     for cell in plan.groups.iter_mut().flat_map(|group| &mut group.cells) {
         cell.acks = Acks::Leader;
     }
@@ -137,11 +153,10 @@ fn an_answer_of_the_leader_alone_survives_no_lost_copy() {
 
 #[test]
 fn the_histogram_holds_every_operation() {
-    let plan = headline::plan(Extent::Quick);
+    let plan = asked();
     let results = results(&plan, &measured(&plan, system_us));
     let figures = results.cells[0].figures.as_ref().unwrap();
-    let bytes = STANDARD.decode(&figures.histogram).unwrap();
-    let read: Histogram<u64> = Deserializer::new().deserialize(&mut bytes.as_slice()).unwrap();
+    let read = figures.latencies().unwrap();
     assert_eq!(read.len(), 100 * plan.blocks as u64);
     let p50_us = read.value_at_quantile(0.5) as f64 / 1e3;
     assert!((p50_us / figures.latency_us.p50 - 1.0).abs() < 0.001);

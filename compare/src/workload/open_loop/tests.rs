@@ -88,3 +88,26 @@ async fn beyond_the_bound_sending_waits_and_what_is_never_sent_is_counted() {
     let slipped = Slipped::of(&[block]).unwrap();
     assert_eq!((slipped.blocks, slipped.unsent + sent as u64), (1, 19_999));
 }
+
+/// A client that sleeps through the end of the span sends late what was due, and drops nothing.
+#[tokio::test(start_paused = true)]
+async fn what_was_due_before_the_end_is_sent_even_if_that_is_late() {
+    let clock = Clock::simulated();
+    let calls = Calls::default();
+    let load = OpenLoop {
+        outlets: vec![stalling(&clock, Duration::from_millis(1), clock.now(), &calls)],
+        clock: clock.clone(),
+        acks: Acks::Committed,
+        schedule: Schedule { rate: Rate::new(1000).unwrap(), arrivals: Arrivals::Constant, of_knee: None },
+    };
+    let shape = BatchShape::new(ByteSize(64), RecordCount(1)).unwrap();
+    let mut source = Source::new(Payload::Numbered(shape), 1);
+    let mut random = StdRng::seed_from_u64(1);
+    let mut run = Box::pin(load.run(&mut source, Span(Duration::from_millis(100)), &mut random));
+    assert!(futures_util::poll!(&mut run).is_pending());
+    tokio::time::advance(Duration::from_millis(500)).await;
+    let block = run.await.unwrap();
+    let slipped = Slipped::of(std::slice::from_ref(&block)).unwrap();
+    assert_eq!((block.acked, slipped.unsent, slipped.blocks), (99, 0, 1));
+    assert!(ms(&block, 1.0) >= 499, "{}", ms(&block, 1.0));
+}
