@@ -33,6 +33,7 @@ mod name;
 mod order;
 mod restart;
 mod sight;
+mod voters;
 mod watch;
 
 #[cfg(test)]

@@ -18,7 +18,7 @@
 //! - [`Scenario`] is what a seed decides; [`run`] plays it; [`Sweep`] plays many on all cores; [`text`] prints.
 //!
 //! Left out: bytes that were synced and are lost (wiped disks, flipped bits) are drawn only when asked for; `Cached`
-//! durability; changes of the replicas; k-of-ISR, which is not built.
+//! durability; changes of the replicas of an in-sync set.
 
 mod clients;
 mod cluster;
@@ -33,6 +33,7 @@ mod shrink;
 mod sweep;
 pub mod text;
 mod verdict;
+mod voters;
 
 pub use figures::{Figures, Met, Occurrence, Told};
 pub use leasing::Leasing;

@@ -100,6 +100,7 @@ cases! {
     Any crashes::a_crash_of_all_loses_nothing_acknowledged,
     Any crashes::a_stop_in_order_loses_nothing,
     Three replicas::a_follower_refuses_appends_and_names_the_leader,
+    Three replicas::a_follower_calls_what_it_does_not_have_yet_unavailable_and_not_out_of_range,
     Three replicas::all_replicas_come_to_agree,
     Three replicas::a_restarted_replica_catches_up,
     Three trims::a_replica_that_was_away_begins_where_the_log_does_now,
@@ -150,6 +151,7 @@ macro_rules! conformance_tests {
     (three, $run:path) => {
         $crate::conformance_tests! { $run;
             a_follower_refuses_appends_and_names_the_leader
+            a_follower_calls_what_it_does_not_have_yet_unavailable_and_not_out_of_range
             all_replicas_come_to_agree
             a_restarted_replica_catches_up
             a_replica_that_was_away_begins_where_the_log_does_now

@@ -136,8 +136,8 @@ pub enum ReadError {
         /// The next offset to be visible.
         end: Offset,
     },
-    /// A new leader does not know yet how much is committed: retry soon.
-    #[error("the new leader does not know yet what is committed")]
+    /// A new leader does not know yet how much is committed, or a follower does not have what its leader may have: retry soon.
+    #[error("this replica does not know yet what is committed there")]
     NotAvailable,
     /// The deadline passed first.
     #[error("no answer before the deadline")]

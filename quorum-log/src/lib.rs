@@ -39,7 +39,7 @@
 //! A linearizable read asks most voters, after it came, whether this replica leads still; by [`Reads::Lease`] it relies on
 //! what they said a while ago, and on clocks. A follower serves what it knows to be committed: stale, and never wrong.
 //!
-//! What is seen when nodes fail and are cut off, with the default times (heartbeat 200 ms, election after 1 to 2 s), in virtual
+//! What is seen when nodes fail and are cut off, with the default times (heartbeat 300 ms, election after 1 to 2 s), in virtual
 //! time; `tests/elections.rs` and `tests/membership.rs` print it. openraft has two of these off by default: pre-vote
 //! and falling silent without a majority.
 //!
@@ -47,7 +47,7 @@
 //! |---|---|
 //! | a follower is cut off and comes back; a link between two of three is cut (R-02) | not at all: no election |
 //! | of five, the leader hears one other; three hear each other (R-02) | 5.2 s: lease, silence, election |
-//! | the leader is heard and hears nobody (R-03) | 4.9 s. Without the silence it would last until the link heals |
+//! | the leader is heard and hears nobody (R-03) | 5.2 s at most. Without the silence it would last until the link heals |
 //! | the leader dies (R-10: a thousand times, each time another was elected) | 3.6 s, at most 4.3 s: a lease of 2 s, then the election |
 //! | the leader is stopped in order, or voted out | less than 10 ms: it hands over first |
 //! | a follower hangs, and is replaced by a new node (R-11) | not at all |

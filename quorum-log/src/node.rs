@@ -105,8 +105,16 @@ impl Node {
     /// # Errors
     /// [`OpenError`], with nothing left running.
     pub async fn join(world: World, config: Config) -> Result<Self, OpenError> {
+        Self::join_mutated(world, config, Mutated::NOT).await
+    }
+
+    /// The same in a simulation, with a rule that is broken.
+    ///
+    /// # Errors
+    /// [`OpenError`], with nothing left running.
+    pub async fn join_mutated(world: World, config: Config, mutated: Mutated) -> Result<Self, OpenError> {
         config.check_joiner()?;
-        Self::start(world, config, Birth::Joiner, Mutated::NOT).await
+        Self::start(world, config, Birth::Joiner, mutated).await
     }
 
     async fn start(world: World, config: Config, birth: Birth, mutated: Mutated) -> Result<Self, OpenError> {

@@ -161,6 +161,10 @@ impl QuorumPartition {
             moved.as_mut().enable();
             let extent = self.extent()?;
             let (asked, start, end) = (read.from, extent.start, limit(&extent));
+            if asked > extent.end && matches!(self.replica.leadership(), Leadership::Follows { .. }) {
+                // The leader may have it, and this replica soon.
+                return Err(ReadError::NotAvailable);
+            }
             if asked < start || asked > extent.end {
                 return Err(ReadError::OutOfRange { asked, start, end });
             }

@@ -76,8 +76,8 @@ fn begins_at_the_log_start(seed: u64, it_leads: bool) {
         let replica = cluster.local(away).unwrap();
         loop {
             match replica.read(ask::at_most_committed(start)).await {
-                // It has not heard of the trim yet.
-                Err(ReadError::OutOfRange { .. }) => {
+                // It does not have it yet, or has not heard of the trim.
+                Err(ReadError::NotAvailable | ReadError::OutOfRange { .. }) => {
                     simulation.clock().sleep(Duration::from_millis(50)).await
                 }
                 fetched => break assert!(fetched.is_ok(), "{fetched:?}"),

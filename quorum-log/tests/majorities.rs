@@ -3,10 +3,9 @@
 
 mod ask;
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ask::{PATIENCE, append, batch, leader, values};
+use ask::{PATIENCE, append, batch, follow, leader, values};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use partition::cluster::Cluster;
@@ -14,9 +13,11 @@ use partition::fault::{Fault, NetworkFault};
 use partition::ids::{ByteSize, NodeId, ProducerEpoch, ProducerId, Sequence};
 use partition::log::LogConfig;
 use partition::partition::{Acks, Append, Isolation, Role};
+use partition::probe::Snapshot;
 use partition::record::{BatchBuilder, ProducerStamp};
 use partition::simulation::{self, Simulation};
 use quorum_log::cluster::{Plan, QuorumCluster};
+use tokio::sync::oneshot;
 
 const SOON: Duration = Duration::from_millis(500);
 
@@ -56,36 +57,52 @@ async fn elected(simulation: &Simulation, cluster: &QuorumCluster, node: u32) ->
     false
 }
 
-/// Raft's Figure 8, up to where it matters. 1 leads and places something large on 1 and 2, which die; one of them leads
-/// again, in another epoch, and copies the old entry to 3, its own first entry being the next message. At that moment most
-/// disks have the old entry; yet 4 or 5 might have placed another there in an epoch between, and would win over it.
+/// Raft's Figure 8. 1 leads and places something large on 1 and 2, which die; another is elected, places an entry of its own
+/// at the same index, on its own disk alone, and dies. 1 or 2 leads again, in a third epoch, and copies the old entry to one
+/// more, its own first entry being the next message. At that moment most disks have the old entry; it must not be committed,
+/// for then those two die, and the one of the epoch between wins, and overwrites it.
 #[test]
-fn r05_an_old_entry_on_most_disks_is_not_committed_before_one_of_the_leaders_own_epoch() {
+fn r05_an_old_entry_on_most_disks_is_not_committed_and_may_yet_be_overwritten() {
     simulation::run(5, async |simulation| {
         let mut cluster = led_by(&simulation, 5, 1).await;
         append(&*cluster.client(), "all have this", Acks::Committed).await;
         simulation.clock().sleep(SOON).await;
-        let base = cluster.probe(NodeId(1)).unwrap().snapshot().unwrap().log_end;
+        let base = snapshot(&cluster, 1).log_end;
 
         split(&simulation, &[1, 2]);
         let large = BatchBuilder::of_values(0, &[Bytes::from(vec![b'x'; 2 << 20])]);
         let old = Append { batch: large, acks: Acks::Committed, timeout: Duration::from_secs(60) };
         let mut old = cluster.local(NodeId(1)).unwrap().append(old);
         simulation.clock().sleep(SOON).await;
-        assert!(cluster.probe(NodeId(2)).unwrap().snapshot().unwrap().stored > base);
+        assert!(snapshot(&cluster, 2).stored > base);
         die(&simulation, &mut cluster, 1).await;
         die(&simulation, &mut cluster, 2).await;
         assert!((&mut old).now_or_never().is_none(), "its client was told nothing");
 
-        // 4 and 5 stay away, so that 1 and 2 need 3 to elect one of them.
+        let probes = [3, 4, 5].map(|node| cluster.probe(NodeId(node)).unwrap());
+        let between = when(&simulation, move |simulation| {
+            let now = probes.iter().filter_map(|probe| probe.snapshot());
+            let leads =
+                now.filter(|at| at.role == Role::Leader && at.log_end > base).map(|at| at.node).next()?;
+            split(simulation, &[leads.0]);
+            Some(leads.0)
+        })
+        .await;
+        simulation.clock().sleep(SOON).await;
+        let others: Vec<u32> = (3..=5).filter(|node| *node != between).collect();
+        assert!(snapshot(&cluster, between).stored > base, "its own entry is on its disk");
+        assert!(others.iter().all(|node| snapshot(&cluster, *node).log_end == base), "and on no other");
+
+        // It and one more stay away, so that 1 and 2 need the third to elect one of them.
         for node in [3, 4, 5] {
             die(&simulation, &mut cluster, node).await;
         }
         heal(&simulation);
-        for node in [1, 2, 3] {
+        let with_old = [1, 2, others[0]];
+        for node in with_old {
             cluster.restart(NodeId(node)).await;
         }
-        let probes = [1, 2, 3].map(|node| cluster.probe(NodeId(node)).unwrap());
+        let probes = with_old.map(|node| cluster.probe(NodeId(node)).unwrap());
         let (led, high) = when(&simulation, move |simulation| {
             let now: Vec<_> = probes.iter().filter_map(|probe| probe.snapshot()).collect();
             let on_all = now.iter().filter(|at| at.stored > base).count() == probes.len();
@@ -97,31 +114,51 @@ fn r05_an_old_entry_on_most_disks_is_not_committed_before_one_of_the_leaders_own
         assert!(led.0 <= 2, "{led} does not have it");
         assert!(high <= base, "{led} has called an entry of an older epoch committed, at {high}");
         println!("R-05: led by {led}, on three disks of five, and committed to {high} of {base}");
+
+        die(&simulation, &mut cluster, 1).await;
+        die(&simulation, &mut cluster, 2).await;
+        heal(&simulation);
+        assert!(snapshot(&cluster, others[0]).stored > base, "it lies where another will be");
+        for node in [between, others[1]] {
+            cluster.restart(NodeId(node)).await;
+        }
+        assert!(elected(&simulation, &cluster, between).await, "its last entry is of the newest epoch");
+        append(&*cluster.client(), "after", Acks::Committed).await;
+        for node in [1, 2] {
+            cluster.restart(NodeId(node)).await;
+        }
+        let tail = cluster.client().tail(PATIENCE).await.unwrap().offset;
+        for node in (1..=5).map(NodeId) {
+            follow(&*cluster.replica(node), tail).await;
+            let values = values(&*cluster.replica(node), Isolation::Committed).await;
+            assert_eq!(values, ["all have this", "after"], "the old entry is nowhere, {node} included");
+        }
+        assert!(old.now_or_never().is_none_or(|told| told.is_err()), "and nobody was told that it is");
     });
 }
 
-/// Waits for a moment, and does something in it: looks after each step of the run.
+fn snapshot(cluster: &QuorumCluster, node: u32) -> Snapshot {
+    cluster.probe(NodeId(node)).unwrap().snapshot().unwrap()
+}
+
+/// Waits for a moment, and does something in it: looks after each step of the run, until it has come.
 async fn when<T: Send + 'static>(
     simulation: &Simulation,
     mut look: impl FnMut(&Simulation) -> Option<T> + Send + 'static,
 ) -> T {
-    let found = Arc::new(Mutex::new(None));
-    let (looking, there) = (simulation.clone(), Arc::clone(&found));
+    let (found, mut there) = oneshot::channel();
+    let (looking, mut found) = (simulation.clone(), Some(found));
     simulation.on_step(move |_| {
-        let mut there = there.lock().unwrap();
-        if there.is_none() {
-            *there = look(&looking);
+        if found.is_some()
+            && let Some(now) = look(&looking)
+            && let Some(found) = found.take()
+        {
+            let _ = found.send(now);
         }
         Ok(())
     });
-    let deadline = simulation.clock().now().after(Duration::from_secs(30));
-    loop {
-        assert!(simulation.clock().now() < deadline, "the moment has not come");
-        simulation.clock().sleep(Duration::from_millis(10)).await;
-        if let Some(found) = found.lock().unwrap().take() {
-            return found;
-        }
-    }
+    let patience = simulation.clock().timeout(Duration::from_secs(30), &mut there).await;
+    patience.expect("the moment has come").expect("it is told once")
 }
 
 async fn amnesia(simulation: &Simulation, voters: u32) -> bool {

@@ -266,24 +266,37 @@ fn a_learner_gets_all_delays_nobody_and_may_leave() {
     });
 }
 
+/// A follower hangs, clients go on, a new node takes its place. How long appends stood still, and who hung.
+async fn replaced_while_hung(
+    simulation: &Simulation,
+    cluster: &mut QuorumCluster,
+    load: &Load,
+    hangs: impl AsyncFnOnce(&mut QuorumCluster, NodeId),
+) -> (Duration, NodeId) {
+    let (admin, [hung, _]) = (cluster.admin(), followers(cluster).await);
+    let gap = load
+        .during(async {
+            load.goes_on(50).await;
+            hangs(cluster, hung).await;
+            load.take_gap();
+            load.goes_on(300).await;
+            let at = cluster.join(NodeId(4)).await;
+            admin.replace(hung, NodeId(4), at, PATIENCE).await.unwrap();
+            load.goes_on(200).await;
+            load.take_gap()
+        })
+        .await;
+    simulation.note(&format!("{hung} hung, and appends stood still for {gap:?}"));
+    (gap, hung)
+}
+
 #[test]
 fn r11_a_hung_follower_is_removed_and_nobody_waits_for_it() {
     simulation::run(7, async |simulation| {
         let mut cluster = three(&simulation).await;
         let load = Load::new(&simulation, &cluster, 4);
-        let (admin, [hung, _]) = (cluster.admin(), followers(&cluster).await);
-        let gap = load
-            .during(async {
-                load.goes_on(50).await;
-                cluster.pause(hung).await;
-                load.take_gap();
-                load.goes_on(300).await;
-                let at = cluster.join(NodeId(4)).await;
-                admin.replace(hung, NodeId(4), at, PATIENCE).await.unwrap();
-                load.goes_on(200).await;
-                load.take_gap()
-            })
-            .await;
+        let paused = async |cluster: &mut QuorumCluster, hung| cluster.pause(hung).await;
+        let (gap, hung) = replaced_while_hung(&simulation, &mut cluster, &load, paused).await;
         println!("a hung follower, and its removal: appends stood still for {gap:?}");
         assert!(gap < Duration::from_millis(100), "{gap:?}");
         cluster.resume(hung).await;
@@ -296,19 +309,11 @@ fn r11_a_follower_that_hears_and_never_answers_is_removed_and_nobody_waits_for_i
     simulation::run(8, async |simulation| {
         let mut cluster = three(&simulation).await;
         let load = Load::new(&simulation, &cluster, 4);
-        let (admin, leads, [hung, _]) = (cluster.admin(), leader(&cluster).await, followers(&cluster).await);
-        let gap = load
-            .during(async {
-                load.goes_on(50).await;
-                simulation.fault(&Fault::Network(NetworkFault::Cut { from: hung, to: leads }));
-                load.take_gap();
-                load.goes_on(300).await;
-                let at = cluster.join(NodeId(4)).await;
-                admin.replace(hung, NodeId(4), at, PATIENCE).await.unwrap();
-                load.goes_on(200).await;
-                load.take_gap()
-            })
-            .await;
+        let leads = leader(&cluster).await;
+        let cut = async |_: &mut QuorumCluster, hung| {
+            simulation.fault(&Fault::Network(NetworkFault::Cut { from: hung, to: leads }));
+        };
+        let (gap, _) = replaced_while_hung(&simulation, &mut cluster, &load, cut).await;
         assert!(gap < Duration::from_millis(100), "{gap:?}");
         simulation.fault(&Fault::Network(NetworkFault::HealAll));
         load.check(&*cluster.client()).await;

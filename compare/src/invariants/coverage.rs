@@ -19,6 +19,8 @@ pub struct Coverage {
     pub grows: usize,
     /// Steps of a high watermark while not all replicas were in sync.
     pub short_advances: usize,
+    /// Changes of who the replicas are that were completed.
+    pub moves: usize,
     /// Batches that clients were told are committed.
     pub acknowledged: usize,
 }
@@ -34,11 +36,12 @@ impl Coverage {
 
 impl fmt::Display for Coverage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { elections, restarts, truncations, shrinks, grows, short_advances, acknowledged } = self;
+        let Self { elections, restarts, truncations, shrinks, grows, short_advances, moves, acknowledged } =
+            self;
         write!(
             f,
             "elections {elections}, restarts {restarts}, truncations {truncations}, ISR shrunk {shrinks}, \
-             grown {grows}, HW moved under a shrunken ISR {short_advances}, acknowledged {acknowledged}"
+             grown {grows}, HW moved under a shrunken ISR {short_advances}, replicas changed {moves}, acknowledged {acknowledged}"
         )
     }
 }

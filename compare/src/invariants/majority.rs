@@ -23,8 +23,11 @@ pub(super) fn led(sights: &[Sight], leader: &Sight) -> Result<(), Breach> {
     if now.high_watermark <= before.high_watermark {
         return Ok(());
     }
-    for set in sets {
-        on_majority(sights, now, set)?;
+    let counted = sets.iter().try_for_each(|set| on_majority(sights, now, set));
+    if counted.is_err() {
+        // Who votes may have changed in this very step, after it was counted by those who did before.
+        let Electorate::Voters(earlier) = &before.electorate else { return counted };
+        earlier.iter().try_for_each(|set| on_majority(sights, now, set))?;
     }
     let last = leader.log.ending_at(now.high_watermark);
     if let Some(last) = last.filter(|last| last.epoch != now.epoch) {

@@ -15,6 +15,7 @@ use super::coverage::Coverage;
 use super::identity::Identities;
 use super::name::{Breach, Violation};
 use super::sight::{Loss, Sight};
+use super::voters::Voters;
 use super::{candidacy, enough, in_sync, majority, order, restart};
 
 /// What is watched.
@@ -52,6 +53,7 @@ pub struct Watch {
     /// The leader that was found to have all that was acknowledged so far.
     complete: Option<Reign>,
     guarantee: Guarantee,
+    voters: Voters,
     /// Which of the sights have changed in this look.
     turned: Vec<usize>,
     coverage: Coverage,
@@ -100,6 +102,7 @@ impl Watch {
             trims: Trims::Untold,
             complete: None,
             guarantee: Guarantee::Holds,
+            voters: Voters::default(),
             turned: Vec::new(),
             coverage: Coverage::default(),
         }
@@ -270,7 +273,8 @@ impl Watch {
         if let Some(before) = &sight.before {
             order::monotone(before, now)?;
         }
-        if sight.leads().is_some() {
+        if let Some(leader) = sight.leads() {
+            self.coverage.moves += self.voters.are(leader.epoch, &leader.electorate);
             self.identities.led(now.epoch, (sight.node, sight.starts))?;
         }
         self.coverage.short_advances += usize::from(advanced_short(sight.before.as_ref(), now, self.setting));
@@ -302,7 +306,10 @@ impl Watch {
             in_sync::led(&self.sights, turned)?;
             enough::led(&self.sights, turned)?;
             majority::led(&self.sights, turned)?;
-            candidacy::not_behind(turned, &self.sights, self.setting.replicas)?;
+            // How many would have to elect it is known as long as nobody has changed who votes.
+            if !self.voters.have_changed() {
+                candidacy::not_behind(turned, &self.sights, self.setting.replicas)?;
+            }
         }
         let state = self.controllers.state().map(|state| &**state);
         in_sync::hold(&self.sights, state, &self.ledger)?;

@@ -119,6 +119,7 @@ impl NodeArgs {
         let own = if self.role == Role::Controller { &mut controllers } else { &mut replicas };
         own.insert(self.node_id, address);
         Plan {
+            spares: BTreeMap::new(),
             partition: self.partition.clone(),
             min_isr: self.min_isr.unwrap_or(replicas.len().min(2)),
             commit: if self.k_of_isr { CommitRule::EnoughInSync } else { CommitRule::AllInSync },

@@ -113,7 +113,11 @@ impl Place {
             timing: tuning.timing,
             reads: quorum_log::Reads::default(),
         };
-        let node = quorum_log::Node::open_mutated(self.world.clone(), config, tuning.broken.quorum).await?;
+        let (world, broken) = (self.world.clone(), tuning.broken.quorum);
+        let node = match plan.replicas.contains_key(&self.node) {
+            true => quorum_log::Node::open_mutated(world, config, broken).await?,
+            false => quorum_log::Node::join_mutated(world, config, broken).await?,
+        };
         Ok((node.service(), Part::Quorum(Box::new(node))))
     }
 

@@ -17,6 +17,9 @@ pub struct Plan {
     pub partition: PartitionId,
     /// The replicas in assignment order of their ids, and where they listen.
     pub replicas: BTreeMap<NodeId, Address>,
+    /// Nodes that may be made replicas later, and where they listen.
+    #[serde(default)]
+    pub spares: BTreeMap<NodeId, Address>,
     /// isr only: the controllers.
     pub controllers: BTreeMap<NodeId, Address>,
     /// isr only: how many must be in sync.
@@ -61,6 +64,12 @@ pub enum PlanError {
 }
 
 impl Plan {
+    /// All who are replicas, or may become some.
+    #[must_use]
+    pub fn everybody(&self) -> BTreeMap<NodeId, Address> {
+        self.replicas.iter().chain(&self.spares).map(|(node, address)| (*node, *address)).collect()
+    }
+
     /// Checks what one node can check.
     ///
     /// # Errors
@@ -71,7 +80,8 @@ impl Plan {
             Role::Controller => ("controllers", &self.controllers),
             Role::Isr | Role::Quorum | Role::FloorLeader | Role::FloorEcho => ("replicas", &self.replicas),
         };
-        if !among.contains_key(&node) {
+        let may_join = role == Role::Quorum && self.spares.contains_key(&node);
+        if !among.contains_key(&node) && !may_join {
             return Err(PlanError::Stranger { node, what, known: among.keys().copied().collect() });
         }
         let number = |what, found: usize| {

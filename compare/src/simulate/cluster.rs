@@ -1,6 +1,6 @@
 //! A whole cluster in virtual time: the nodes that `compare node` runs, each in a world of the simulation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,13 +20,17 @@ use partition::transport::rpc::{Serving, serve};
 use partition::world::World;
 
 use super::overseer::Overseer;
+use super::verdict::Finding;
+use super::voters::Operator;
 use crate::node::{NodeError, Part, Place, Plan, Role, Tuning};
 use crate::system::{Shape, System};
 
 /// Controllers of an isr cluster: the smallest quorum that survives a loss.
 const CONTROLLERS: u32 = 3;
-/// Nodes that a reassignment may make replicas: so many can be new at once.
+/// Nodes that reassignments may make replicas in the course of a run.
 const SPARES: u32 = 2;
+/// The same for voters, whose numbers are not used again.
+const SPARE_VOTERS: u32 = 4;
 /// Where the numbers of controllers begin, less one: far enough from the replicas'.
 const BEFORE_CONTROLLERS: u32 = 100;
 /// Where the numbers of clients begin, less one.
@@ -47,6 +51,10 @@ pub(super) struct VirtualCluster {
     running: BTreeMap<NodeId, Running>,
     observer: Observer,
     overseer: Overseer,
+    /// Who are replicas, as far as it is settled.
+    members: BTreeSet<NodeId>,
+    /// Who changes that; none where nobody does.
+    operator: Option<Operator>,
 }
 
 /// A node that runs.
@@ -80,15 +88,29 @@ pub(super) fn replicas(shape: Shape) -> Vec<NodeId> {
 /// Whether the simulator can have this system move its partition to other replicas.
 pub(super) fn is_movable(system: System) -> bool {
     match system {
+        System::Quorum => true,
         // Reassignments are drawn once the nodes here carry them out.
-        System::Isr | System::KOfIsr | System::Quorum | System::FloorAll | System::FloorMajority => false,
+        System::Isr | System::KOfIsr | System::FloorAll | System::FloorMajority => false,
+    }
+}
+
+/// How many replicas more than at the beginning a reassignment may ask for.
+pub(super) fn more_replicas(system: System) -> usize {
+    match system {
+        // From three to five, and back.
+        System::Quorum => 2,
+        System::Isr | System::KOfIsr | System::FloorAll | System::FloorMajority => 1,
     }
 }
 
 /// The nodes that may become replicas later.
 pub(super) fn spares(shape: Shape) -> Vec<NodeId> {
     let replicas = u32::try_from(shape.replicas.get()).expect("a handful");
-    let spares = if is_movable(shape.system) { SPARES } else { 0 };
+    let spares = match shape.system {
+        system if !is_movable(system) => 0,
+        System::Quorum => SPARE_VOTERS,
+        System::Isr | System::KOfIsr | System::FloorAll | System::FloorMajority => SPARES,
+    };
     (replicas + 1..=replicas + spares).map(NodeId).collect()
 }
 
@@ -102,10 +124,11 @@ pub(super) fn controllers(system: System) -> Vec<NodeId> {
 }
 
 impl VirtualCluster {
-    /// Starts all nodes of a cluster of this shape.
+    /// Starts all nodes of a cluster of this shape, those too that are no replicas yet.
     pub(super) async fn start(
         simulation: &Simulation,
         shape: Shape,
+        spares: Vec<NodeId>,
         tuning: Tuning,
     ) -> Result<Self, StartError> {
         let addresses = |nodes: Vec<NodeId>| -> BTreeMap<NodeId, Address> {
@@ -114,6 +137,7 @@ impl VirtualCluster {
         let plan = Plan {
             partition: PartitionId::new("simulated", 0).expect("letters make a legal topic"),
             replicas: addresses(replicas(shape)),
+            spares: addresses(spares),
             controllers: addresses(controllers(shape.system)),
             min_isr: shape.min_isr.get(),
             commit: shape.commit_rule(),
@@ -124,10 +148,13 @@ impl VirtualCluster {
         let replica = if shape.system.is_in_sync() { Role::Isr } else { Role::Quorum };
         let controllers = plan.controllers.keys().map(|node| (*node, Role::Controller));
         let roles: BTreeMap<NodeId, Role> =
-            controllers.chain(plan.replicas.keys().map(|node| (*node, replica))).collect();
+            controllers.chain(plan.everybody().into_keys().map(|node| (node, replica))).collect();
         let observer = Observer::of(&simulation.world(OBSERVER), &plan);
         let overseer = Overseer::of(simulation, shape, &plan);
+        let moves = replica == Role::Quorum && !plan.spares.is_empty();
         let mut cluster = Self {
+            members: plan.replicas.keys().copied().collect(),
+            operator: moves.then(|| Operator::of(simulation, &plan)),
             simulation: simulation.clone(),
             plan,
             tuning,
@@ -155,8 +182,8 @@ impl VirtualCluster {
 
     /// A client of its own kind, which finds the leader.
     pub(super) fn connect(&self, world: &World) -> Arc<dyn Partition> {
-        let Plan { replicas, partition, .. } = &self.plan;
-        Arc::new(LeaderClient::new(world, replicas, partition, RetryConfig::default()))
+        let partition = &self.plan.partition;
+        Arc::new(LeaderClient::new(world, &self.plan.everybody(), partition, RetryConfig::default()))
     }
 
     /// One replica, asked as it is.
@@ -195,6 +222,14 @@ impl VirtualCluster {
         self.overseer.ended(node, keeps, &self.plan);
     }
 
+    /// After all faults: no change of the replicas is half done any more.
+    pub(super) async fn settle(&mut self) -> Result<(), Finding> {
+        if let Some(operator) = &self.operator {
+            self.members = operator.settle().await?;
+        }
+        Ok(())
+    }
+
     /// What watches it.
     pub(super) fn overseer(&self) -> &Overseer {
         &self.overseer
@@ -214,7 +249,7 @@ impl VirtualCluster {
 
 impl Cluster for VirtualCluster {
     fn replicas(&self) -> Vec<NodeId> {
-        self.plan.replicas.keys().copied().collect()
+        self.members.iter().copied().collect()
     }
 
     fn client(&self) -> Arc<dyn Partition> {
@@ -268,6 +303,13 @@ impl Cluster for VirtualCluster {
         self.overseer.wiped(node, &self.plan);
         future::ready(()).boxed()
     }
+
+    fn reassign(&mut self, replicas: Vec<NodeId>) -> BoxFuture<'_, ()> {
+        if let Some(operator) = &mut self.operator {
+            operator.reassign(&replicas);
+        }
+        future::ready(()).boxed()
+    }
 }
 
 impl Observer {
@@ -275,8 +317,9 @@ impl Observer {
         let remote = |(node, address): (&NodeId, &Address)| {
             (*node, RemotePartition::new(world, *address, plan.partition.clone()))
         };
-        let client = LeaderClient::new(world, &plan.replicas, &plan.partition, RetryConfig::default());
-        Self { client, replicas: plan.replicas.iter().map(remote).collect() }
+        let nodes = plan.everybody();
+        let client = LeaderClient::new(world, &nodes, &plan.partition, RetryConfig::default());
+        Self { client, replicas: nodes.iter().map(remote).collect() }
     }
 }
 

@@ -36,6 +36,8 @@ pub struct Met {
     pub grows: u64,
     /// Steps of a high watermark while not all replicas were in sync.
     pub short_advances: u64,
+    /// Changes of who the replicas are that were completed.
+    pub moves: u64,
 }
 
 /// What clients were told: appends are batches.
@@ -100,6 +102,7 @@ impl From<invariants::Coverage> for Met {
             shrinks: seen.shrinks as u64,
             grows: seen.grows as u64,
             short_advances: seen.short_advances as u64,
+            moves: seen.moves as u64,
         }
     }
 }
@@ -112,6 +115,7 @@ impl AddAssign for Met {
         self.shrinks += other.shrinks;
         self.grows += other.grows;
         self.short_advances += other.short_advances;
+        self.moves += other.moves;
     }
 }
 
@@ -151,6 +155,8 @@ pub struct Occurrence {
     pub grows: u64,
     /// Something was committed while not all were in sync.
     pub short_advances: u64,
+    /// Other replicas took over from some.
+    pub moves: u64,
     /// A client was left in doubt.
     pub unknown: u64,
     /// What was acknowledged by a leader alone, or not at all, was lost.
@@ -165,19 +171,21 @@ impl Occurrence {
         self.shrinks += u64::from(met.shrinks > 0);
         self.grows += u64::from(met.grows > 0);
         self.short_advances += u64::from(met.short_advances > 0);
+        self.moves += u64::from(met.moves > 0);
         self.unknown += u64::from(told.unknown > 0);
         self.lost_by_right += u64::from(told.lost_by_right > 0);
     }
 
     /// Each with what is said of it.
     #[must_use]
-    pub fn named(&self) -> [(&'static str, u64); 7] {
+    pub fn named(&self) -> [(&'static str, u64); 8] {
         [
             ("a leader was elected after the first", self.elections),
             ("a log was cut in a life of its replica", self.truncations),
             ("the in-sync set shrank", self.shrinks),
             ("the in-sync set grew", self.grows),
             ("something was committed while not all were in sync", self.short_advances),
+            ("the partition was given other replicas", self.moves),
             ("a client was left in doubt", self.unknown),
             ("what acks below committed do not promise was lost", self.lost_by_right),
         ]

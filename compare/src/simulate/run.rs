@@ -126,7 +126,8 @@ impl Play {
         self.simulation.note(&format!("leases: {leasing}"));
         let nodes = replicas(shape).into_iter().chain(controllers(shape.system)).collect();
         leasing.clocks(seed, nodes).iter().for_each(|fault| self.simulation.fault(fault));
-        let cluster = VirtualCluster::start(&self.simulation, self.scenario.shape, self.tuning()).await;
+        let (shape, spares) = (self.scenario.shape, self.scenario.spares());
+        let cluster = VirtualCluster::start(&self.simulation, shape, spares, self.tuning()).await;
         let mut cluster = cluster.map_err(|error| Finding::new("start", error))?;
         drop(self.evidence.overseer.set(cluster.overseer().clone()));
         liveness::converge(&cluster, UP_WITHIN).await?;
@@ -146,6 +147,7 @@ impl Play {
         if resolved.is_err() {
             return Err(Finding::new("L4-pending", "a client still waits for an answer"));
         }
+        cluster.settle().await?;
         liveness::converge(&cluster, HEALED_WITHIN).await?;
         self.simulation.note("phase: fresh writes, final read");
         liveness::write_fresh(&cluster, &recorder).await?;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use partition::clock::Moment;
-use partition::fault::{Frame, Kind, Schedule};
+use partition::fault::{Fault, Frame, Kind, Schedule};
 use partition::ids::{ByteSize, NodeId};
 use partition::partition::Acks;
 use rand::rngs::StdRng;
@@ -140,6 +140,7 @@ impl Scenario {
             replicas: cluster::replicas(shape),
             spares: cluster::spares(shape),
             assigned_min: shape.min_isr.get(),
+            assigned_max: shape.replicas.get() + cluster::more_replicas(shape.system),
             controllers: cluster::controllers(shape.system),
             clients: clients.iter().map(Client::node).collect(),
             duration: span,
@@ -183,6 +184,18 @@ impl Scenario {
     pub fn with_clients(&self, chosen: &BTreeSet<ClientId>) -> Self {
         let clients = self.clients.iter().filter(|client| chosen.contains(&client.id)).copied().collect();
         Self { clients, ..self.clone() }
+    }
+
+    /// The nodes that its faults may make replicas, or harm: none where no fault names one.
+    pub(super) fn spares(&self) -> Vec<NodeId> {
+        let spares = cluster::spares(self.shape);
+        let names_one = |fault: &Fault| {
+            matches!(fault, Fault::Membership(_)) || fault.node().is_some_and(|node| spares.contains(&node))
+        };
+        match self.faults.episodes.iter().any(|episode| names_one(&episode.fault)) {
+            true => spares,
+            false => Vec::new(),
+        }
     }
 
     /// Whether no client was left out.

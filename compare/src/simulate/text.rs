@@ -112,11 +112,12 @@ fn line(text: &mut String, title: &str, what: &str) {
 fn figures(text: &mut String, figures: &Figures) {
     let Figures { faults, met, told, virtual_time } = figures;
     line(text, "virtual time", &format!("{:.3} s", virtual_time.as_secs_f64()));
-    let Met { elections, restarts, truncations, shrinks, grows, .. } = met;
+    let Met { elections, restarts, truncations, shrinks, grows, moves, .. } = met;
     line(text, "faults", &format!("{faults}; {restarts} restarts of replicas"));
     line(text, "elections", &elections.to_string());
     line(text, "truncations", &truncations.to_string());
     line(text, "ISR changes", &format!("{shrinks} shrinks, {grows} grows"));
+    line(text, "replicas", &format!("changed {moves} times"));
     let appended = format!(
         "{} batches: {} committed, {} by the leader alone, {} sent, {} failed, {} unknown",
         told.appends(),

@@ -147,6 +147,7 @@ fn plan(shape: Shape, hosts: &[Host], addresses: &[Address]) -> Plan {
         bound.filter(|(host, _)| wanted(host.role)).map(|(host, address)| (host.node, *address)).collect()
     };
     Plan {
+        spares: BTreeMap::new(),
         partition: PartitionId::new(TOPIC, 0).expect("letters make a legal topic"),
         replicas: of(|role| role != Role::Controller),
         controllers: of(|role| role == Role::Controller),

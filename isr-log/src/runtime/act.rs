@@ -8,7 +8,7 @@ use partition::clock::Moment;
 use partition::error::{AppendError, ReadError, Refusal};
 use partition::ids::{ByteSize, Epoch, NodeId, Offset, Timestamp};
 use partition::log::{CacheRead, LogError, Producers, SequenceCheck};
-use partition::partition::{Fetched, Isolation, Read, Tail};
+use partition::partition::{Fetched, Isolation, Read, Role, Tail};
 use partition::record::{BatchBuilder, Batches, ControlKind};
 use partition::transport::codec;
 
@@ -369,6 +369,10 @@ impl ReplicaTask {
                 None => return drop(waiting.answer.send(Err(ReadError::NotAvailable))),
             },
         };
+        if from > log_end && self.replica.role() != Role::Leader {
+            // The leader may have it, and this replica soon.
+            return drop(waiting.answer.send(Err(ReadError::NotAvailable)));
+        }
         // A follower may hear late that what it has is committed, so up to the log end one may wait.
         if from < log_start || from > log_end {
             let error = ReadError::OutOfRange { asked: from, start: log_start, end: until };

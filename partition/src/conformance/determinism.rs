@@ -25,6 +25,7 @@ fn frame() -> Frame {
         replicas: [1, 2, 3].map(NodeId).to_vec(),
         spares: Vec::new(),
         assigned_min: 3,
+        assigned_max: 3,
         controllers: Vec::new(),
         clients: vec![NodeId(1000)],
         duration: Duration::from_secs(10),

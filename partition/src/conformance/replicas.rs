@@ -1,11 +1,14 @@
 //! Cases: what the replicas are to each other.
 
+use std::time::Duration;
+
 use futures_util::future;
 
 use super::load::Load;
 use super::stage::{Stage, read_range, values};
-use crate::error::{AppendError, Refusal};
-use crate::partition::{Acks, Isolation, Role};
+use crate::error::{AppendError, ReadError, Refusal};
+use crate::ids::ByteSize;
+use crate::partition::{Acks, Isolation, Read, Role, Status};
 
 /// A replica that does not lead appends nothing, and says who does.
 pub(super) async fn a_follower_refuses_appends_and_names_the_leader(stage: &mut Stage<'_>) {
@@ -20,6 +23,25 @@ pub(super) async fn a_follower_refuses_appends_and_names_the_leader(stage: &mut 
     let refused = AppendError::NotAppended(Refusal::NotLeader { leader: Some(leader) });
     assert_eq!(outcome, Err(refused));
     assert_eq!(stage.read_all().await, []);
+}
+
+/// A follower cannot know how far its leader's log reaches: what it does not have may be there soon (as in KIP-392).
+pub(super) async fn a_follower_calls_what_it_does_not_have_yet_unavailable_and_not_out_of_range(
+    stage: &mut Stage<'_>,
+) {
+    stage.append_all(&values("there", 3)).await;
+    let statuses = stage.agreed(&stage.cluster.replicas()).await;
+    for Status { node, role, log_end, .. } in statuses {
+        let (isolation, max_bytes, wait) = (Isolation::Committed, ByteSize::kib(1), Duration::ZERO);
+        let beyond = Read { from: log_end.next(), max_bytes, isolation, wait };
+        let outcome = stage.cluster.replica(node).read(beyond).await;
+        match role {
+            Role::Leader => {
+                assert!(matches!(outcome, Err(ReadError::OutOfRange { .. })), "{node}: {outcome:?}")
+            }
+            _ => assert_eq!(outcome.err(), Some(ReadError::NotAvailable), "{node}"),
+        }
+    }
 }
 
 /// When nobody writes, all replicas come to report the same leader, epoch and offsets, one of them as leader, and hold

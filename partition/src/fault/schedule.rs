@@ -30,6 +30,8 @@ pub struct Frame {
     pub spares: Vec<NodeId>,
     /// No reassignment leaves fewer replicas than that.
     pub assigned_min: usize,
+    /// Nor does one make them more than that.
+    pub assigned_max: usize,
     /// The controllers, if the system has any of its own.
     pub controllers: Vec<NodeId>,
     /// The clients: their links fail, they themselves do not.

@@ -94,6 +94,7 @@ fn drawn_schedules_end_and_leave_a_replica_that_works() {
         replicas: vec![NODE],
         spares: vec![],
         assigned_min: 1,
+        assigned_max: 1,
         controllers: vec![],
         clients: vec![NodeId(1000)],
         duration: Duration::from_secs(10),

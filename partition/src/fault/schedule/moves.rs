@@ -55,11 +55,11 @@ fn begin(random: &mut StdRng, frame: &Frame) -> Moment {
     Moment(random.random_range(BEGIN_PERCENT.start * run / 100..BEGIN_PERCENT.end * run / 100))
 }
 
-/// A set that differs from the last one by at most a member in its size: one more, one less, or as many.
+/// A set of some size, from one less than at the beginning up to the most.
 fn target(random: &mut StdRng, frame: &Frame, last: &[NodeId]) -> Option<Vec<NodeId>> {
     let mut all: Vec<NodeId> = frame.replicas.iter().chain(&frame.spares).copied().collect();
     let least = (frame.replicas.len().saturating_sub(1)).max(frame.assigned_min).max(1);
-    let most = (frame.replicas.len() + 1).min(all.len());
+    let most = frame.assigned_max.min(all.len());
     if least > most {
         return None;
     }

@@ -8,6 +8,7 @@ fn frame(kinds: Vec<Kind>) -> Frame {
         replicas: [1, 2, 3].map(NodeId).to_vec(),
         spares: [4, 5].map(NodeId).to_vec(),
         assigned_min: 2,
+        assigned_max: 4,
         controllers: vec![NodeId(100)],
         clients: vec![NodeId(1000)],
         duration: Duration::from_secs(10),
