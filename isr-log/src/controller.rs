@@ -18,7 +18,8 @@
 //!
 //! The log is kept short: now and then a snapshot of the image is appended, and what lies before it is given up (H-15).
 //! Whoever leads next is found in this order: the in-sync set; who is *eligible*, since it left the set while that was
-//! short and nothing more was committed (KIP-966); whoever led last; and only where [`crate::rules`] allow it, anybody.
+//! short and nothing more was committed (KIP-966); when all of these have ended uncleanly, whoever has most of them, once
+//! enough have said what they have (`image/comparison`); and only where [`crate::rules`] allow it, anybody.
 //!
 //! Where enough in sync suffice for a commit (`CommitRule::EnoughInSync`) none of this order holds. The members are asked
 //! what they have, in an epoch that nobody leads; whoever reads that leaves the old leader before it answers. When all but
@@ -28,9 +29,8 @@
 //! replicate, and nobody is let go who holds what is committed (`image/reassignment`). Another record takes its place, or
 //! cancels it.
 //!
-//! Left out so far: a comparison of the logs of those who come back when nobody is in sync or eligible any more (KIP-966's
-//! second part); new replicas for a partition that commits by any k of its set; a list of the moves that are under way, which the
-//! partitions' own status tells.
+//! Left out so far: new replicas for a partition that commits by any k of its set; a list of the moves that are under way,
+//! which the partitions' own status tells.
 
 pub mod active;
 pub mod admin;

@@ -67,16 +67,18 @@
 //! [`Partition`](::partition::partition::Partition) that is handed in.
 //!
 //! **When nobody in sync is alive**, whoever left the set while it was too small to commit leads: nothing was committed
-//! without it. Whoever ended uncleanly is neither in sync nor such a one, until it has caught up anew; when nobody else is
-//! left, the last leader is taken if its disk is still its own. Older rules are switches in [`rules`].
+//! without it. Whoever ended uncleanly is neither in sync nor such a one, until it has caught up anew. When nobody else is
+//! left, those of them who are known to have had all that is committed, and still have their disks, say how their logs end;
+//! when so many have that one disk among theirs has lost nothing, whoever has most leads (`controller/image/comparison`). So
+//! `min_isr` - 1 disks may lose what they had stored, whatever else ends at the same time. Older rules are switches in [`rules`].
 //!
 //! **Moving a partition to other brokers** is a record, and ends with one (KIP-455): the newcomers copy the log, no faster than
 //! [`config::Config::catch_up_rate`] until they have nearly caught up, and in the atom that puts the last of them into the set
 //! those leave who are not assigned any more. These remove their logs. Whoever is added again begins anew, and what he
 //! had said as a replica before is known by its version, and does not count (S-09).
 //!
-//! **Left out:** moving a partition that commits by any k of its set to other brokers; comparing the logs of those who come
-//! back when nobody is known to have all; reading from the nearest follower as anything but an explicit choice;
+//! **Left out:** moving a partition that commits by any k of its set to other brokers; electing whoever has most of those
+//! who answer when too few can; reading from the nearest follower as anything but an explicit choice;
 //! compaction and transactions; more than one partition in one fetch.
 
 pub mod cluster;

@@ -85,7 +85,10 @@ pub struct PartitionState {
     /// Who left the in-sync set while it was short, and so has all that is committed: while it is short, nothing more is
     /// (KIP-966). Empty while the set is large enough.
     pub eligible: Members,
-    /// Who led last, while nobody can lead: the last resort when nobody is in sync or eligible any more.
+    /// Who left the two by an unclean end while the in-sync set was short, each in the last life known to be on the disk that
+    /// has all that is committed. Empty while the set is large enough. Their logs are compared when nobody else can lead.
+    pub witnesses: Members,
+    /// Who led last, while nobody can lead: by an older rule the last resort when nobody is in sync or eligible any more.
     pub last_leader: Option<(NodeId, Incarnation)>,
     /// How the leader was found.
     pub election: Election,
@@ -94,7 +97,8 @@ pub struct PartitionState {
     /// Whom unclean elections have passed over, each in the life in which it had all that was committed, until it is in
     /// sync again: what such a one has to cut is lost.
     pub passed_over: Members,
-    /// The members are being asked what they have, to find a leader: only by [`CommitRule::EnoughInSync`].
+    /// Replicas are being asked what they have, to find a leader: by [`CommitRule::EnoughInSync`] the members, whenever nobody
+    /// leads; else the witnesses.
     pub poll: Option<Poll>,
     /// Raised by each change.
     pub version: Version,
@@ -112,6 +116,7 @@ impl PartitionState {
             epoch: Epoch::ZERO,
             in_sync: Members::new(),
             eligible: Members::new(),
+            witnesses: Members::new(),
             last_leader: None,
             election: Election::InSync,
             recovery: Recovery::Done,
@@ -146,6 +151,16 @@ impl PartitionState {
         self.spec.min_isr.min(self.spec.replicas.len())
     }
 
+    /// Whether this life of a replica is asked what it has.
+    #[must_use]
+    pub fn asks(&self, node: NodeId, life: Incarnation) -> bool {
+        let asked = match self.spec.commit {
+            CommitRule::AllInSync => &self.witnesses,
+            CommitRule::EnoughInSync => &self.in_sync,
+        };
+        self.poll.is_some() && asked.get(&node) == Some(&life)
+    }
+
     /// By [`CommitRule::EnoughInSync`], how many members have to say what they have before one is elected: any so many have
     /// one among them that belongs to the `min_isr` by which a record was committed. The dead are counted in the set.
     #[must_use]
@@ -154,13 +169,13 @@ impl PartitionState {
     }
 }
 
-/// What members have said that they have, in an epoch that has no leader yet (H-17).
+/// What replicas have said that they have, in an epoch that has no leader yet (H-17).
 ///
 /// Whoever reads of it takes nothing from an older leader any more, and only then reports. So an older leader
 /// has no longer enough who answer it, once enough have reported here.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Poll {
-    /// What each has said, in the life in which it is a member.
+    /// What each has said, in the life in which it is asked.
     pub reports: BTreeMap<NodeId, LogEnd>,
 }
 
@@ -184,7 +199,7 @@ pub enum Election {
     LastLeader,
     /// It was alive. What it lacks is lost.
     Unclean,
-    /// Of enough members that said what they have, it had most (H-17).
+    /// Of enough replicas that said what they have, it had most (H-17, and KIP-966's second part).
     Polled,
 }
 

@@ -65,11 +65,13 @@ pub enum Mutant {
     GrantWithoutBarrier,
     /// A new controller does not wait until the leases of its predecessor have ended (H-16).
     DeposeAtOnce,
+    /// Where logs are compared, any replica is asked, and the first that answers is elected (S-11).
+    CompareAnybody,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::TruncateToHighWatermark,
         Self::OneShotLookup,
         Self::NoEpochStart,
@@ -97,6 +99,7 @@ impl Mutant {
         Self::LeaseFromArrival,
         Self::GrantWithoutBarrier,
         Self::DeposeAtOnce,
+        Self::CompareAnybody,
     ];
 }
 

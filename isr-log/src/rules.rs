@@ -25,7 +25,13 @@ impl HistoricRules {
     /// committed meanwhile.
     #[must_use]
     pub fn keeps_eligible(&self) -> bool {
-        self.successor == SuccessorRule::Eligible && self.minimum == MinimumRule::Strict
+        self.successor != SuccessorRule::LastMember && self.minimum == MinimumRule::Strict
+    }
+
+    /// Whether the logs of those who ended uncleanly are compared when nobody else can lead.
+    #[must_use]
+    pub fn compares_logs(&self) -> bool {
+        self.keeps_eligible() && self.successor == SuccessorRule::Eligible
     }
 }
 
@@ -69,11 +75,14 @@ pub enum TruncationRule {
 /// Who may lead when nobody in sync is alive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum SuccessorRule {
-    /// Who left the set while it was short, and has not ended uncleanly since (KIP-966's eligible leader replicas).
+    /// Who left the set while it was short, and has not ended uncleanly since (KIP-966's eligible leader replicas); when they
+    /// all have, whoever has most of those who know (its second part, which Kafka does not have yet).
     #[default]
     Eligible,
     /// Only the last member of the set, however it ended: Kafka before 4.0.
     LastMember,
+    /// As [`Eligible`](Self::Eligible), but when they all have, whoever led last, if its disk is its own: Kafka as of 4.2.
+    LastLeader,
 }
 
 /// Whether a replica that may lack what is committed is elected when nobody else can be.

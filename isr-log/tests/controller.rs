@@ -99,6 +99,7 @@ fn h01_a_restarted_broker_leads_again_only_in_a_new_epoch() {
         let mut again = scene.joined(link, events).await;
         assert!(again.life > a.life);
         assert_eq!((again.state.leader, again.state.epoch), (None, Epoch(2)), "its old epoch is over");
+        again.reports(A, 3);
         again.until(|state| state.leader == Some(A)).await;
         assert_eq!(again.state.epoch, Epoch(3));
     });

@@ -38,13 +38,14 @@
 //! | `TruncateToHighWatermark` | `WeakIsr`                     | 5        |
 //! | `AnyBrokerEpoch`          | `ValidControllerIsrAndElr`    | 7        |
 //! | `CommitByRecordedSet`     | `AckRule`                     | 7        |
-//! | `WipedDiskPasses`         | `LeaderCandidateCompleteness` | 7        |
+//! | `WipedDiskPasses`         | `LeaderCandidateCompleteness` | 8        |
 //! | `NoEpochStart`            | `StrongIsr`                   | 8        |
 //! | `ReportWithoutFetch`      | `AckRule`                     | 9        |
 //! | `OneShotLookup`           | `EpochOffsetMatching`         | 11       |
 //! | `AnyLeaderEpoch`          | `WeakIsr`                     | 12       |
 //! | `ElectUnasked`            | `AckedNotLost`                | 4        |
 //! | `AskTooFew`               | `AckedNotLost`                | 6        |
+//! | `CompareAnybody`          | `LeaderCandidateCompleteness` | 14       |
 //!
 //! Only the simulator shows the others (`compare faults --mutants`), as it does all of these: `AcknowledgePlaced`, `SkipSync`,
 //! `CrashLooksClean`, `AnswerDuplicateAtOnce`, `CallUnknownRefused` and `ReadWithoutProof` are broken in the runtime or on the

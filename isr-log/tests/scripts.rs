@@ -6,6 +6,7 @@
 //!          [minimum=loose]         what others have appended is committed below the minimum
 //!          [truncation=hw|once]    followers cut at their high watermark; or by one lookup of an epoch
 //!          [commit=enough]         any `min` of the set commit; node 1 leads, and all have read so
+//!          [commit=all]            all of the set do, and the controllers below are there as well
 //!          [rate=1000]             who is not in sync fetches so many bytes a second, 100 a record
 //!          [broken=NoEpochStart]   a rule is not there, by the name of its mutant
 //! decide leader=1 epoch=1 isr=1-2  the controllers decide; all who are up read it, or only those in `to=1-2`
@@ -22,7 +23,7 @@
 //! consider [read=no] [check=no]    the controllers take the oldest proposal; all read the outcome, unless told not to; or
 //!                                  they take it unseen, whoever sent it and whatever it was based on
 //! doubt                            the answer to the oldest proposal is lost, and so is the proposal
-//! fence 1, unfence 1, leave 1      by commit=enough: the controllers miss a broker, hear of it again, are asked to let it go;
+//! fence 1, unfence 1, leave 1      with `commit`: the controllers miss a broker, hear of it again, are asked to let it go;
 //!        [to=2-3]                  all read that, or only these
 //! hear [from=2] [to=2-3]           they hear the oldest report of what a member has, or that of one; all read what follows
 //! prove 1, trim 1 2                a linearizable read at a replica; a trim
@@ -42,6 +43,7 @@ use std::time::Duration;
 use goldenscript::{Command, Context, Runner};
 use harness::{Harness, verdict};
 use isr_log::HistoricRules;
+use isr_log::metadata::CommitRule;
 use isr_log::mutant::Mutant;
 use isr_log::replica::{Event, ProposalOutcome};
 use isr_log::rules::{LagRule, MinimumRule, TruncationRule};
@@ -110,7 +112,8 @@ impl Runner for Script {
                 let replicas = args.next_pos().ok_or("how many?")?.parse()?;
                 let mut harness = match key(&mut args, "commit").as_deref() {
                     None => Harness::broken(replicas, min, rules, mutant),
-                    Some("enough") => Harness::polled(replicas, min, mutant),
+                    Some("enough") => Harness::polled(replicas, min, CommitRule::EnoughInSync, mutant),
+                    Some("all") => Harness::polled(replicas, min, CommitRule::AllInSync, mutant),
                     Some(other) => return Err(format!("no such rule: {other}").into()),
                 };
                 rate.into_iter().for_each(|rate| harness.throttle(rate));
@@ -353,6 +356,8 @@ situations! {
     s07_growth_whose_answer_is_late
     s08_a_fetch_of_a_former_life
     s09_removed_and_added_again
+    s11_logs_are_compared
+    s11_one_of_two_disks_has_lied
     s13_alone_below_the_minimum
     s14_an_unclean_election
     s15_a_new_leader_does_not_know_what_is_committed

@@ -1,5 +1,6 @@
 //! The image: what the metadata records say when they are applied in order, the same wherever that is done.
 
+mod comparison;
 mod membership;
 pub(in crate::controller) mod poll;
 mod reassignment;

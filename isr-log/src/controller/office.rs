@@ -402,7 +402,7 @@ impl Office {
             return Some(ControllerReply::Unknown);
         }
         let state = self.image.partition(&report.partition)?;
-        match poll::check(state, report) {
+        match poll::check(state, report, self.mutated) {
             Err(Rejection::NothingToDo(_)) => Some(ControllerReply::Done),
             // It may be asked by a record that is on its way here.
             Err(_) | Ok(()) => None,

@@ -225,7 +225,7 @@ enum Role {
     Follower(Follower),
     /// Boxed, since the others are much smaller.
     Leader(Box<Leader>),
-    /// Nobody leads, and the controllers ask what its members have.
+    /// Nobody leads, and the controllers ask what this one has.
     Polled(Polled),
 }
 
@@ -320,6 +320,8 @@ impl Replica {
         let mut step = Step { node, life, since, rules, now, log, high_watermark, out };
         let role = std::mem::replace(&mut self.role, Role::Idle);
         let lives = state.in_sync.get(&node) == Some(&life);
+        let anybody = rules.mutated.breaks(Mutant::CompareAnybody) && state.poll.is_some();
+        let asked = state.asks(node, life) || (anybody && state.spec.replicas.contains(&node));
         let standing = if lives { Standing::InSync } else { Standing::CatchingUp };
         self.role = match (role, state.leader) {
             (Role::Leader(mut leader), Some(elected))
@@ -334,7 +336,7 @@ impl Replica {
                 follower.read(&mut step, standing);
                 Role::Follower(follower)
             }
-            (Role::Polled(mut polled), None) if lives && asks(state) && polled.epoch() == state.epoch => {
+            (Role::Polled(mut polled), None) if asked && polled.epoch() == state.epoch => {
                 polled.read(&mut step, state);
                 Role::Polled(polled)
             }
@@ -350,7 +352,7 @@ impl Replica {
                         let follows = Follows { leader: elected, epoch: state.epoch, committed, standing };
                         Role::Follower(Follower::begin(&mut step, follows))
                     }
-                    None if lives && asks(state) => Role::Polled(Polled::begin(&mut step, state)),
+                    None if asked => Role::Polled(Polled::begin(&mut step, state)),
                     Some(_) | None => Role::Idle,
                 }
             }
@@ -476,11 +478,6 @@ fn committed_once(node: NodeId, state: &PartitionState, log: LogView<'_>, told: 
         return told.max(log.durable);
     }
     told
-}
-
-/// Whether the members are asked what they have.
-fn asks(state: &PartitionState) -> bool {
-    state.poll.is_some()
 }
 
 /// Whether nothing in this log is of that epoch.

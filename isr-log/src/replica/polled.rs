@@ -1,4 +1,4 @@
-//! A member without a leader that is asked what it has, so that the controllers can find who leads next (H-17).
+//! A replica without a leader that is asked what it has, so that the controllers can find who leads next (H-17, S-11).
 
 use partition::clock::Moment;
 use partition::ids::Epoch;
@@ -13,6 +13,9 @@ use crate::metadata::{LogEnd, PartitionState};
 /// before that record. A later life is registered behind it, and acts on nothing that was decided before its own
 /// registration (H-01): so it never serves an older leader either. What it says here it says of its disk, which a later life
 /// has as well; and if it does not, it is not carried on record, and counts as dead.
+///
+/// A witness (`controller/image/comparison`) is asked in a life that may be registered behind the record that asks: it has
+/// had no leader in it.
 #[derive(Clone, Debug, Hash)]
 pub(super) struct Polled {
     epoch: Epoch,

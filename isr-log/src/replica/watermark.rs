@@ -54,9 +54,10 @@ pub(super) fn on_enough(
 
 /// The leader's high watermark after `current`, when all in sync are waited for; it never goes back (I9).
 ///
-/// It is the smallest durable log end among all who must have a record. Who must have a record: the leader itself, on disk; the maximal in-sync set, each in its recorded life; and who has
-/// caught up and is about to join, since otherwise it could never reach a moving mark (Kafka's
-/// `maybeIncrementLeaderHW`). While the set is short of its minimum nothing is committed.
+/// It is the smallest durable log end among all who must have a record. Who must have a record: the leader itself, on
+/// disk; the maximal in-sync set, each in its recorded life; and who has caught up and is about to join, since otherwise
+/// it could never reach a moving mark (Kafka's `maybeIncrementLeaderHW`). While the set is short of its minimum nothing is
+/// committed.
 pub(super) fn advance(
     current: Offset,
     log: LogView<'_>,

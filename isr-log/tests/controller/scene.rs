@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use isr_log::controller::active::{Controller, ControllerConfig};
 use isr_log::controller::broker::{AlterError, BrokerConfig, BrokerEvent, BrokerLink};
-use isr_log::controller::command::{AlterInSync, Disk};
+use isr_log::controller::command::{AlterInSync, Disk, LogReport};
 use isr_log::controller::rejection::Rejection;
-use isr_log::metadata::{CommitRule, Incarnation, PartitionSpec, PartitionState};
-use partition::ids::{NodeId, PartitionId};
+use isr_log::metadata::{CommitRule, Incarnation, LogEnd, PartitionSpec, PartitionState};
+use partition::ids::{Epoch, NodeId, Offset, PartitionId};
 use partition::simulation::Simulation;
 use partition::transport::rpc;
 use partition::transport::{Address, SharedService};
@@ -141,6 +141,13 @@ impl Broker {
             let event = self.hears().await;
             assert!(matches!(event, Some(BrokerEvent::Partition(_))), "{event:?}");
         }
+    }
+
+    /// Says that its log, all of the first epoch, is so long: as a replica does that is asked.
+    pub(crate) fn reports(&self, broker: NodeId, durable: u64) {
+        let end = LogEnd { last_epoch: Some(Epoch(1)), durable: Offset(durable) };
+        let (partition, incarnation, epoch) = (self.state.spec.id.clone(), self.life, self.state.epoch);
+        self.link.report_log(LogReport { partition, broker, incarnation, epoch, end });
     }
 
     /// Proposes this set until it counts, as a leader does: on the newest version it was told of.

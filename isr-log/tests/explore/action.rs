@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use isr_log::controller::command::Disk;
-use isr_log::metadata::Election;
+use isr_log::metadata::{CommitRule, Election};
 use isr_log::replica::{Event, ProposalOutcome};
 use partition::ids::Offset;
 use partition::partition::Acks;
@@ -339,10 +339,10 @@ impl State {
                     self.sights.note(Sight::AnEligibleReplicaIsElected);
                 }
                 (leader, Election::Polled) if leader != old.leader => {
-                    self.sights.note(Sight::APolledReplicaIsElected)
-                }
-                (leader, Election::LastLeader) if leader != old.leader => {
-                    self.sights.note(Sight::TheLastLeaderIsElected);
+                    self.sights.note(match new.spec.commit {
+                        CommitRule::AllInSync => Sight::LogsAreCompared,
+                        CommitRule::EnoughInSync => Sight::APolledReplicaIsElected,
+                    });
                 }
                 _ => {}
             }
@@ -383,7 +383,7 @@ impl fmt::Display for Action {
             Self::Unfence(at) => write!(f, "{} is alive again", n(at)),
             Self::HandOver => f.write_str("the first of the assigned replicas is elected"),
             Self::Consider(_) => f.write_str("the controllers consider a proposal"),
-            Self::Hear(_) => f.write_str("the controllers hear what a member has"),
+            Self::Hear(_) => f.write_str("the controllers hear what a replica has"),
             Self::HearRefusal(_) => f.write_str("a leader hears of the refusal"),
             Self::Doubt(_) => f.write_str("the answer to a proposal is lost"),
             Self::TurnAway(_) => f.write_str("nobody takes a proposal"),

@@ -8,7 +8,8 @@ use isr_log::controller::command::{
 };
 use isr_log::controller::image::{Image, Standing};
 use isr_log::controller::rejection::Rejection;
-use isr_log::metadata::{Election, Incarnation, LogEnd, PartitionSpec, PartitionState};
+use isr_log::metadata::{CommitRule, Election, Incarnation, LogEnd, PartitionSpec, PartitionState};
+use isr_log::mutant::Mutated;
 use isr_log::replica::{Proposal, ProposalOutcome};
 use partition::ids::{Epoch, NodeId, Offset, PartitionId};
 
@@ -32,6 +33,8 @@ pub struct Controllers {
     fenced_at: [usize; 3],
     /// Whether a broker has been in sync since it last ended uncleanly.
     pub caught_up: [bool; 3],
+    /// Whether some report may count that should not, by a broken rule.
+    broken: bool,
 }
 
 impl Controllers {
@@ -39,7 +42,8 @@ impl Controllers {
     pub fn new(bounds: &Bounds) -> Self {
         let image = Image::mutated(bounds.mutated);
         let decisions = Vec::new();
-        let mut new = Self { image, lives: 0, decisions, fenced_at: [0; 3], caught_up: [true; 3] };
+        let broken = bounds.mutated != Mutated::NOT;
+        let mut new = Self { image, lives: 0, decisions, fenced_at: [0; 3], caught_up: [true; 3], broken };
         let must = "the first records count";
         new.apply(Command::Claim { node: CONTROLLER }).expect(must);
         new.apply(Command::SetRules(bounds.historic)).expect(must);
@@ -132,6 +136,7 @@ impl Controllers {
     /// A member of the set says what it has. Whether that counts makes no difference to who said it.
     pub fn hear(&mut self, report: LogReport) {
         let _ = self.apply(Command::ReportLog(report));
+        self.note_elected();
     }
 
     /// Whether this report can count, now or later.
@@ -139,13 +144,15 @@ impl Controllers {
         let newest = self.newest();
         newest.poll.is_some()
             && newest.epoch == report.epoch
-            && newest.in_sync.get(&report.broker) == Some(&report.incarnation)
+            && (newest.asks(report.broker, report.incarnation) || self.broken)
     }
 
     /// Whoever was elected as the last resort is in sync by that.
     fn note_elected(&mut self) {
         let Some(state) = self.decisions.last() else { return };
-        if let (Some(leader), Election::LastLeader | Election::Unclean) = (state.leader, state.election) {
+        let compared = state.election == Election::Polled && state.spec.commit == CommitRule::AllInSync;
+        let resort = compared || matches!(state.election, Election::LastLeader | Election::Unclean);
+        if let Some(leader) = state.leader.filter(|_| resort) {
             self.caught_up[place(leader)] = true;
         }
     }

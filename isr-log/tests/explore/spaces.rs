@@ -51,9 +51,12 @@ const OUTSIDE: Bounds = Bounds { start: Start::ThirdOutside, ..AT_ONCE };
 const ENOUGH: Bounds = Bounds { commit: CommitRule::EnoughInSync, ..AT_ONCE };
 const PAIR: Bounds = Bounds { start: Start::ThirdGone, ..AT_ONCE };
 
+/// Two end uncleanly, and one of them loses what it had stored.
+const COMPARED: Bounds = Bounds { budget: Budget { torn: 1, crashes: 1, ..ONE }, ..PAIR };
+
 /// What is explored to its end in each run of the tests. One thing goes wrong in the first ones, at any moment; where more
 /// does, disks store at once, or only two replicas are left.
-pub const TO_THE_END: [(&str, Bounds); 12] = [
+pub const TO_THE_END: [(&str, Bounds); 13] = [
     (
         "a fence, and marks of any age",
         Bounds { min_isr: 1, marks: Marks::AnyAge, budget: Budget { fences: 1, ..ONE }, ..AT_ONCE },
@@ -73,6 +76,8 @@ pub const TO_THE_END: [(&str, Bounds); 12] = [
         Bounds { budget: Budget { appends: 2, fences: 2, ..NONE }, ..PAIR },
     ),
     ("a torn disk and a fence among two", Bounds { budget: Budget { torn: 1, fences: 1, ..ONE }, ..PAIR }),
+    // Logs are compared, of which one has lost what was committed.
+    ("a torn disk and a crash among two", COMPARED),
     (
         "a wiped disk and a fence among two",
         Bounds { min_isr: 1, budget: Budget { crashes: 1, wipes: 1, fences: 1, ..ONE }, ..PAIR },
@@ -175,13 +180,14 @@ pub fn caught(mutant: Mutant) -> Option<Caught> {
         Mutant::ResumeEpoch => (PLAIN, Budget { crashes: 1, ..ONE }, "UncleanExclusion", 2),
         Mutant::WipedDiskPasses => {
             let bounds = Bounds { min_isr: 1, ..PAIR };
-            (bounds, Budget { crashes: 1, wipes: 1, fences: 1, ..ONE }, "LeaderCandidateCompleteness", 7)
+            (bounds, Budget { crashes: 1, wipes: 1, fences: 1, ..ONE }, "LeaderCandidateCompleteness", 8)
         }
         Mutant::IgnoreOwnDisk => (Bounds { syncs: Syncs::Late, ..PAIR }, ONE, "AckRule", 4),
         Mutant::FenceWithoutElection => (AT_ONCE, Budget { fences: 1, ..ONE }, "ValidControllerIsrAndElr", 1),
         Mutant::ForgetProposal => (OUTSIDE, ONE, "ReplicationQuorumSuperset", 3),
         Mutant::ElectUnasked => (ENOUGH, Budget { fences: 1, ..ONE }, "AckedNotLost", 4),
         Mutant::AskTooFew => (ENOUGH, Budget { fences: 1, ..ONE }, "AckedNotLost", 6),
+        Mutant::CompareAnybody => (COMPARED, COMPARED.budget, "LeaderCandidateCompleteness", 14),
         Mutant::AcknowledgePlaced
         | Mutant::SkipSync
         | Mutant::CrashLooksClean

@@ -23,8 +23,8 @@ pub struct Controllers {
 }
 
 impl Controllers {
-    /// All of these are alive, and have a partition of which any so many commit.
-    fn of(replicas: &[NodeId], min_isr: usize, mutated: Mutated) -> Self {
+    /// All of these are alive, and have a partition.
+    fn of(replicas: &[NodeId], min_isr: usize, commit: CommitRule, mutated: Mutated) -> Self {
         let id: PartitionId = "orders-0".parse().expect("a partition");
         let (image, next, reports) = (Image::mutated(mutated), 0, VecDeque::new());
         let mut controllers = Self { image, next, id: id.clone(), reports };
@@ -32,8 +32,7 @@ impl Controllers {
         for node in replicas {
             controllers.live(*node, Disk::Fresh);
         }
-        let (replicas, commit) = (replicas.to_vec(), CommitRule::EnoughInSync);
-        let spec = PartitionSpec { id, replicas, min_isr, commit };
+        let spec = PartitionSpec { id, replicas: replicas.to_vec(), min_isr, commit };
         controllers.say(Command::CreatePartition(spec)).expect("a possible partition");
         controllers
     }
@@ -63,12 +62,16 @@ impl Controllers {
 }
 
 impl Harness {
-    /// Replicas of a partition of which any so many commit, and controllers that elect by asking them. All have read who
-    /// leads first.
-    pub fn polled(replicas: u32, min_isr: usize, mutant: Option<isr_log::mutant::Mutant>) -> Self {
+    /// Replicas of a partition, and controllers that may elect by asking them. All have read who leads first.
+    pub fn polled(
+        replicas: u32,
+        min_isr: usize,
+        commit: CommitRule,
+        mutant: Option<isr_log::mutant::Mutant>,
+    ) -> Self {
         let mut harness = Self::broken(replicas, min_isr, isr_log::HistoricRules::default(), mutant);
         let nodes: Vec<NodeId> = harness.nodes.keys().copied().collect();
-        let controllers = Controllers::of(&nodes, min_isr, harness.rules.mutated);
+        let controllers = Controllers::of(&nodes, min_isr, commit, harness.rules.mutated);
         for node in &nodes {
             harness.next_life = controllers.life(*node).0.0;
             harness.start(*node, super::FakeLog::default(), Offset::ZERO);
@@ -80,7 +83,7 @@ impl Harness {
     }
 
     fn controllers(&mut self) -> &mut Controllers {
-        self.controllers.as_mut().expect("begin with `commit=enough`")
+        self.controllers.as_mut().expect("begin with `commit=`")
     }
 
     fn record(&mut self, command: Command) -> Result<(), Rejection> {

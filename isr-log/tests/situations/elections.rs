@@ -173,10 +173,15 @@ fn s10b_by_the_older_rule_one_disk_that_lost_its_tail_loses_it_for_all() {
 }
 
 #[test]
-fn s11_after_more_unclean_ends_than_it_tolerates_the_last_leader_leads_though_another_has_all() {
-    // Nobody knows that the one that was killed has lost nothing. To ask for the logs and take the longest is the second part of
-    // KIP-966, which is not built, here or in Kafka 4.2; where syncs count, the last leader has lost nothing either.
-    assert_eq!(leader_back_first_with_less(2, TODAY, Goes::Killed), (A, 10));
+fn s11_after_more_unclean_ends_than_the_last_leader_rule_tolerates_logs_are_compared() {
+    // Nobody knows that the one that was killed has lost nothing; so both are asked, and it has more.
+    assert_eq!(leader_back_first_with_less(2, TODAY, Goes::Killed), (B, 0));
+}
+
+#[test]
+fn s11_by_the_rule_of_today_s_kafka_the_last_leader_leads_though_another_has_all() {
+    let last_leader = HistoricRules { successor: SuccessorRule::LastLeader, ..TODAY };
+    assert_eq!(leader_back_first_with_less(2, last_leader, Goes::Killed), (A, 10));
 }
 
 /// The only member of the set comes back with an empty disk. Whether it leads, and how much is missing then.

@@ -160,5 +160,10 @@ pub(super) fn aim(mutant: Mutant) -> Aim {
                  3500ms+5s cut 1003>2; 3500ms+5s cut 1004>2",
             )
         },
+        // 3 has left and lacks most. 1 and 2 end uncleanly at the same time, and 3 is the first that can answer.
+        Mutant::CompareAnybody => at(
+            "where logs are compared, any replica is asked, and the first that answers is elected (S-11)",
+            "1s+3050ms kill 3; 4s+400ms kill 2; 4s+450ms kill 1",
+        ),
     }
 }

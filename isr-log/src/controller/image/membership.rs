@@ -2,8 +2,8 @@
 
 use partition::ids::NodeId;
 
-use super::Brokers;
-use crate::metadata::{Election, Incarnation, Members, PartitionState, Recovery};
+use super::{Brokers, comparison};
+use crate::metadata::{Election, Incarnation, Members, PartitionState, Poll, Recovery};
 use crate::mutant::{Mutant, Mutated};
 use crate::rules::{HistoricRules, UncleanElection};
 
@@ -50,19 +50,27 @@ pub(super) struct Settling {
 pub(super) struct Sets {
     pub(super) in_sync: Members,
     eligible: Members,
+    pub(super) witnesses: Members,
     last_leader: Option<(NodeId, Incarnation)>,
 }
 
 impl Sets {
     /// Those of a new partition.
     pub(super) fn of_new(in_sync: Members) -> Self {
-        Self { in_sync, eligible: Members::new(), last_leader: None }
+        Self { in_sync, eligible: Members::new(), witnesses: Members::new(), last_leader: None }
+    }
+
+    /// Those on record.
+    pub(super) fn of(state: &PartitionState) -> Self {
+        Self::among(state, &state.spec.replicas)
     }
 
     /// After its leader's proposal.
     pub(super) fn altered(state: &PartitionState, in_sync: Members, rules: HistoricRules) -> Self {
         let eligible = eligible(state, &in_sync, rules);
-        Self { in_sync, eligible, last_leader: None }
+        let mut witnesses = state.witnesses.clone();
+        witnesses.retain(|node, _| in_sync.len() < state.min_isr() && !in_sync.contains_key(node));
+        Self { in_sync, eligible, witnesses, last_leader: None }
     }
 
     /// Those who are left of them when only these replicate.
@@ -72,12 +80,19 @@ impl Sets {
             left.map(|(node, life)| (*node, *life)).collect()
         };
         let last_leader = state.last_leader.filter(|(node, _)| replicas.contains(node));
-        Self { in_sync: among(&state.in_sync), eligible: among(&state.eligible), last_leader }
+        let (in_sync, eligible) = (among(&state.in_sync), among(&state.eligible));
+        Self { in_sync, eligible, witnesses: among(&state.witnesses), last_leader }
+    }
+
+    /// Whether nobody is eligible, dead or alive.
+    pub(super) fn nobody_is_eligible(&self) -> bool {
+        self.eligible.is_empty()
     }
 
     /// Puts them on record.
     pub(super) fn put_into(self, state: &mut PartitionState) {
-        (state.in_sync, state.eligible, state.last_leader) = (self.in_sync, self.eligible, self.last_leader);
+        (state.in_sync, state.eligible) = (self.in_sync, self.eligible);
+        (state.witnesses, state.last_leader) = (self.witnesses, self.last_leader);
     }
 
     /// After that happened to a broker.
@@ -91,12 +106,14 @@ impl Sets {
 
     /// Whoever goes leaves the in-sync set, the last one too. While that is short, whoever leaves it stays eligible, and
     /// keeps that over a restart in order (KIP-966). Whoever comes back uncleanly is neither, until he has caught up
-    /// anew: what he had acknowledged may be gone, be it that his log was not synced or that his disk lied (S-10b).
+    /// anew: what he had acknowledged may be gone, be it that his log was not synced or that his disk lied (S-10b). But he
+    /// is a witness, as long as the set is short and his disk is not known to be another one.
     fn with_eligible(state: &PartitionState, node: NodeId, change: Change, rules: HistoricRules) -> Self {
         let led = state.leader.and_then(|leader| Some((leader, *state.in_sync.get(&leader)?)));
         let mut sets = Self {
             in_sync: state.in_sync.clone(),
             eligible: state.eligible.clone(),
+            witnesses: state.witnesses.clone(),
             last_leader: state.last_leader.or(led),
         };
         match change {
@@ -108,11 +125,17 @@ impl Sets {
             Change::Reborn(rebirth) => {
                 sets.in_sync.remove(&node);
                 sets.eligible = eligible(state, &sets.in_sync, rules);
-                if let Some(member) = sets.eligible.remove(&node)
-                    && rebirth.former == End::Clean
-                    && rebirth.disk_since <= member
+                if let Some(member) = sets.eligible.remove(&node) {
+                    if rebirth.former == End::Clean && rebirth.disk_since <= member {
+                        sets.eligible.insert(node, rebirth.life);
+                    } else {
+                        sets.witnesses.insert(node, member);
+                    }
+                }
+                if let Some(life) = sets.witnesses.get_mut(&node)
+                    && rebirth.disk_since <= *life
                 {
-                    sets.eligible.insert(node, rebirth.life);
+                    *life = rebirth.life;
                 }
                 if let Some((_, life)) = sets.last_leader.as_mut().filter(|(last, _)| *last == node)
                     && rebirth.disk_since <= *life
@@ -120,6 +143,9 @@ impl Sets {
                     *life = rebirth.life;
                 }
             }
+        }
+        if sets.in_sync.len() >= state.min_isr() {
+            sets.witnesses.clear();
         }
         sets
     }
@@ -142,7 +168,7 @@ impl Sets {
                 Change::Reborn(_) | Change::Gone | Change::Unfenced => {}
             }
         }
-        Self { in_sync, eligible: Members::new(), last_leader: None }
+        Self { in_sync, eligible: Members::new(), witnesses: Members::new(), last_leader: None }
     }
 }
 
@@ -159,20 +185,26 @@ fn eligible(state: &PartitionState, in_sync: &Members, rules: HistoricRules) -> 
 /// The partition with these sets, and with the leader that follows from them; none when nothing changes.
 ///
 /// A leader that is in sync and alive stays. Else the first in assignment order that is both is elected, in a new epoch
-/// (C14); else the first that is eligible; when nobody is either any more, whoever led last; and only where that is allowed,
-/// whoever is alive. That nobody can lead is a new epoch too: the old leader's has ended.
+/// (C14); else the first that is eligible; when nobody is either any more, whoever has most of the witnesses, or by an older
+/// rule whoever led last; and only where that is allowed, whoever is alive. That nobody can lead is a new epoch too: the old
+/// leader's has ended, and whoever reads that leaves it.
 pub(super) fn settle(
     state: &PartitionState,
     sets: Sets,
     brokers: &Brokers,
-    Settling { rules, mutated }: Settling,
+    settling: Settling,
 ) -> Option<PartitionState> {
-    let Sets { in_sync, eligible, last_leader } = sets;
+    let Settling { rules, mutated } = settling;
+    let poll = comparison::goes_on(state, &sets, brokers, mutated);
+    let most = poll.as_ref().and_then(|poll| comparison::most(state, &sets, poll, brokers, settling));
+    let Sets { in_sync, eligible, witnesses, last_leader } = sets;
     let lives = |node: NodeId, members: &Members| {
         members.get(&node).is_some_and(|life| brokers.is_alive_as(node, *life))
     };
     let first = |members: &Members| state.spec.replicas.iter().copied().find(|node| lives(*node, members));
-    let last = last_leader.filter(|_| in_sync.is_empty() && eligible.is_empty());
+    // Where an unclean election is allowed, nobody would be asked: whoever led last is a better guess than anybody.
+    let guesses = !rules.compares_logs() || rules.unclean == UncleanElection::Allowed;
+    let last = last_leader.filter(|_| guesses && in_sync.is_empty() && eligible.is_empty());
     let last = last.filter(|(node, life)| brokers.is_alive_as(*node, *life)).map(|(node, _)| node);
     let anybody = || {
         let allowed = rules.unclean == UncleanElection::Allowed;
@@ -187,9 +219,11 @@ pub(super) fn settle(
         .or_else(|| Some((whoever?, Election::InSync)))
         .or_else(|| Some((first(&in_sync)?, Election::InSync)))
         .or_else(|| Some((first(&eligible)?, Election::Eligible)))
+        .or_else(|| Some((most?, Election::Polled)))
         .or_else(|| Some((last?, Election::LastLeader)))
         .or_else(|| Some((anybody()?, Election::Unclean)));
-    let mut settled = PartitionState { in_sync, eligible, last_leader, ..state.clone() };
+    let poll = poll.or(rules.compares_logs().then(Poll::default)).filter(|_| found.is_none());
+    let mut settled = PartitionState { in_sync, eligible, witnesses, last_leader, poll, ..state.clone() };
     settled.leader = found.map(|(node, _)| node);
     if let Some((node, election)) = found {
         settled.election = election;
@@ -222,14 +256,18 @@ fn take_over(state: &mut PartitionState, node: NodeId, brokers: &Brokers) {
     }
     if state.election == Election::Unclean {
         let (in_sync, eligible) = (std::mem::take(&mut state.in_sync), std::mem::take(&mut state.eligible));
-        state.passed_over.extend(in_sync.into_iter().chain(eligible).chain(state.last_leader));
+        let witnesses = std::mem::take(&mut state.witnesses);
+        let known = in_sync.into_iter().chain(eligible).chain(witnesses).chain(state.last_leader);
+        state.passed_over.extend(known);
         state.recovery = Recovery::Pending;
     }
     let life = brokers.alive(node).expect("only the living are elected");
     state.eligible.remove(&node);
+    state.witnesses.remove(&node);
     state.passed_over.remove(&node);
     state.in_sync = Members::from([(node, life)]);
     if state.in_sync.len() >= state.min_isr() {
         state.eligible.clear();
+        state.witnesses.clear();
     }
 }

@@ -14,24 +14,31 @@ use std::sync::Arc;
 
 use partition::ids::NodeId;
 
-use super::membership::Change;
-use super::{Applied, Brokers, Image};
+use super::membership::{self, Change, Sets};
+use super::{Applied, Brokers, Image, reassignment};
 use crate::controller::command::LogReport;
 use crate::controller::rejection::Rejection;
 use crate::metadata::{CommitRule, Election, Incarnation, LogEnd, PartitionState, Poll};
 use crate::mutant::{Mutant, Mutated};
 
 impl Image {
-    /// Takes note of what a member has; elects the one that has most, when enough have said so.
+    /// Takes note of what a replica has; elects the one that has most, when enough have said so.
     pub(super) fn report_log(&mut self, report: &LogReport) -> Result<Applied, Rejection> {
         let missing = || Rejection::NoSuchPartition(report.partition.clone());
+        let settling = self.settling();
         let state = self.partitions.get_mut(&report.partition).ok_or_else(missing)?;
-        check(state, report)?;
+        check(state, report, self.mutated)?;
         let mut noted = PartitionState::clone(state);
         if let Some(poll) = &mut noted.poll {
             poll.reports.insert(report.broker, report.end);
         }
-        elect(&mut noted, &self.brokers, self.mutated);
+        match noted.spec.commit {
+            CommitRule::EnoughInSync => elect(&mut noted, &self.brokers, self.mutated),
+            CommitRule::AllInSync => {
+                let settled = membership::settle(&noted, Sets::of(&noted), &self.brokers, settling);
+                noted = reassignment::completed(settled.unwrap_or(noted), &self.brokers, settling);
+            }
+        }
         noted.version = state.version.next();
         *state = Arc::new(noted);
         Ok(Applied { partitions: vec![report.partition.clone()] })
@@ -55,9 +62,14 @@ impl Image {
 ///
 /// # Errors
 /// Why it does not count.
-pub(in crate::controller) fn check(state: &PartitionState, report: &LogReport) -> Result<(), Rejection> {
-    let member = state.in_sync.get(&report.broker) == Some(&report.incarnation);
-    let poll = state.poll.as_ref().filter(|_| member && state.epoch == report.epoch);
+pub(in crate::controller) fn check(
+    state: &PartitionState,
+    report: &LogReport,
+    mutated: Mutated,
+) -> Result<(), Rejection> {
+    let anybody = mutated.breaks(Mutant::CompareAnybody) && state.spec.replicas.contains(&report.broker);
+    let asked = anybody || state.asks(report.broker, report.incarnation);
+    let poll = state.poll.as_ref().filter(|_| asked && state.epoch == report.epoch);
     let poll = poll.ok_or(Rejection::NotAsked(report.broker))?;
     match poll.reports.get(&report.broker) {
         Some(known) if *known == report.end => Err(Rejection::NothingToDo(report.broker)),

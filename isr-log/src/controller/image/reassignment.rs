@@ -114,5 +114,6 @@ fn replicated_by(
 /// Whether this replica holds all that is committed, or may be the only one that does.
 fn holds_all(state: &PartitionState, node: NodeId) -> bool {
     let last = state.last_leader.is_some_and(|(last, _)| last == node);
-    state.in_sync.contains_key(&node) || state.eligible.contains_key(&node) || last
+    let members = [&state.in_sync, &state.eligible, &state.witnesses];
+    members.into_iter().any(|members| members.contains_key(&node)) || last
 }

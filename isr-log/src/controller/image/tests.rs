@@ -1,6 +1,7 @@
 //! Tables of what each record does, and what no sequence of records can do.
 
 mod any_order;
+mod comparisons;
 mod elections;
 mod polls;
 mod reassignments;
@@ -199,6 +200,7 @@ fn h01_a_restarted_leader_leads_again_only_in_a_new_epoch() {
     given.registers(A, Disk::Crashed(first));
     assert_eq!(given.line(), "- e2 []", "the epoch ended with the process");
     given.unfences(A);
+    given.reports(A, 1, 7);
     assert_eq!(given.line(), "1 e3 [1]");
 
     let mut given = Given::created(&[A, B]);
@@ -239,6 +241,7 @@ fn a_life_that_ended_before_its_name_was_synced_does_not_make_the_disk_look_wipe
     let synced = given.life(A);
     given.registers(A, Disk::Crashed(synced));
     given.joins(A, Disk::Crashed(synced));
+    given.reports(A, 1, 7);
     assert_eq!(given.line(), "1 e3 [1]");
 }
 

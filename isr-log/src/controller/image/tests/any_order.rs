@@ -119,7 +119,11 @@ fn record(given: &Given, drawn: &Draw) -> Record {
 }
 
 fn rules() -> impl Strategy<Value = HistoricRules> {
-    let successor = prop_oneof![3 => Just(SuccessorRule::Eligible), 1 => Just(SuccessorRule::LastMember)];
+    let successor = prop_oneof![
+        3 => Just(SuccessorRule::Eligible),
+        1 => Just(SuccessorRule::LastMember),
+        1 => Just(SuccessorRule::LastLeader),
+    ];
     let unclean = prop_oneof![3 => Just(UncleanElection::Never), 1 => Just(UncleanElection::Allowed)];
     (successor, unclean).prop_map(|(successor, unclean)| HistoricRules {
         successor,
@@ -145,9 +149,16 @@ fn check_possible(image: &Image) {
         }
         if image.rules().keeps_eligible() {
             assert!(state.in_sync.iter().all(counts), "a fenced one is in sync: {state:?}");
-            let known =
-                !state.in_sync.is_empty() || !state.eligible.is_empty() || state.last_leader.is_some();
-            assert!(known, "nobody is known to have the data: {state:?}");
+            let known = members().count() + state.witnesses.len();
+            assert!(known > 0 || state.last_leader.is_some(), "nobody is known to have the data: {state:?}");
+            let twice = |node| state.in_sync.contains_key(node) || state.eligible.contains_key(node);
+            assert!(!state.witnesses.keys().any(twice), "{state:?}");
+            assert!(state.in_sync.len() < state.min_isr() || state.witnesses.is_empty(), "{state:?}");
+            if image.rules() == HistoricRules::default() {
+                // Whatever has happened, so many are known to have had all that is committed as must have had it.
+                assert!(known >= state.min_isr(), "{state:?}");
+                assert_eq!(state.poll.is_some(), state.leader.is_none(), "{state:?}");
+            }
         } else {
             assert!(!state.in_sync.is_empty() && state.eligible.is_empty(), "{state:?}");
             assert!(state.in_sync.len() == 1 || state.in_sync.iter().all(counts), "{state:?}");

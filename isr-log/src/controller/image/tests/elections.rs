@@ -4,11 +4,13 @@ use super::*;
 use crate::metadata::{Election, Recovery};
 
 const UNCLEAN: HistoricRules = HistoricRules { unclean: UncleanElection::Allowed, ..LAST_MEMBER };
-const TODAY: HistoricRules = HistoricRules { successor: SuccessorRule::Eligible, ..LAST_MEMBER };
+pub(super) const TODAY: HistoricRules = HistoricRules { successor: SuccessorRule::Eligible, ..LAST_MEMBER };
+pub(super) const LAST_LEADER: HistoricRules =
+    HistoricRules { successor: SuccessorRule::LastLeader, ..LAST_MEMBER };
 
 impl Given {
     /// Three replicas, of which two must be in sync.
-    fn three(rules: HistoricRules) -> Self {
+    pub(super) fn three(rules: HistoricRules) -> Self {
         Self::created_with(&[A, B, C], 2, rules)
     }
 
@@ -18,11 +20,11 @@ impl Given {
     }
 
     /// Ends uncleanly, comes back on the disk it had, and is heard.
-    fn crashes(&mut self, node: NodeId) {
+    pub(super) fn crashes(&mut self, node: NodeId) {
         self.joins(node, Disk::Crashed(self.life(node)));
     }
 
-    fn election(&self) -> Election {
+    pub(super) fn election(&self) -> Election {
         self.state().election
     }
 }
@@ -118,9 +120,9 @@ fn s10_by_the_older_rule_it_leads_and_the_others_cut_what_it_lost() {
 }
 
 #[test]
-fn s10_it_tolerates_one_lossy_restart_less_than_the_minimum() {
+fn s10_by_the_rule_of_today_s_kafka_it_tolerates_one_unclean_end_less_than_the_minimum() {
     // Both B and C have ended uncleanly: one more than it tolerates. Whoever led last is the best guess.
-    let mut given = Given::three(TODAY);
+    let mut given = Given::three(LAST_LEADER);
     given.fences(A);
     given.fences(B);
     given.crashes(B);
@@ -157,31 +159,6 @@ fn s10b_a_leader_whose_log_was_cut_while_it_was_down_may_not_lead() {
 #[test]
 fn s10b_by_the_older_rule_it_leads_and_what_it_lost_is_lost() {
     assert_eq!(leader_back_with_less(LAST_MEMBER).line(), "2 e3 [2]");
-}
-
-#[test]
-fn s11_after_all_have_ended_uncleanly_the_last_leader_is_elected_and_logs_are_not_compared() {
-    let mut given = Given::three(TODAY);
-    for node in [A, B, C] {
-        given.fences(node);
-    }
-    assert_eq!(given.line(), "- e4 [] eligible [2 3]");
-    given.crashes(A);
-    assert_eq!(given.state().leader, None, "the first one back is not simply taken");
-    given.crashes(B);
-    assert_eq!(given.state().leader, None, "nor the second, which led before");
-    given.crashes(C);
-    assert_eq!((given.state().leader, given.election()), (Some(C), Election::LastLeader));
-    // Kafka as of 4.2 does the same. To ask B and C for their logs is part 2 of KIP-966, and is not built here either: where
-    // logs are synced, the last leader lacks nothing.
-}
-
-#[test]
-fn s11_a_last_leader_whose_disk_was_wiped_is_not_elected() {
-    let mut given = Given::created_with(&[A, B], 2, TODAY);
-    given.crashes(B);
-    given.joins(A, Disk::Fresh);
-    assert_eq!(given.state().leader, None, "nobody is known to have the data");
 }
 
 #[test]

@@ -22,13 +22,13 @@ impl Given {
         given
     }
 
-    fn report(&self, broker: NodeId, last_epoch: u32, durable: u64) -> LogReport {
+    pub(super) fn report(&self, broker: NodeId, last_epoch: u32, durable: u64) -> LogReport {
         let end = LogEnd { last_epoch: Some(Epoch(last_epoch)), durable: Offset(durable) };
         let (incarnation, epoch) = (self.life(broker), self.state().epoch);
         LogReport { partition: orders(), broker, incarnation, epoch, end }
     }
 
-    fn reports(&mut self, broker: NodeId, last_epoch: u32, durable: u64) {
+    pub(super) fn reports(&mut self, broker: NodeId, last_epoch: u32, durable: u64) {
         let report = self.report(broker, last_epoch, durable);
         self.says(1, Command::ReportLog(report)).unwrap();
     }
