@@ -65,7 +65,8 @@ fn a_run_writes_what_it_prints_and_leaves_nothing_else() {
     let directory = tempfile::tempdir().unwrap();
     let mut child = start(
         directory.path(),
-        "latency --systems floor --replicas 1,2 --in-flight 4 --seconds 0.2 --blocks 4 --json results.json",
+        "latency --systems floor --replicas 1,2 --in-flight 4 --seconds 0.2 --blocks 4 --json results.json \
+         --csv cells.csv --hgrm distributions",
     );
     let stderr = child.stderr.take().unwrap();
     let (said, results, status) = finish(child, stderr);
@@ -83,6 +84,19 @@ fn a_run_writes_what_it_prints_and_leaves_nothing_else() {
         let p50_us = cell["latency_us"]["p50"].as_f64().unwrap();
         assert!(p50_us > 0.0 && results.contains(&compare::table::milliseconds(p50_us)), "{results}");
     }
+    let csv = std::fs::read_to_string(directory.path().join("cells.csv")).unwrap();
+    assert_eq!(csv.lines().count(), 1 + 4, "{csv}");
+    let distributions: Vec<String> = std::fs::read_dir(directory.path().join("distributions"))
+        .unwrap()
+        .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
+        .collect();
+    assert_eq!(distributions.len(), 4);
+    assert!(distributions.iter().all(|text| text.contains("#[Max     =")), "{distributions:?}");
+    assert_eq!(
+        results.matches(" records sent, ").count(),
+        4,
+        "a line of Kafka's shape for each cell: {results}"
+    );
     // Where no directory was named, the clusters' files lie below target/, and go.
     let left = directory.path().join("target/compare");
     assert_eq!(std::fs::read_dir(left).map_or(0, Iterator::count), 0);

@@ -62,6 +62,9 @@ pub fn file_name(cell: &Cell) -> String {
     if cell.slow_replicas > 0 {
         let _ = write!(name, "-{}-slow", cell.slow_replicas);
     }
+    if cell.partitions > 1 {
+        let _ = write!(name, "-{}-partitions", cell.partitions);
+    }
     name + ".hgrm"
 }
 

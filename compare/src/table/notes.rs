@@ -6,6 +6,7 @@ use partition::log::Durability;
 use partition::partition::Acks;
 
 use super::format::{percent, thousands, with_interval};
+use crate::profile::NATURAL;
 use crate::results::{Cell, IdleCluster, Load, Noise, NullKind, Results};
 use crate::stats::Figure;
 use crate::system::System;
@@ -119,8 +120,12 @@ fn policy_alone(results: &Results) -> Option<String> {
             same if same == replicas => String::new(),
             other => format!(" against {other}"),
         };
+        let under = match pair.one.profile.as_str() {
+            NATURAL => String::new(),
+            profile => format!(", {profile}"),
+        };
         parts.push(format!(
-            "n = {replicas}{against}, {load}: p50 {}, p99 {}",
+            "n = {replicas}{against}, {load}{under}: p50 {}, p99 {}",
             with_interval(&pair.ratios.p50),
             with_interval(&pair.ratios.p99),
         ));
@@ -130,12 +135,21 @@ fn policy_alone(results: &Results) -> Option<String> {
     (!parts.is_empty()).then_some(text)
 }
 
-/// Each system's cell at the largest load: of three replicas, if there is one.
+/// Each system's cell at the largest load, of three replicas, if there is one, and all under one profile. Of closed
+/// loads, if there are any: in those, as many are in flight in each.
 fn busiest(results: &Results) -> Option<(Load, Vec<&Cell>)> {
-    let most = results.cells.iter().map(|cell| cell.load.class()).max()?;
+    let rank = |load: Load| (matches!(load, Load::Closed { .. }), load);
+    let most = results.cells.iter().map(|cell| cell.load.class()).max_by_key(|load| rank(*load))?;
+    let is_at_most = |cell: &&Cell| cell.load.class() == most;
+    let profile = &results.cells.iter().find(is_at_most)?.profile;
     let of = |system| {
-        let cells = results.cells.iter().filter(|cell| cell.system == system && cell.load.class() == most);
-        cells.max_by_key(|cell| (cell.replicas == 3, cell.replicas))
+        let alike = |cell: &&Cell| cell.system == system && cell.profile == *profile;
+        results
+            .cells
+            .iter()
+            .filter(is_at_most)
+            .filter(alike)
+            .max_by_key(|cell| (cell.replicas == 3, cell.replicas))
     };
     Some((most, System::ALL.into_iter().filter_map(of).collect()))
 }
@@ -290,6 +304,19 @@ mod tests {
         let processor = text.iter().find(|line| line.starts_with("CPU")).unwrap();
         // 0.5 s and 0.01 s for 10,000 records.
         assert!(processor.contains("isr 50.0 + 1.0 of its controllers (n = 3)"), "{processor}");
+    }
+
+    #[test]
+    fn the_largest_load_is_a_closed_one_of_one_profile() {
+        let mut swept = cell(System::Isr, 3, 1, 900.0);
+        let (arrivals, knee_percent) =
+            (crate::workload::Arrivals::Poisson, Some(crate::workload::Percent(90)));
+        swept.load = Load::Open { rate: 5000, arrivals, knee_percent };
+        let mut elsewhere = cell(System::Quorum, 3, 64, 900.0);
+        elsewhere.profile = "one-zone".to_owned();
+        let results = results(vec![swept, cell(System::Isr, 3, 64, 900.0), elsewhere]);
+        let (load, cells) = busiest(&results).unwrap();
+        assert_eq!((load, cells.len(), cells[0].system), (Load::Closed { in_flight: 64 }, 1, System::Isr));
     }
 
     #[test]
