@@ -26,7 +26,6 @@ pub fn notes(results: &Results) -> Vec<String> {
     notes.extend(slips(results));
     notes.extend(super::knees::note(results));
     notes.extend(super::injected::notes(results));
-    notes.extend(super::survival::note(results));
     notes.extend(policy_alone(results));
     notes.extend(processor(results));
     notes.extend(memory(results));

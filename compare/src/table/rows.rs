@@ -46,6 +46,7 @@ pub fn render(results: &Results) -> String {
             text += &format!("{}\n", super::wrapped(&complaint(cell)));
         }
     }
+    text.extend(super::survival::section(results));
     text
 }
 

@@ -1,39 +1,74 @@
-//! In sync against majority where both survive the same, whatever that takes of replicas.
+//! In sync against majority where both survive the same, whatever that takes of replicas: a section of its own.
 
+use comfy_table::{Cell as Text, CellAlignment, Table, presets};
 use partition::partition::Acks;
 
 use super::format::with_interval;
 use crate::profile::NATURAL;
-use crate::results::{CellKey, Pair, Results};
+use crate::results::{CellKey, Pair, Results, durability_name};
 use crate::system::System;
 
-/// A line for each pair of losses survived, loads beside each other.
-pub(super) fn note(results: &Results) -> Option<String> {
-    let told: Vec<String> = results.comparisons.iter().filter_map(told).collect();
-    (!told.is_empty()).then(|| {
-        format!(
-            "Where both survive the same (isr of f_d + f_a + 1 replicas with min-ISR f_d + 1, a majority of \
-             2 max(f_d, f_a) + 1), isr / quorum: {}.",
-            told.join("; ")
-        )
+const HEADER: [&str; 6] = ["f_d", "f_a", "isr", "quorum", "p50 isr/quorum", "p99 isr/quorum"];
+const TITLE: &str = "Where both survive the same: isr of f_d + f_a + 1 replicas with min-ISR f_d + 1, a majority of 2 \
+                     max(f_d, f_a) + 1; = marks a ratio in which no difference was detected";
+
+type Row = [String; 6];
+
+/// A row for each pair of clusters, a block of rows for each load; nothing where no two survive the same.
+pub(super) fn section(results: &Results) -> Option<String> {
+    let mut loads: Vec<(String, Vec<Row>)> = Vec::new();
+    for pair in &results.comparisons {
+        let Some(row) = row(pair) else { continue };
+        let under = under(&pair.one);
+        match loads.iter_mut().find(|(known, _)| *known == under) {
+            Some((_, rows)) => rows.push(row),
+            None => loads.push((under, vec![row])),
+        }
+    }
+    let told = |(under, rows): (String, Vec<Row>)| format!("{under}:\n{}\n", table(rows));
+    let told: String = loads.into_iter().map(told).collect();
+    (!told.is_empty()).then(|| format!("\n{}\n{told}", super::wrapped(TITLE)))
+}
+
+fn table(rows: Vec<Row>) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).force_no_tty();
+    let aligned = |row: Row| row.map(|text| Text::new(text).set_alignment(CellAlignment::Right));
+    table.set_header(aligned(HEADER.map(str::to_owned)));
+    for row in rows {
+        table.add_row(aligned(row));
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table.trim_fmt()
+}
+
+fn row(pair: &Pair) -> Option<Row> {
+    let Pair { one, other, ratios } = pair;
+    let (lost, dead) = survived(one).filter(|_| other.system == System::Quorum)?;
+    (other.replicas == 2 * lost.max(dead) + 1).then(|| {
+        [
+            lost.to_string(),
+            dead.to_string(),
+            format!("{}:{}", one.replicas, lost + 1),
+            other.replicas.to_string(),
+            with_interval(&ratios.p50),
+            with_interval(&ratios.p99),
+        ]
     })
 }
 
-fn told(pair: &Pair) -> Option<String> {
-    let Pair { one, other, ratios } = pair;
-    let (lost, dead) = survived(one).filter(|_| other.system == System::Quorum)?;
-    if other.replicas != 2 * lost.max(dead) + 1 {
-        return None;
+/// The load, and whatever it met.
+fn under(key: &CellKey) -> String {
+    let mut under = format!("{}, {}", key.load.class(), durability_name(key.durability));
+    if key.profile != NATURAL {
+        under += &format!(", {}", key.profile);
     }
-    let mut told =
-        format!("f_d {lost}, f_a {dead}: {} against {}, {}", one.replicas, other.replicas, one.load.class());
-    if one.profile != NATURAL {
-        told += &format!(", {}", one.profile);
+    if key.slow_replicas > 0 {
+        under += &format!(", {} slow", key.slow_replicas);
     }
-    if one.slow_replicas > 0 {
-        told += &format!(", {} slow", one.slow_replicas);
-    }
-    Some(told + &format!(": p50 {}, p99 {}", with_interval(&ratios.p50), with_interval(&ratios.p99)))
+    under
 }
 
 /// What an in-sync set survives of both at once: copies destroyed, and replicas down.
@@ -44,8 +79,11 @@ fn survived(key: &CellKey) -> Option<(usize, usize)> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::WIDTH;
     use super::*;
+    use crate::results::Load;
     use crate::results::tests::{cell, pair, results};
+    use crate::workload::{Arrivals, Percent};
 
     #[test]
     fn only_what_survives_the_same_is_told() {
@@ -58,10 +96,29 @@ mod tests {
         let mut results = results(vec![]);
         results.comparisons =
             [&two, &three, &all].map(|one| pair(one, &quorum, 1.5, ratio)).into_iter().collect();
-        let text = note(&results).unwrap();
-        assert!(text.contains("f_d 1, f_a 0: 2 against 3, 1 in flight: p50 1.50 1.40–1.60"), "{text}");
-        assert!(text.contains("f_d 1, f_a 1: 3 against 3") && !text.contains("f_d 2"), "{text}");
+        let text = section(&results).unwrap();
+        let rows: Vec<Vec<&str>> = text
+            .lines()
+            .filter(|line| line.contains("1.50 1.40–1.60"))
+            .map(|line| line.split_whitespace().collect())
+            .collect();
+        assert_eq!(text.matches("\n1 in flight, synced:\n").count(), 1, "{text}");
+        assert_eq!(rows.len(), 2, "{text}");
+        assert_eq!(rows[0][..6], ["1", "0", "2:2", "3", "1.50", "1.40–1.60"]);
+        assert_eq!(rows[1][..4], ["1", "1", "3:2", "3"]);
         results.comparisons.clear();
-        assert_eq!(note(&results), None);
+        assert_eq!(section(&results), None);
+    }
+
+    #[test]
+    fn the_longest_row_fits_the_width() {
+        let mut three = cell(System::Isr, 3, 1, 300.0);
+        three.load = Load::Open { rate: 9999, arrivals: Arrivals::Poisson, knee_percent: Some(Percent(95)) };
+        three.profile = "three-zones+cloud-disk".to_owned();
+        let mut results = results(vec![]);
+        results.comparisons = vec![pair(&three, &cell(System::Quorum, 3, 1, 200.0), 15.0, [11.1, 19.9])];
+        for line in section(&results).unwrap().lines() {
+            assert!(line.trim_end().chars().count() <= WIDTH, "{} columns: {line}", line.chars().count());
+        }
     }
 }
