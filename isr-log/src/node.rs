@@ -29,7 +29,7 @@ use crate::controller::lease::LeaseWish;
 use crate::metadata::{Incarnation, PartitionState};
 use crate::mutant::{Mutant, Mutated};
 use crate::network::{Network, ReplicaService};
-use crate::partition::{CLIENT_CALLS_MAX, NamedReplica, PEER_CALLS_MAX, PeerCall, ReplicaHandle};
+use crate::partition::{CLIENT_CALLS_MAX, NamedReplica, NotClosed, PEER_CALLS_MAX, PeerCall, ReplicaHandle};
 use crate::probe::ReplicaWindow;
 use crate::replica::Replica;
 use crate::runtime::{ReplicaFailed, ReplicaTask, TaskState};
@@ -286,10 +286,9 @@ impl Broker {
                 }
             }
         };
-        let in_order = stopped.is_some();
-        self.close_all().await;
-        if in_order && let Err(error) = self.life.end().await {
-            tracing::error!(node = %self.config.node, %error, "the end of this life was not recorded");
+        let closed = self.close_all().await;
+        if stopped.is_some() {
+            self.end_life(closed).await;
         }
         if let Some(stopped) = stopped {
             let _ = stopped.send(());
@@ -392,7 +391,9 @@ impl Broker {
         if let Some(replica) = open {
             // Who waits there is told that another one leads.
             let _ = replica.peers.send(PeerCall::Decided(state)).await;
-            replica.close().await;
+            if let Err(not_closed) = replica.close().await {
+                tracing::warn!(%not_closed, "it is removed all the same");
+            }
         }
         let removed = remove_log(&self.world, &self.config.dir, &id).await;
         removed.map_err(|error| Ended::Log(id, error))
@@ -424,11 +425,24 @@ impl Broker {
         self.partitions.lock().values().cloned().collect()
     }
 
-    async fn close_all(&mut self) {
+    /// Closes all of them; says so if one could not be closed.
+    async fn close_all(&mut self) -> Result<(), NotClosed> {
         let replicas = std::mem::take(&mut *self.partitions.lock());
+        let mut all = Ok(());
         for (id, replica) in replicas {
             self.clients.remove(&id);
-            replica.close().await;
+            all = all.and(replica.close().await);
+        }
+        all
+    }
+
+    /// Writes that this life has ended in order, if all its logs are closed: else its disk lacks what it had called stored,
+    /// which is a crash (H-03).
+    async fn end_life(&mut self, closed: Result<(), NotClosed>) {
+        if let Err(not_closed) = closed {
+            tracing::error!(node = %self.config.node, %not_closed, "this life ends as a crash does");
+        } else if let Err(error) = self.life.end().await {
+            tracing::error!(node = %self.config.node, %error, "the end of this life was not recorded");
         }
     }
 }

@@ -66,7 +66,7 @@ pub(crate) enum PeerCall {
     GiveUpLease(Answer<()>),
     /// What a follower asked for could not be read.
     Unreadable(LogError),
-    /// Close the log and end; the answer comes when that is done.
+    /// Close the log and end; the answer comes when that is done, and never when it could not be.
     Stop(Answer<()>),
 }
 
@@ -82,13 +82,18 @@ pub(crate) struct ReplicaHandle {
 
 const STOPPED: &str = "its task has ended";
 
+/// A replica has ended, and what it called stored may not be on its disk.
+#[derive(Debug, thiserror::Error)]
+#[error("the log of {0} was not closed")]
+pub(crate) struct NotClosed(PartitionId);
+
 impl ReplicaHandle {
-    /// Ends the replica, its log closed in order.
-    pub(crate) async fn close(&self) {
+    /// Ends the replica, its log closed in order; says when the log was not, or had failed before.
+    pub(crate) async fn close(&self) -> Result<(), NotClosed> {
+        let not_closed = || NotClosed(self.partition.clone());
         let (closed, done) = oneshot::channel();
-        if self.peers.send(PeerCall::Stop(closed)).await.is_ok() {
-            let _ = done.await;
-        }
+        self.peers.send(PeerCall::Stop(closed)).await.map_err(|_| not_closed())?;
+        done.await.map_err(|_| not_closed())
     }
 
     /// Takes a fetch of a follower now; the answer may be parked.

@@ -248,7 +248,10 @@ impl ReplicaTask {
                 let _ = answer.send(());
             }
             PeerCall::Unreadable(error) => self.unreadable(&error),
-            PeerCall::Stop(answer) => self.state.ending = Some(Ending::InOrder(answer)),
+            PeerCall::Stop(answer) => {
+                // What has failed does not end in order any more.
+                self.state.ending.get_or_insert(Ending::InOrder(answer));
+            }
         }
     }
 
@@ -331,7 +334,10 @@ impl ReplicaTask {
 
     /// The log has failed: nothing it says can be trusted, so the replica stops (no retry after a failed sync).
     fn fail(&mut self, what: String) {
-        self.state.ending.get_or_insert(Ending::Failed(what));
+        // Whoever waits for the log to be closed learns that it is not.
+        if !matches!(self.state.ending, Some(Ending::Failed(_))) {
+            self.state.ending = Some(Ending::Failed(what));
+        }
     }
 
     async fn end(mut self) {
@@ -343,12 +349,12 @@ impl ReplicaTask {
         };
         self.state.pending.fail(&Doubt::Stopped(why.clone()));
         match self.state.ending.take() {
-            Some(Ending::InOrder(stopped)) => {
-                if let Err(error) = self.log.close().await {
+            Some(Ending::InOrder(stopped)) => match self.log.close().await {
+                Ok(()) => drop(stopped.send(())),
+                Err(error) => {
                     tracing::error!(partition = %self.partition, %error, "the log could not be closed");
                 }
-                let _ = stopped.send(());
-            }
+            },
             Some(Ending::Failed(_)) | None => {
                 // One report is enough: the broker ends by it.
                 let _ = self.failures.try_send(ReplicaFailed { partition: self.partition, why });
