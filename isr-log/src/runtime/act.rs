@@ -18,7 +18,7 @@ use super::{Happened, ReplicaTask};
 use crate::controller::broker::AlterError;
 use crate::controller::command::{AlterInSync, LogReport};
 use crate::controller::rejection::Rejection;
-use crate::message::{Confirm, ConfirmReply, Fetch, FetchReply, News};
+use crate::message::{Confirm, ConfirmReply, Fetch, FetchRefusal, FetchReply, News};
 use crate::mutant::Mutant;
 use crate::partition::{Answer, ClientCall, PeerCall, PendingAppend};
 use crate::replica::{Command, Event, FetchId, Proposal, ProposalOutcome, Round};
@@ -123,9 +123,15 @@ impl ReplicaTask {
             Ok(CacheRead::Miss) => {
                 let Some(held) = self.state.held.remove(&fetch) else { return };
                 let (reader, own) = (self.reader.clone(), self.own.clone());
+                // A leader never cuts: if the log is cut before it is read, another one leads, and what lies there then is not
+                // what this answer speaks of. The follower, still in the old epoch, could not tell.
+                let generation = self.log.generation();
                 self.world.tasks.spawn(async move {
-                    match reader.read(from, until, max_bytes).await {
-                        Ok(batches) => drop(held.send((records, batches.bytes().clone()))),
+                    match reader.read_of(generation, from, until, max_bytes).await {
+                        Ok(Some(batches)) => drop(held.send((records, batches.bytes().clone()))),
+                        Ok(None) => {
+                            drop(held.send((FetchReply::Refused(FetchRefusal::NotLeader), Bytes::new())));
+                        }
                         Err(error) => drop(own.send(PeerCall::Unreadable(error)).await),
                     }
                 });

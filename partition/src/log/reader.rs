@@ -95,15 +95,7 @@ impl LogReader {
         until: Offset,
         max_bytes: ByteSize,
     ) -> Result<CacheRead, LogError> {
-        let view = self.shared.view();
-        if from < view.start || from > view.end().offset {
-            return Err(view.out_of_range(from));
-        }
-        if from >= until || from == view.end().offset {
-            return Ok(CacheRead::Hit(Batches::default()));
-        }
-        let run = view.cache.run(from, until, max_bytes);
-        Ok(run.map_or(CacheRead::Miss, |bytes| CacheRead::Hit(Batches::unverified(bytes))))
+        in_memory(&self.shared.view(), from, until, max_bytes)
     }
 
     /// The same, from memory or from disk; each batch from disk is verified.
@@ -112,19 +104,43 @@ impl LogReader {
     /// [`LogError`]; damage is reported, never served.
     pub async fn read(&self, from: Offset, until: Offset, max_bytes: ByteSize) -> Result<Batches, LogError> {
         for _ in 0..PLANS_MAX {
-            if let CacheRead::Hit(batches) = self.read_cached(from, until, max_bytes)? {
+            let generation = self.shared.view().generation;
+            if let Some(batches) = self.read_of(generation, from, until, max_bytes).await? {
                 return Ok(batches);
             }
+        }
+        Err(changing())
+    }
+
+    /// The same of the log as it was in this generation; `None` when it was cut since, even if something lies there again: who
+    /// answers for one leader's log must not give out another's.
+    ///
+    /// # Errors
+    /// [`LogError`]; damage is reported, never served.
+    pub async fn read_of(
+        &self,
+        generation: Generation,
+        from: Offset,
+        until: Offset,
+        max_bytes: ByteSize,
+    ) -> Result<Option<Batches>, LogError> {
+        for _ in 0..PLANS_MAX {
             let plan = {
                 let view = self.shared.view();
+                if view.generation != generation {
+                    return Ok(None);
+                }
+                if let CacheRead::Hit(batches) = in_memory(&view, from, until, max_bytes)? {
+                    return Ok(Some(batches));
+                }
                 let segment = view.segments.holding(from);
                 plan(&view, segment, segment.start_for(from), Wanted::Holding(from), until, max_bytes)
             };
             if let Some(found) = self.read_file(plan).await? {
-                return Ok(Batches::unverified(found.joined()));
+                return Ok(Some(Batches::unverified(found.joined())));
             }
         }
-        Err(LogError::Disk("the log was cut again and again while it was read".to_owned()))
+        Err(changing())
     }
 
     /// Batches by ordinal from memory; `None` when they are on disk: ask [`LogReader::read_ordinals`].
@@ -170,7 +186,7 @@ impl LogReader {
                 return Ok(found.batches);
             }
         }
-        Err(LogError::Disk("the log was cut again and again while it was read".to_owned()))
+        Err(changing())
     }
 
     /// The offset of the first record that is as new as `time` or newer; `None` when there is none. A compressed batch
@@ -238,6 +254,22 @@ impl LogReader {
     async fn where_it_may_block<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         if self.shared.disk.is_instant() { work() } else { self.tasks.blocking(work).await }
     }
+}
+
+/// What a look into memory finds.
+fn in_memory(view: &View, from: Offset, until: Offset, max_bytes: ByteSize) -> Result<CacheRead, LogError> {
+    if from < view.start || from > view.end().offset {
+        return Err(view.out_of_range(from));
+    }
+    if from >= until || from == view.end().offset {
+        return Ok(CacheRead::Hit(Batches::default()));
+    }
+    let run = view.cache.run(from, until, max_bytes);
+    Ok(run.map_or(CacheRead::Miss, |bytes| CacheRead::Hit(Batches::unverified(bytes))))
+}
+
+fn changing() -> LogError {
+    LogError::Disk("the log was cut again and again while it was read".to_owned())
 }
 
 /// The first record in a batch, from `from` on, that is as new as this.

@@ -48,6 +48,26 @@ async fn a_time_leads_to_the_first_record_that_is_as_new() {
     check_all(&bench, &times).await;
 }
 
+/// A leader's answer to a fetch that takes its time is of the log it led, though that was cut meanwhile and has grown again.
+#[tokio::test(start_paused = true)]
+async fn a_read_of_a_generation_finds_nothing_of_a_later_one() {
+    let (mut bench, _) = timed_log(40).await;
+    let (reader, of, mib) = (bench.log.reader(), bench.log.generation(), ByteSize::mib(1));
+    let (from, until) = (Offset(42), Offset(46));
+    let found = reader.read_of(of, from, until, mib).await.unwrap().expect("it is as it was");
+    assert_eq!(found.verified().unwrap()[0].epoch(), Epoch(1));
+    bench.log.truncate(Offset(40)).unwrap();
+    for _ in 0..20 {
+        bench.log.append(&timed(&[1, 2]), Epoch(2)).unwrap();
+    }
+    bench.settle().await;
+    assert!(reader.read_of(of, from, until, mib).await.unwrap().is_none());
+    let now = reader.read_of(bench.log.generation(), from, until, mib).await.unwrap().expect("of now");
+    assert_eq!(now.verified().unwrap()[0].epoch(), Epoch(2));
+    bench.log.restart_at(Offset(40), Ordinal(20)).unwrap();
+    assert!(reader.read_of(of, Offset(40), until, mib).await.unwrap().is_none());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_time_that_was_cut_off_leads_nowhere() {
     let (mut bench, times) = timed_log(40).await;
