@@ -333,6 +333,7 @@ situations! {
     h02_a_wiped_replica
     h12_report_when_a_sync_ends
     h14_a_proposal_of_unknown_outcome
+    h16_a_confirmation_of_an_earlier_leadership
     h16_proof_of_leadership
     h16_who_is_eligible_is_asked_too
     h17_a_read_asks_as_many_as_commit

@@ -66,7 +66,7 @@ impl Leader {
             begins_at: None,
             followers,
             next_check: step.now.after(step.rules.lag_max / 2),
-            proofs: Proofs::default(),
+            proofs: Proofs::of(state.epoch),
             proved: None,
             trim_to: step.log.start,
             trimmed_to: Offset::ZERO,

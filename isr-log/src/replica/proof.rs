@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use partition::clock::{BootMoment, Moment};
-use partition::ids::NodeId;
+use partition::ids::{Epoch, NodeId};
 
 use super::{CONFIRM_RETRY, Replica, Role};
 use crate::metadata::Incarnation;
@@ -11,7 +11,18 @@ use crate::rules::UncleanElection;
 
 /// One exchange with the members. A read is served by a round that began after it did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Round(pub u64);
+pub struct Round {
+    /// Of which epoch's leader: when this replica leads again, an answer of its former time that comes late proves nothing.
+    pub epoch: Epoch,
+    /// Counted by that leader.
+    pub number: u64,
+}
+
+impl Round {
+    fn next(self) -> Self {
+        Self { number: self.number + 1, ..self }
+    }
+}
 
 /// The rounds of one leader: at most one is under way, and all reads that come meanwhile share the next one.
 #[derive(Clone, Debug, Default, Hash)]
@@ -50,9 +61,14 @@ impl UnderWay {
 }
 
 impl Proofs {
+    /// Those of this epoch's leader.
+    pub(super) fn of(epoch: Epoch) -> Self {
+        Self { last: Round { epoch, number: 0 }, ..Self::default() }
+    }
+
     /// The round that a read which begins now has to wait for.
     pub(super) fn next(&self) -> Round {
-        Round(self.last.0 + 1)
+        self.last.next()
     }
 
     /// A read waits for the next round.
@@ -138,33 +154,37 @@ mod tests {
 
     const LIFE: Incarnation = Incarnation(Offset(7));
 
+    fn round(number: u64) -> Round {
+        Round { epoch: Epoch(1), number }
+    }
+
     #[test]
     fn a_read_that_comes_during_a_round_waits_for_the_next_one() {
-        let mut proofs = Proofs::default();
+        let mut proofs = Proofs::of(Epoch(1));
         let members = || BTreeSet::from([NodeId(2), NodeId(3)]);
         proofs.want();
-        assert_eq!(proofs.begin(members(), Moment(0)), Some(Round(1)));
-        assert_eq!(proofs.next(), Round(2));
+        assert_eq!(proofs.begin(members(), Moment(0)), Some(round(1)));
+        assert_eq!(proofs.next(), round(2));
         proofs.want();
         assert_eq!(proofs.begin(members(), Moment(0)), None);
-        proofs.confirmed(Round(1), NodeId(2), LIFE);
+        proofs.confirmed(round(1), NodeId(2), LIFE);
         assert_eq!(proofs.complete(), None);
-        proofs.confirmed(Round(1), NodeId(3), LIFE);
-        assert_eq!(proofs.complete(), Some(Round(1)));
-        assert_eq!(proofs.begin(members(), Moment(1)), Some(Round(2)));
-        proofs.confirmed(Round(1), NodeId(2), LIFE);
+        proofs.confirmed(round(1), NodeId(3), LIFE);
+        assert_eq!(proofs.complete(), Some(round(1)));
+        assert_eq!(proofs.begin(members(), Moment(1)), Some(round(2)));
+        proofs.confirmed(round(1), NodeId(2), LIFE);
         assert_eq!(
             proofs.again(Moment(0).after(CONFIRM_RETRY * 2)),
-            Some((Round(2), vec![NodeId(2), NodeId(3)]))
+            Some((round(2), vec![NodeId(2), NodeId(3)]))
         );
     }
 
     #[test]
     fn alone_a_leader_proves_itself() {
-        let mut proofs = Proofs::default();
+        let mut proofs = Proofs::of(Epoch(1));
         proofs.want();
-        assert_eq!(proofs.begin(BTreeSet::new(), Moment(0)), Some(Round(1)));
-        assert_eq!(proofs.complete(), Some(Round(1)));
+        assert_eq!(proofs.begin(BTreeSet::new(), Moment(0)), Some(round(1)));
+        assert_eq!(proofs.complete(), Some(round(1)));
         assert_eq!(proofs.begin(BTreeSet::new(), Moment(0)), None);
     }
 }

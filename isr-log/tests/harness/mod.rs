@@ -392,7 +392,7 @@ impl Harness {
             Command::Fail(doubt) => self.fail(id, &doubt),
             Command::Resign => self.note(id, "resigns"),
             Command::Ask(round, member, confirm) => self.send(id, member, Message::Confirm(round, confirm)),
-            Command::Proved(round) => self.note(id, &format!("has proved round {}", round.0)),
+            Command::Proved(round) => self.note(id, &format!("has proved round {}", round.number)),
             Command::Lost { from, to } => {
                 self.lost += to.0 - from.0;
                 self.note(id, &format!("loses {from}..{to}, which was committed"));
@@ -463,8 +463,8 @@ pub fn describe(message: &Message) -> String {
         Message::Reply(_, FetchReply::StartAt(start), _) => format!("start at {start}"),
         Message::Reply(_, FetchReply::Refused(refusal), _) => format!("refused: {refusal}"),
         Message::Report(report) => format!("report e{} durable {}", report.epoch, report.durable_to),
-        Message::Confirm(round, confirm) => format!("confirm e{} for round {}?", confirm.epoch, round.0),
-        Message::Confirmed(round, ConfirmReply::Follows(_)) => format!("follows, for round {}", round.0),
-        Message::Confirmed(round, ConfirmReply::Refused) => format!("refuses, for round {}", round.0),
+        Message::Confirm(round, confirm) => format!("confirm e{} for round {}?", confirm.epoch, round.number),
+        Message::Confirmed(round, ConfirmReply::Follows(_)) => format!("follows, for round {}", round.number),
+        Message::Confirmed(round, ConfirmReply::Refused) => format!("refuses, for round {}", round.number),
     }
 }
