@@ -33,9 +33,12 @@ pub(super) fn compare(
 }
 
 fn continuation(leader: LogView<'_>, end: Offset, last_epoch: Option<Epoch>) -> Continuation {
-    // What lies below the leader's start was committed and is gone, so a log that ends right there is a prefix.
+    // What lies below the leader's start was committed and is gone, so a log that ends right there is a prefix. Unless its last
+    // records are of a newer epoch than the leader's first: they were never committed, and what follows does not fit on them.
     if end == leader.start {
-        return Continuation::Prefix;
+        let first = leader.epochs.epoch_at(leader.start).filter(|_| leader.start < leader.end);
+        let fits = first.is_none_or(|first| last_epoch <= Some(first));
+        return if fits { Continuation::Prefix } else { Continuation::Elsewhere(leader.start) };
     }
     if end < leader.start {
         return Continuation::Elsewhere(leader.start);

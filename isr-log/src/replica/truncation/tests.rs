@@ -63,6 +63,10 @@ fn a_follower_outside_the_leaders_log_starts_again() {
     let cases = [
         (4, Some(Epoch(2)), Continuation::Elsewhere(Offset(10))),
         (10, Some(Epoch(2)), Continuation::Prefix),
+        (10, Some(Epoch(3)), Continuation::Prefix),
+        (10, None, Continuation::Prefix),
+        // Uncommitted records of a newer epoch: batches of the older one cannot follow them.
+        (10, Some(Epoch(4)), Continuation::Elsewhere(Offset(10))),
         (12, Some(Epoch(2)), Continuation::Elsewhere(Offset(10))),
         (12, Some(Epoch(3)), Continuation::Prefix),
         (12, None, Continuation::Prefix),
@@ -72,6 +76,8 @@ fn a_follower_outside_the_leaders_log_starts_again() {
     for (end, last_epoch, expected) in cases {
         assert_eq!(continuation(view(&leader), Offset(end), last_epoch), expected, "{end} {last_epoch:?}");
     }
+    let empty = log(10, &[]);
+    assert_eq!(continuation(view(&empty), Offset(10), Some(Epoch(4))), Continuation::Prefix);
 }
 
 #[test]
