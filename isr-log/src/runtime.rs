@@ -138,9 +138,14 @@ impl ReplicaTask {
                 fetched = next(&mut self.state.fetching) => self.fetched(fetched),
                 Some(call) = self.clients.recv() => self.client(call),
                 Some(call) = self.peers.recv() => self.peer(call),
-                () = &mut timer => self.tick(),
+                // Due, however exactly the timer keeps time.
+                () = &mut timer => wakes_at = Moment(0),
             }
             self.take_what_is_ready();
+            // Not only when nothing else is ready: who appends without a pause must not keep a dead follower in the set.
+            if wakes_at <= self.world.clock.now() {
+                self.tick();
+            }
             self.settle();
             self.window.window.show(|| self.snapshot());
             // A timer that fires too early costs less than one that is set anew for each call.
