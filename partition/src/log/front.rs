@@ -180,8 +180,9 @@ impl Log {
         Ok(self.end)
     }
 
-    /// Cuts all from `to` on; `to` must be a batch boundary (the start of a batch, or the end). Raises the generation,
-    /// syncs it, and only then touches the files; durable before any later append (H-04, H-05). Epochs and producers roll back.
+    /// Cuts all from `to` on; `to` must be a batch boundary (the start of a batch, or the end), or the log start, wherever that
+    /// lies: then nothing is left. Raises the generation, syncs it, and only then touches the files; durable before any later
+    /// append (H-04, H-05). Epochs and producers roll back.
     ///
     /// # Errors
     /// [`LogError`]; nothing was cut.
@@ -192,6 +193,11 @@ impl Log {
         }
         let Located { base, place, index, newest } = self.shared.locate(to)?;
         if place.offset != to {
+            // A trim may lie inside a batch, and a cut there leaves nothing of it.
+            if to == self.start() {
+                let (ordinal, producers) = (self.state.start_ordinal, self.state.producers.clone());
+                return self.restart_with(to, ordinal, producers);
+            }
             return Err(LogError::Gap { expected: place.offset, found: to });
         }
         let index = index.map(Arc::unwrap_or_clone);

@@ -119,3 +119,24 @@ async fn a_batch_from_the_past_or_without_a_time_ends_no_segment() {
     bench.settle().await;
     assert_eq!(segments(&bench), 2);
 }
+
+/// A trim cuts no batch, and a follower may have to cut back to where it trimmed.
+#[tokio::test(start_paused = true)]
+async fn a_cut_to_a_log_start_inside_a_batch_leaves_nothing() {
+    let mut bench = Bench::new(small()).await;
+    bench.append(1, &["a"]);
+    bench.append(1, &["b", "c", "d"]);
+    bench.append(1, &["e"]);
+    bench.settle().await;
+    bench.log.trim(Offset(2)).unwrap();
+    assert!(
+        matches!(bench.log.truncate(Offset(3)), Err(LogError::Gap { .. })),
+        "inside a batch nothing is cut"
+    );
+    bench.log.truncate(Offset(2)).unwrap();
+    assert_eq!((bench.log.start(), bench.log.end()), (Offset(2), Offset(2)));
+    bench.append(2, &["x"]);
+    bench.settle().await;
+    let bench = bench.reopen().await;
+    assert_eq!(bench.contents().await, [(Offset(2), Epoch(2), "x".to_owned())]);
+}
