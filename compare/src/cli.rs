@@ -4,6 +4,7 @@
 
 mod exports;
 mod faults;
+mod history_file;
 mod inspect;
 mod latency;
 mod points;

@@ -1,7 +1,7 @@
 //! What each fault does to each system, and the proof that the judge of it can see.
 //!
+//! - [`matrix`]: what can happen, under each setting, with what was expected beside what was measured.
 //! - [`mutants`]: rules broken on purpose, one at a time, that the judge has to find.
-//!
-//! Left out so far: the fault matrix itself.
 
+pub mod matrix;
 pub mod mutants;

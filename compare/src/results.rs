@@ -7,6 +7,7 @@ mod file;
 mod hgrm;
 mod histogram;
 mod knee;
+mod matrix;
 mod names;
 mod timestamp;
 
@@ -18,6 +19,7 @@ pub use csv::table as table_of_cells;
 pub use file::{Destination, UnwritableResults};
 pub use hgrm::{file_name as hgrm_name, percentiles};
 pub use knee::{Knee, KneeProbe};
+pub use matrix::{Ground, Lost, MatrixExpected, MatrixFinding, MatrixMeasured, MatrixRow, Silences};
 pub(crate) use names::acks as acks_by_name;
 pub use names::{acks_name, acks_named, durability_name, durability_named};
 pub use timestamp::{file_name_of, rfc3339, rfc3339_ms};
@@ -66,6 +68,9 @@ pub struct Results {
     pub noise: Vec<Noise>,
     /// Clusters while nothing was asked of them.
     pub idle: Vec<IdleCluster>,
+    /// What faults did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub matrix: Vec<MatrixRow>,
 }
 
 /// How cells were measured.

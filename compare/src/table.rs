@@ -4,12 +4,14 @@ mod format;
 mod injected;
 mod kafka;
 mod knees;
+mod matrix;
 mod notes;
 mod rows;
 mod survival;
 
 pub use format::{milliseconds, percent, ratio, thousands, with_interval};
 pub use kafka::summaries;
+pub use matrix::matrix;
 pub use notes::notes;
 pub use rows::render;
 

@@ -185,7 +185,16 @@ fn simulations_that_cannot_be_are_refused() {
 
 #[test]
 fn a_hunt_for_mutants_takes_only_what_it_can_do() {
-    refused("faults", "only --mutants is built");
+    refused("faults --seeds 0", "seeds must be 1 to");
+    refused("faults --only Nobody", "no cell has \"Nobody\" in its name");
+    refused("faults --only f-killed --history h.json", "--history is for one cell");
+    refused("faults --only f-killed --history h.txt", "ends neither in .json nor in .edn");
+    refused(
+        "faults --only f-killed --json missing/results.json",
+        "cannot write results to missing/results.json",
+    );
+    refused("faults --only f-killed --resume --json missing.json", "cannot read missing.json");
+    refused("faults --resume", "--json");
     refused("faults --mutants --seeds 0", "seeds must be 1 to");
     refused("faults --mutants --only Nobody", "no mutant has \"Nobody\" in its name");
     refused("faults --mutants --json missing/table.json", "cannot write missing/table.json");

@@ -1,8 +1,6 @@
 //! The options of `compare simulate`, and what they have done: one run with its trace, or a sweep.
 
 use std::collections::BTreeSet;
-use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
 
@@ -11,9 +9,10 @@ use partition::ids::ByteSize;
 use partition::log::Durability;
 use partition::simulation::Tracing;
 
+use super::history_file::HistoryFile;
 use super::points::{Clamped, Point};
 use super::{bad_input, printed, seeds};
-use crate::history::{ClientId, History};
+use crate::history::ClientId;
 use crate::progress::SeedProgress;
 use crate::simulate::{self, FaultChoice, Halt, Leasing, Mutant, Scenario, Sweep, Twist, text};
 use crate::system::{Shape, System};
@@ -69,20 +68,13 @@ pub(super) struct SimulateArgs {
     #[arg(long, value_name = "KIND")]
     leases: Option<Leasing>,
     /// Writes what the clients saw: JSON (`.json`), or Jepsen's EDN (`.edn`)
-    #[arg(long, value_name = "FILE", conflicts_with = "seeds", value_parser = history_file)]
+    #[arg(long, value_name = "FILE", conflicts_with = "seeds")]
     history: Option<HistoryFile>,
 }
 
 /// Which clients stay.
 #[derive(Clone, Debug)]
 struct ClientChoice(BTreeSet<ClientId>);
-
-/// Where a history goes, and in which form.
-#[derive(Clone, Debug)]
-enum HistoryFile {
-    Json(PathBuf),
-    Edn(PathBuf),
-}
 
 fn seed_count(text: &str) -> Result<u64, String> {
     let count = text.parse().ok().filter(|count| (1..=SEEDS_MAX).contains(count));
@@ -120,14 +112,6 @@ fn client_choice(text: &str) -> Result<ClientChoice, String> {
     numbers.map(ClientChoice).map_err(|_| format!("{text:?} is not a list of clients such as 1,3"))
 }
 
-fn history_file(text: &str) -> Result<HistoryFile, String> {
-    match text.rsplit_once('.') {
-        Some((_, "json")) => Ok(HistoryFile::Json(PathBuf::from(text))),
-        Some((_, "edn")) => Ok(HistoryFile::Edn(PathBuf::from(text))),
-        _ => Err(format!("{text:?} ends neither in .json nor in .edn")),
-    }
-}
-
 /// Does what was asked, and returns what the process should end with.
 pub(super) fn run(args: &SimulateArgs) -> ExitCode {
     let (min_isr, clamped) = args.replicas.min_isr(None);
@@ -145,7 +129,7 @@ pub(super) fn run(args: &SimulateArgs) -> ExitCode {
         return bad_input(&format!("{mutant} is a rule of --system {}", mutant.system()));
     }
     let fetch_bytes = args.fetch_bytes.map_or(Twist::default().fetch_bytes, ByteSize);
-    let twist = Twist { mutant: args.mutant, fetch_bytes };
+    let twist = Twist { mutant: args.mutant, fetch_bytes, ..Twist::default() };
     if args.seeds.is_some() {
         seeds::quiet_panics();
     }
@@ -187,7 +171,7 @@ fn one(args: &SimulateArgs, mut scenario: Scenario, halt: &Halt) -> Result<bool,
     }
     let ran = simulate::run(&scenario, Tracing::Text);
     if let Some(file) = &args.history {
-        write_history(file, &ran.history)?;
+        file.write(&ran.history)?;
     }
     printed::out(ran.trace.as_bytes());
     printed::out(text::ran(&scenario, &ran).as_bytes());
@@ -205,15 +189,4 @@ fn check_clients(scenario: &Scenario, ClientChoice(chosen): &ClientChoice) -> Re
     chosen.difference(&all).next().map_or(Ok(()), |stranger| {
         Err(format!("seed {} has clients 1 to {}, no {stranger}", scenario.seed, all.len()))
     })
-}
-
-fn write_history(file: &HistoryFile, history: &History) -> Result<(), String> {
-    let (HistoryFile::Json(path) | HistoryFile::Edn(path)) = file;
-    let unwritable = |error: std::io::Error| format!("cannot write {}: {error}", path.display());
-    let mut to = std::io::BufWriter::new(std::fs::File::create(path).map_err(unwritable)?);
-    let written = match file {
-        HistoryFile::Json(_) => history.write_json(&mut to),
-        HistoryFile::Edn(_) => history.write_edn(&mut to),
-    };
-    written.and_then(|()| to.flush()).map_err(unwritable)
 }

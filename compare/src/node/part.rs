@@ -126,13 +126,14 @@ impl Place {
         let metadata =
             LeaderClient::new(&self.world, &controllers, &metadata_partition(), RetryConfig::default());
         let config = isr_log::Config::new(self.node, brokers, controllers, self.dir.clone());
-        let Tuning { heartbeat, lag_max, fetch_bytes, broken, .. } = *tuning;
+        let Tuning { heartbeat, lag_max, fetch_bytes, historic, broken, .. } = *tuning;
         let read_proof = match tuning.leases {
             Leases::Off => ReadProof::Round,
             Leases::On(_) => ReadProof::Lease,
         };
         let (log, fetch_bytes_max) = (tuning.log.clone(), fetch_bytes);
-        let config = isr_log::Config { log, heartbeat, lag_max, fetch_bytes_max, read_proof, ..config };
+        let config =
+            isr_log::Config { log, heartbeat, lag_max, fetch_bytes_max, read_proof, historic, ..config };
         let node = isr_log::Node::open_mutated(&self.world, config, Arc::new(metadata), broken.isr).await?;
         let replica = node.partition(&plan.partition);
         Ok((node.service(), Part::Isr { node, replica }))
@@ -155,9 +156,9 @@ impl Place {
             min_isr: plan.min_isr,
             commit: plan.commit,
         };
-        let Tuning { session, leases, preference, .. } = *tuning;
+        let Tuning { session, leases, preference, historic, .. } = *tuning;
         let config = ControllerConfig::new(self.node, vec![spec]);
-        let config = ControllerConfig { session, leases, preference, ..config };
+        let config = ControllerConfig { session, leases, preference, historic, ..config };
         let controller = Controller::start_mutated(&self.world, config, node.partition(), tuning.broken.isr);
         let controller = controller.map_err(NodeError::Controller)?;
         let router = Router::new()

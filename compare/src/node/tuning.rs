@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use isr_log::HistoricRules;
 use isr_log::controller::active::{ControllerConfig, Preference};
 use isr_log::controller::broker::BrokerConfig;
 use isr_log::controller::lease::Leases;
@@ -32,6 +33,8 @@ pub(crate) struct Tuning {
     pub(crate) leases: Leases,
     /// isr: when the first of the assigned replicas leads again.
     pub(crate) preference: Preference,
+    /// isr: rules that Kafka once had, of brokers and controllers alike.
+    pub(crate) historic: HistoricRules,
     /// Which rules are broken.
     pub(crate) broken: Broken,
 }
@@ -56,6 +59,7 @@ impl Tuning {
             fetch_bytes: isr_log::Config::FETCH_BYTES_MAX,
             leases: Leases::Off,
             preference: Preference::OnCommand,
+            historic: HistoricRules::default(),
             broken: Broken::default(),
         }
     }

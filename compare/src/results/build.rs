@@ -56,6 +56,7 @@ impl Results {
             comparisons: Vec::new(),
             noise: Vec::new(),
             idle: Vec::new(),
+            matrix: Vec::new(),
         };
         for (number, group) in measured.groups.iter().enumerate() {
             results.add(plan, group);

@@ -23,6 +23,18 @@ pub struct UnwritableResults {
     source: io::Error,
 }
 
+impl Results {
+    /// What an earlier run wrote.
+    ///
+    /// # Errors
+    /// One line for the user, when there is no such file or it holds something else.
+    pub fn read(path: &Path) -> Result<Self, String> {
+        let text = fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        serde_json::from_slice(&text)
+            .map_err(|error| format!("{} holds no results that this version reads: {error}", path.display()))
+    }
+}
+
 impl Destination {
     /// The file that the user named. What it holds stays until there are results.
     ///

@@ -109,6 +109,7 @@ pub(crate) fn results(cells: Vec<Cell>) -> Results {
         knees: vec![],
         comparisons: Vec::new(),
         noise: Vec::new(),
+        matrix: Vec::new(),
         idle: vec![IdleCluster {
             group: 0,
             system: System::Isr,

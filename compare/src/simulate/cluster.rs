@@ -20,6 +20,7 @@ use partition::transport::rpc::{Serving, serve};
 use partition::world::World;
 
 use super::overseer::Overseer;
+use super::scenario::Scenario;
 use super::verdict::Finding;
 use super::voters::Operator;
 use crate::node::{NodeError, Part, Place, Plan, Role, Tuning};
@@ -127,17 +128,17 @@ impl VirtualCluster {
     /// Starts all nodes of a cluster of this shape, those too that are no replicas yet.
     pub(super) async fn start(
         simulation: &Simulation,
-        shape: Shape,
-        spares: Vec<NodeId>,
+        scenario: &Scenario,
         tuning: Tuning,
     ) -> Result<Self, StartError> {
+        let shape = scenario.shape;
         let addresses = |nodes: Vec<NodeId>| -> BTreeMap<NodeId, Address> {
             nodes.into_iter().map(|node| (node, Address::simulated(node))).collect()
         };
         let plan = Plan {
             partition: PartitionId::new("simulated", 0).expect("letters make a legal topic"),
             replicas: addresses(replicas(shape)),
-            spares: addresses(spares),
+            spares: addresses(scenario.spares()),
             controllers: addresses(controllers(shape.system)),
             min_isr: shape.min_isr.get(),
             commit: shape.commit_rule(),
@@ -150,7 +151,7 @@ impl VirtualCluster {
         let roles: BTreeMap<NodeId, Role> =
             controllers.chain(plan.everybody().into_keys().map(|node| (node, replica))).collect();
         let observer = Observer::of(&simulation.world(OBSERVER), &plan);
-        let overseer = Overseer::of(simulation, shape, &plan);
+        let overseer = Overseer::of(simulation, scenario, &plan);
         let moves = replica == Role::Quorum && !plan.spares.is_empty();
         let mut cluster = Self {
             members: plan.replicas.keys().copied().collect(),

@@ -3,19 +3,22 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use partition::clock::Moment;
 use partition::ids::{Checksum, NodeId, Offset};
+use partition::log::Durability;
 use partition::partition::Placement;
 use partition::record::Batch;
 use partition::simulation::{Keeps, Simulation};
 
+use super::scenario::{Judges, Scenario};
 use crate::invariants::{Coverage, Loss, Setting, Violation, Watch};
 use crate::node::{Part, Plan};
-use crate::system::Shape;
 
 /// Watches the partition's replicas, and those of the controllers' own partition. Clones watch the same run.
 #[derive(Clone)]
 pub(super) struct Overseer {
     simulation: Simulation,
+    judges: Judges,
     watches: Arc<Mutex<Watches>>,
 }
 
@@ -26,20 +29,30 @@ struct Watches {
     metadata: Watch,
 }
 
+impl Watches {
+    /// Looks at what has changed; in words what is wrong with it.
+    fn step(&mut self, now: Moment) -> Result<(), String> {
+        self.partition.step(now).map_err(|violation| text(&violation))?;
+        self.metadata.step(now).map_err(|violation| format!("metadata {}", text(&violation)))
+    }
+}
+
 impl Overseer {
     /// Watches a cluster of this shape, from now on after each step.
-    pub(super) fn of(simulation: &Simulation, shape: Shape, plan: &Plan) -> Self {
-        let durability = shape.durability;
+    pub(super) fn of(simulation: &Simulation, scenario: &Scenario, plan: &Plan) -> Self {
+        let (durability, judges) = (scenario.shape.durability, scenario.twist.judges);
         let partition = Watch::new(Setting { durability, replicas: plan.replicas.len() });
-        let metadata = Watch::new(Setting { durability, replicas: plan.controllers.len() });
+        // What the controllers have decided is synced, whatever the partition's durability (H-15).
+        let synced = Setting { durability: Durability::Synced, replicas: plan.controllers.len() };
+        let metadata = Watch::new(synced);
         let watches = Arc::new(Mutex::new(Watches { partition, metadata }));
         let looked_at = Arc::clone(&watches);
         simulation.on_step(move |step| {
             let mut watches = looked_at.lock().expect("no holder panics");
-            watches.partition.step(step.at).map_err(|violation| text(&violation))?;
-            watches.metadata.step(step.at).map_err(|violation| format!("metadata {}", text(&violation)))
+            let seen = watches.step(step.at);
+            if judges == Judges::All { seen } else { Ok(()) }
         });
-        Self { simulation: simulation.clone(), watches }
+        Self { simulation: simulation.clone(), judges, watches }
     }
 
     /// A node has started.
@@ -123,7 +136,7 @@ impl Overseer {
     }
 
     fn judge(&self, seen: Result<(), Violation>) {
-        if let Err(violation) = seen {
+        if let (Err(violation), Judges::All) = (seen, self.judges) {
             self.simulation.fail(text(&violation));
         }
     }

@@ -20,7 +20,7 @@ use super::mutant::Mutant;
 use super::overseer::Overseer;
 use super::scenario::{Scenario, Twist};
 use super::verdict::{Finding, Findings};
-use crate::checker::{self, Verdict};
+use crate::checker::{self, Report, Verdict};
 use crate::history::{History, Recorder, Recording};
 use crate::node::Tuning;
 
@@ -50,15 +50,41 @@ pub struct Ran {
     pub trace: String,
     /// What happened, in one number.
     pub digest: Digest,
+    /// When the load began: the faults are counted from there. None of a cluster that never came up.
+    pub begun: Option<Moment>,
+    /// How long it took, from the end of all faults, until one led and all agreed; none when it never came to that.
+    pub healed: Option<Duration>,
     /// What clients asked and were told.
     pub history: History,
+    /// What the checker says of it.
+    pub report: Report,
 }
+
+/// How soon the nodes of a run miss a silent one: short, so that much happens in ten seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// isr: how long a broker may be silent before it is fenced.
+    pub session: Duration,
+    /// isr: how long a follower may lag before it leaves the in-sync set.
+    pub lag_max: Duration,
+    /// Voters: when one that hears nothing calls an election, at the latest.
+    pub election_max: Duration,
+}
+
+/// Those of each run without leases.
+pub const TIMES: Times = Times {
+    session: Duration::from_millis(900),
+    lag_max: Duration::from_secs(1),
+    election_max: Duration::from_millis(600),
+};
 
 /// What is known of a run from outside, whether or not it comes to its end.
 #[derive(Clone, Default)]
 struct Evidence {
     overseer: Arc<OnceLock<Overseer>>,
     recorder: Arc<OnceLock<Recorder>>,
+    begun: Arc<OnceLock<Moment>>,
+    healed: Arc<OnceLock<Duration>>,
     findings: Findings,
 }
 
@@ -104,7 +130,9 @@ pub fn run(scenario: &Scenario, tracing: Tracing) -> Ran {
         },
         virtual_time: at.since(Moment::default()),
     };
-    Ran { findings, figures, trace, digest, history }
+    let begun = evidence.begun.get().copied();
+    let healed = evidence.healed.get().copied();
+    Ran { findings, figures, trace, digest, begun, healed, history, report }
 }
 
 struct Play {
@@ -126,8 +154,7 @@ impl Play {
         self.simulation.note(&format!("leases: {leasing}"));
         let nodes = replicas(shape).into_iter().chain(controllers(shape.system)).collect();
         leasing.clocks(seed, nodes).iter().for_each(|fault| self.simulation.fault(fault));
-        let (shape, spares) = (self.scenario.shape, self.scenario.spares());
-        let cluster = VirtualCluster::start(&self.simulation, shape, spares, self.tuning()).await;
+        let cluster = VirtualCluster::start(&self.simulation, &self.scenario, self.tuning()).await;
         let mut cluster = cluster.map_err(|error| Finding::new("start", error))?;
         drop(self.evidence.overseer.set(cluster.overseer().clone()));
         liveness::converge(&cluster, UP_WITHIN).await?;
@@ -148,7 +175,8 @@ impl Play {
             return Err(Finding::new("L4-pending", "a client still waits for an answer"));
         }
         cluster.settle().await?;
-        liveness::converge(&cluster, HEALED_WITHIN).await?;
+        let healed = liveness::converge(&cluster, HEALED_WITHIN).await?;
+        let _ = self.evidence.healed.set(healed);
         self.simulation.note("phase: fresh writes, final read");
         liveness::write_fresh(&cluster, &recorder).await?;
         liveness::converge(&cluster, HEALED_WITHIN).await?;
@@ -159,6 +187,7 @@ impl Play {
     async fn trouble(&self, cluster: &mut VirtualCluster, load: &Load) {
         let clock = self.simulation.clock().clone();
         let begun = clock.now();
+        let _ = self.evidence.begun.set(begun);
         let mut nemesis = Nemesis::new(&self.simulation);
         for (at, fault) in self.scenario.faults.steps() {
             clock.sleep_until(begun.after(Duration::from_nanos(at.0))).await;
@@ -187,21 +216,23 @@ impl Play {
             cache_bytes: ByteSize::kib(64),
             ..LogConfig::default()
         };
-        let Twist { mutant, fetch_bytes } = self.scenario.twist;
+        let Twist { mutant, fetch_bytes, historic, .. } = self.scenario.twist;
+        let Times { session, lag_max, election_max } = TIMES;
         let tuning = Tuning {
             metadata_log: log.clone(),
-            log,
+            log: LogConfig { durability: self.scenario.shape.durability, ..log },
             timing: quorum_log::Timing {
                 heartbeat: Duration::from_millis(100),
                 election_min: Duration::from_millis(300),
-                election_max: Duration::from_millis(600),
+                election_max,
             },
-            session: Duration::from_millis(900),
+            session,
             heartbeat: Duration::from_millis(200),
-            lag_max: Duration::from_secs(1),
+            lag_max,
             fetch_bytes,
             leases: Leases::Off,
             preference: Preference::OnCommand,
+            historic,
             broken: Mutant::put_to_work(mutant, &self.simulation),
         };
         self.scenario.leasing.tune(tuning)

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use isr_log::HistoricRules;
 use partition::clock::Moment;
 use partition::fault::{Fault, Frame, Kind, Schedule};
 use partition::ids::{ByteSize, NodeId};
@@ -55,11 +56,30 @@ pub struct Twist {
     pub mutant: Option<Mutant>,
     /// isr: about how much one fetch brings. The less, the longer a follower is on its way.
     pub fetch_bytes: ByteSize,
+    /// isr: rules that Kafka once had.
+    pub historic: HistoricRules,
+    /// Who judges.
+    pub judges: Judges,
+}
+
+/// Who judges a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Judges {
+    /// The invariants, which end a run at once, and then the checker.
+    #[default]
+    All,
+    /// The checker alone: where losses are expected they are to be counted, and a run has to come to its end for that.
+    Checker,
 }
 
 impl Default for Twist {
     fn default() -> Self {
-        Self { mutant: None, fetch_bytes: isr_log::Config::FETCH_BYTES_MAX }
+        Self {
+            mutant: None,
+            fetch_bytes: isr_log::Config::FETCH_BYTES_MAX,
+            historic: HistoricRules::default(),
+            judges: Judges::default(),
+        }
     }
 }
 

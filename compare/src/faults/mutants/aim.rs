@@ -78,7 +78,7 @@ impl Aim {
             durability: Durability::Synced,
         };
         let faults: Schedule = self.faults.parse().expect("faults are written as faults are");
-        let twist = Twist { mutant: None, fetch_bytes: self.fetch_bytes };
+        let twist = Twist { fetch_bytes: self.fetch_bytes, ..Twist::default() };
         Scenario::leased(seed, shape, FaultChoice::These(faults), self.leasing).twisted(twist)
     }
 

@@ -1,0 +1,126 @@
+//! `compare faults`: the fault matrix.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use partition::clock::Clock;
+
+use super::FaultsArgs;
+use crate::cli::history_file::HistoryFile;
+use crate::cli::{bad_input, printed, seeds};
+use crate::faults::matrix::{Cell, Column, Trials};
+use crate::machine::{self, Machine};
+use crate::results::{Circumstances, Destination, MatrixRow, Results, file_name_of, rfc3339};
+use crate::simulate::Halt;
+use crate::table;
+
+/// Trials of a cell: enough for a median, and for all cells to be done in some minutes.
+const TRIALS: u64 = 3;
+/// What was measured is written after so many cells, so that an end without warning costs little.
+const WRITTEN_EVERY: usize = 20;
+
+/// Runs the cells that were asked for.
+pub(super) fn run(args: &FaultsArgs) -> ExitCode {
+    let only = args.only.as_deref().unwrap_or_default();
+    let mut cells = Cell::all(&Column::all());
+    // A whole name is that cell alone, though others begin with it.
+    let whole = cells.iter().any(|cell| cell.to_string() == only);
+    cells.retain(|cell| if whole { cell.to_string() == only } else { cell.to_string().contains(only) });
+    if cells.is_empty() {
+        let such = "such as leader-killed/isr-3:2/committed/synced";
+        return bad_input(&format!("no cell has {only:?} in its name, {such}"));
+    }
+    let each = args.seeds.map_or(TRIALS, |seeds| seeds.div_ceil(cells.len() as u64));
+    let trials = Trials { first: args.seed, each };
+    seeds::quiet_panics();
+    if let Some(file) = &args.history {
+        return seeds::until_interrupted(|_| history(&trials, &cells, file));
+    }
+    let started = match Started::now(args, &trials) {
+        Ok(started) => started,
+        Err(line) => return bad_input(&line),
+    };
+    seeds::until_interrupted(|halt| judge(started, &trials, &cells, halt))
+}
+
+/// Writes what the clients of one trial saw.
+fn history(trials: &Trials, cells: &[Cell], file: &HistoryFile) -> ExitCode {
+    let [cell] = cells else {
+        return bad_input(&format!("--history is for one cell; --only leaves {} of them", cells.len()));
+    };
+    let ran = trials.first_of(cell).expect("each cell has trials");
+    ran.findings.iter().for_each(|finding| eprintln!("{finding}"));
+    match file.write(&ran.history) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(line) => bad_input(&line),
+    }
+}
+
+/// What is known before the first cell.
+struct Started {
+    destination: Destination,
+    circumstances: Circumstances,
+    /// Cells that an earlier run has measured, by their names.
+    earlier: BTreeMap<String, MatrixRow>,
+}
+
+impl Started {
+    fn now(args: &FaultsArgs, trials: &Trials) -> Result<Self, String> {
+        let now_ms = Clock::real().wall_ms();
+        let earlier = match args.json.as_deref().filter(|_| args.resume) {
+            Some(path) => Results::read(path)?.matrix,
+            None => Vec::new(),
+        };
+        let same = |row: &MatrixRow| row.seed == trials.first && row.measured.trials == trials.each;
+        let earlier = earlier.into_iter().filter(same).map(|row| (row.cell.clone(), row)).collect();
+        let dated = || Destination::dated(&file_name_of(now_ms));
+        let destination = args.json.as_deref().map_or_else(dated, Destination::named);
+        let destination = destination.map_err(|error| error.to_string())?;
+        let here = std::env::temp_dir();
+        let machine = Machine::observe(&here);
+        let machine = machine.map_err(|error| format!("cannot write to {}: {error}", here.display()))?;
+        let (commit, started) = (machine::commit(), rfc3339(now_ms));
+        let command = std::env::args().collect::<Vec<_>>().join(" ");
+        Ok(Self { destination, circumstances: Circumstances { machine, commit, started, command }, earlier })
+    }
+
+    /// What there is of these cells so far, in their order.
+    fn results(&self, trials: &Trials, cells: &[Cell], ending: &str) -> Results {
+        let rows = cells.iter().filter_map(|cell| self.earlier.get(&cell.to_string()).cloned()).collect();
+        Results::of_matrix(trials, rows, ending, self.circumstances.clone())
+    }
+}
+
+fn judge(mut started: Started, trials: &Trials, cells: &[Cell], halt: &Halt) -> ExitCode {
+    let missing = |cell: &&Cell| !started.earlier.contains_key(&cell.to_string());
+    let left: Vec<Cell> = cells.iter().filter(missing).cloned().collect();
+    if left.len() < cells.len() {
+        eprintln!("{} of {} cells were measured before", cells.len() - left.len(), cells.len());
+    }
+    let mut done = 0;
+    trials.run(&left, halt, |judged| {
+        let row = MatrixRow::of(&judged, trials);
+        done += 1;
+        let outcome = if row.is_good() { "as expected" } else { "UNLIKE what was expected" };
+        eprintln!("{done} of {}: {} {outcome}", left.len(), row.cell);
+        started.earlier.insert(row.cell.clone(), row);
+        if done % WRITTEN_EVERY == 0 {
+            // The last word is written below, and complains if it cannot be.
+            let _ = started.destination.write(&started.results(trials, cells, "interrupted"));
+        }
+    });
+    let ending = if done == left.len() { "complete" } else { "interrupted" };
+    let results = started.results(trials, cells, ending);
+    printed::out(table::matrix(&results).as_bytes());
+    if done < left.len() {
+        eprintln!("interrupted: {} cells were not measured; --resume goes on", left.len() - done);
+    }
+    match started.destination.write(&results) {
+        Ok(path) => {
+            let _ = writeln!(std::io::stdout(), "results: {}", path.display());
+        }
+        Err(error) => return bad_input(&error.to_string()),
+    }
+    if results.matrix.iter().all(MatrixRow::is_good) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

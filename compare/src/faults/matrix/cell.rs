@@ -1,0 +1,125 @@
+//! A cell: a row in a column, what it was expected to show, and what it showed.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::column::Column;
+use super::expected::{Answers, Expected, Losses, expected};
+use super::measured::Measured;
+use super::row::Row;
+use super::trial::{Trial, trial};
+use crate::simulate::Judges;
+
+/// A row in a column.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cell {
+    /// What happens.
+    pub row: Row,
+    /// To what.
+    pub column: Column,
+}
+
+/// A cell that was measured.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// Which.
+    pub cell: Cell,
+    /// What it was expected to show.
+    pub expected: Expected,
+    /// What it showed.
+    pub measured: Measured,
+}
+
+/// What a cell proves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// What was expected.
+    AsExpected,
+    /// What was expected not to be.
+    Unlike,
+    /// Nothing: it was not measured to the end, or what the row is about did not happen.
+    Unknown,
+}
+
+impl Cell {
+    /// All cells of these columns that make sense: a row that has nothing to hit in a column has no cell there.
+    #[must_use]
+    pub fn all(columns: &[Column]) -> Vec<Self> {
+        let cell = |row| move |column: &Column| Self { row, column: column.clone() };
+        let cells = Row::ALL.iter().flat_map(|row| columns.iter().map(cell(*row)));
+        cells.filter(|cell| cell.trial(0).is_some()).collect()
+    }
+
+    /// What it is expected to show.
+    #[must_use]
+    pub fn expected(&self) -> Expected {
+        expected(self.row, &self.column)
+    }
+
+    /// What a seed runs. Where something may be lost invariants would end the run before it can be counted.
+    pub(super) fn trial(&self, seed: u64) -> Option<Trial> {
+        let judges = match self.expected().losses {
+            Losses::Shown | Losses::Possible => Judges::Checker,
+            Losses::None => Judges::All,
+        };
+        trial(self.row, &self.column, judges, seed)
+    }
+}
+
+impl fmt::Display for Cell {
+    /// As `leader-killed/isr-3:2/committed/synced`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.row, self.column)
+    }
+}
+
+impl Judged {
+    /// Whether what was promised was kept, or lost where it had to be.
+    #[must_use]
+    pub fn property(&self) -> Verdict {
+        let Measured { lost, duplicated, diverged, phantom, stale, broken, trials, .. } = &self.measured;
+        let sound = broken.is_none()
+            && [lost, duplicated, diverged, phantom, stale].into_iter().all(|count| *count == 0);
+        match self.expected.losses {
+            _ if *trials == 0 => Verdict::Unknown,
+            Losses::None if sound => Verdict::AsExpected,
+            Losses::Shown if *lost == 0 => Verdict::Unlike,
+            Losses::None => Verdict::Unlike,
+            Losses::Possible | Losses::Shown => Verdict::AsExpected,
+        }
+    }
+
+    /// Whether what the row is about was seen.
+    #[must_use]
+    pub fn coverage(&self) -> Verdict {
+        match self.measured.happened {
+            0 => Verdict::Unknown,
+            _ => Verdict::AsExpected,
+        }
+    }
+
+    /// Whether each cluster came back when the fault had ended.
+    #[must_use]
+    pub fn lifecycle(&self) -> Verdict {
+        let Measured { unhealed, healed, trials, .. } = &self.measured;
+        match unhealed {
+            Some(_) => Verdict::Unlike,
+            // An invariant ends a run before that.
+            None if (healed.len() as u64) < *trials => Verdict::Unknown,
+            None => Verdict::AsExpected,
+        }
+    }
+
+    /// Whether appends were acknowledged as expected while the fault lasted.
+    #[must_use]
+    pub fn answers(&self) -> Verdict {
+        let Some(worst) = self.measured.worst() else { return Verdict::Unknown };
+        let as_expected = match self.expected.answers {
+            Answers::Exactly(expected) => worst == expected,
+            Answers::AtWorst(expected) => worst <= expected,
+        };
+        if as_expected { Verdict::AsExpected } else { Verdict::Unlike }
+    }
+}

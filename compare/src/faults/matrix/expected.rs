@@ -1,0 +1,319 @@
+//! What a cell is expected to show, and why: written down before it is measured, and the run fails where it differs.
+
+use std::fmt;
+use std::time::Duration;
+
+use partition::log::Durability;
+use partition::partition::Acks;
+use serde::{Deserialize, Serialize};
+
+use super::column::Column;
+use super::row::Row;
+use super::switch::Switch;
+use crate::simulate::Met;
+use crate::system::System;
+
+/// A silence no longer than this is no interruption: less than any timeout after which a node is missed.
+pub(super) const UNNOTICED: Duration = Duration::from_millis(250);
+/// A silence no longer than this ends by itself: less than the faults last.
+pub(super) const BY_ITSELF: Duration = Duration::from_secs(6);
+
+/// Whether appends are acknowledged while a fault lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Availability {
+    /// All the time: no silence longer than a quarter of a second, which is less than any timeout.
+    GoesOn,
+    /// After a silence, while the fault goes on.
+    Resumes,
+    /// Only when the fault has ended.
+    Stops,
+}
+
+impl Availability {
+    /// What a longest silence amounts to.
+    #[must_use]
+    pub fn of(silence: Duration) -> Self {
+        match silence {
+            short if short <= UNNOTICED => Self::GoesOn,
+            some if some <= BY_ITSELF => Self::Resumes,
+            _ => Self::Stops,
+        }
+    }
+}
+
+impl fmt::Display for Availability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::GoesOn => "goes on",
+            Self::Resumes => "resumes",
+            Self::Stops => "stops",
+        })
+    }
+}
+
+/// The worst of a cell's trials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answers {
+    /// This.
+    Exactly(Availability),
+    /// This or better: what is hit is hit by chance.
+    AtWorst(Availability),
+}
+
+/// What may be missing at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Losses {
+    /// Nothing that was acknowledged.
+    None,
+    /// Something, if chance has it: the setting does not promise more.
+    Possible,
+    /// Something, in one trial at least: a control, which proves that a loss would be seen.
+    Shown,
+}
+
+/// What has to be seen in the cluster for a row to prove anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Happened {
+    /// A fault that leaves no trace of its own; silences tell of it.
+    Committed,
+    /// Another leader was elected.
+    Elected,
+    /// A member left the in-sync set.
+    Shrank,
+    /// So many replicas were started again.
+    Restarted(u64),
+}
+
+impl Happened {
+    /// Whether it was.
+    pub(super) fn is_seen(self, met: &Met) -> bool {
+        match self {
+            Self::Committed => true,
+            Self::Elected => met.elections > 1,
+            Self::Shrank => met.shrinks > 0,
+            Self::Restarted(count) => met.restarts >= count,
+        }
+    }
+}
+
+/// What a cell is expected to show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// Whether appends are acknowledged meanwhile.
+    pub answers: Answers,
+    /// What may be lost.
+    pub losses: Losses,
+    /// What has to be seen.
+    pub happened: Happened,
+    /// Why.
+    pub why: &'static str,
+}
+
+/// Who serves nothing while a fault lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Gone {
+    leader: Leader,
+    followers: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leader {
+    Serves,
+    Gone,
+}
+
+const NOBODY: Gone = Gone { leader: Leader::Serves, followers: 0 };
+const THE_LEADER: Gone = Gone { leader: Leader::Gone, followers: 0 };
+const A_FOLLOWER: Gone = Gone { leader: Leader::Serves, followers: 1 };
+
+/// What this row is expected to show in this column.
+pub(super) fn expected(row: Row, column: &Column) -> Expected {
+    let plain = answers(row, column);
+    // Who asks for no answer does not notice that nobody is there, until its connection tells.
+    let answers = match (column.acks, plain.answers) {
+        (Acks::Nobody, Answers::Exactly(worst)) => Answers::AtWorst(worst),
+        (_, answers) => answers,
+    };
+    Expected { answers, losses: losses(row, column), ..plain }
+}
+
+/// Whether appends are acknowledged, and what has to be seen.
+fn answers(row: Row, column: &Column) -> Expected {
+    let shape = column.shape;
+    let survives = shape.survives().dead_replicas;
+    let n = shape.replicas.get();
+    match row {
+        Row::Nothing => of(column, NOBODY, Happened::Committed),
+        Row::LeaderKilled | Row::LeaderLosesPower | Row::SyncErrorLeader | Row::LeaderWiped => {
+            of(column, THE_LEADER, Happened::Restarted(1))
+        }
+        Row::FollowerKilled | Row::SyncErrorFollower | Row::FollowerWiped => {
+            of(column, A_FOLLOWER, Happened::Restarted(1))
+        }
+        Row::LeaderStopped | Row::FollowerStopped | Row::RollingRestart => {
+            let gone = if row == Row::FollowerStopped { A_FOLLOWER } else { THE_LEADER };
+            let hard = of(column, gone, Happened::Restarted(1));
+            match (row, hard.answers) {
+                // Each is away for a second.
+                (Row::RollingRestart, Answers::Exactly(Availability::Stops)) => {
+                    Expected { answers: Answers::Exactly(Availability::Resumes), ..hard }
+                }
+                (_, Answers::Exactly(Availability::Stops)) => hard,
+                _ => Expected {
+                    answers: Answers::Exactly(Availability::GoesOn),
+                    why: "who stops in order hands over, and leaves the set, before it goes",
+                    ..hard
+                },
+            }
+        }
+        Row::ControllerKilled | Row::ControllersLost => Expected {
+            why: "nothing changes that controllers would have to decide",
+            ..of(column, NOBODY, Happened::Committed)
+        },
+        Row::ControllersLostThenFollower => match (shape.system, column.acks) {
+            (System::Isr, Acks::Committed) => Expected {
+                answers: Answers::Exactly(Availability::Stops),
+                losses: Losses::None,
+                happened: Happened::Restarted(1),
+                why: "nobody can take the dead follower out of the set",
+            },
+            _ => of(column, A_FOLLOWER, Happened::Restarted(1)),
+        },
+        Row::FKilled => {
+            let gone = Gone { leader: Leader::Gone, followers: survives.saturating_sub(1) };
+            of(column, gone, Happened::Restarted(survives as u64))
+        }
+        Row::OneMoreKilled => {
+            let gone = Gone { leader: Leader::Gone, followers: survives };
+            of(column, gone, Happened::Restarted(survives as u64 + 1))
+        }
+        Row::AllKilled | Row::AllLosePower | Row::AllLosePowerMidway => {
+            let gone = Gone { leader: Leader::Gone, followers: n - 1 };
+            of(column, gone, Happened::Restarted(n as u64))
+        }
+        Row::LeaderPausedBriefly => {
+            Expected { why: "shorter than any timeout", ..of(column, NOBODY, Happened::Committed) }
+        }
+        Row::LeaderPausedASecond => Expected {
+            answers: Answers::Exactly(Availability::Resumes),
+            losses: Losses::None,
+            happened: Happened::Committed,
+            why: "either it comes back, or another leads",
+        },
+        Row::LeaderPaused | Row::LeaderCutOff => of(column, THE_LEADER, Happened::Committed),
+        Row::FollowerPaused | Row::FollowerCutOff => of(column, A_FOLLOWER, Happened::Committed),
+        Row::LeaderDeaf | Row::LeaderMute => of(column, THE_LEADER, Happened::Committed),
+        Row::FetchPathCut => of(column, A_FOLLOWER, Happened::Committed),
+        Row::LinkFlaps | Row::LossyLink | Row::ClockAheadLeader => Expected {
+            answers: Answers::AtWorst(Availability::Resumes),
+            losses: Losses::None,
+            happened: Happened::Committed,
+            why: "chance decides what is under way when it happens",
+        },
+        Row::SlowLink | Row::SlowDiskLeader | Row::SlowDiskFollower | Row::SlowClockLeader => Expected {
+            why: "slow is not silent: only latency grows",
+            ..of(column, NOBODY, Happened::Committed)
+        },
+        Row::LeaderCutFromControllers => Expected {
+            why: "the controllers take it for dead, and elect another",
+            ..of(column, THE_LEADER, Happened::Elected)
+        },
+        Row::FollowerCutFromControllers => match (shape.system, survives) {
+            // The controllers take it out of the set, though it has everything.
+            (System::Isr, 1..) => Expected {
+                answers: Answers::Exactly(Availability::GoesOn),
+                losses: Losses::None,
+                happened: Happened::Shrank,
+                why: "the controllers take it out of the set, and the rest is enough",
+            },
+            _ => of(column, A_FOLLOWER, Happened::Shrank),
+        },
+        Row::ClientWithMinority => of(column, THE_LEADER, Happened::Committed),
+        Row::LastInSyncKilled => last_in_sync_killed(column),
+        Row::LeadersLosePowerInTurn => Expected {
+            answers: Answers::Exactly(Availability::Resumes),
+            losses: Losses::None,
+            happened: Happened::Restarted(n as u64 + 1),
+            why: "each is away for less than a second",
+        },
+        Row::FullDiskLeader => Expected {
+            answers: Answers::Exactly(Availability::Stops),
+            losses: Losses::None,
+            happened: Happened::Committed,
+            why: "a leader without room refuses, and leads on: it can still serve reads",
+        },
+        Row::FullDiskFollower => of(column, A_FOLLOWER, Happened::Committed),
+    }
+}
+
+/// What is acknowledged while these are gone: `survives` of the model, and who has to notice first.
+fn of(column: &Column, gone: Gone, happened: Happened) -> Expected {
+    let shape = column.shape;
+    let n = shape.replicas.get();
+    let dead = gone.followers + usize::from(gone.leader == Leader::Gone);
+    let in_sync = shape.system.is_in_sync();
+    let few = match (column.acks, shape.system) {
+        // Who leads answers for itself; any member of the set may lead.
+        (Acks::Nobody | Acks::Leader, System::Isr | System::KOfIsr) => dead == n,
+        // A leader that is alive needs no election.
+        (_, System::KOfIsr) if gone.leader == Leader::Serves => n - dead < shape.min_isr.get(),
+        _ => dead > shape.survives().dead_replicas,
+    };
+    let (answers, why) = match (few, gone.leader, dead) {
+        (_, _, 0) => (Availability::GoesOn, "nobody is missing"),
+        (true, ..) => (Availability::Stops, "fewer are left than an acknowledgement needs"),
+        (_, Leader::Gone, _) => {
+            (Availability::Resumes, "another leader is elected when the old one is missed")
+        }
+        _ if shape.system == System::Isr && column.acks == Acks::Committed => {
+            (Availability::Resumes, "appends wait until whoever is silent has left the in-sync set")
+        }
+        _ if in_sync => (Availability::GoesOn, "enough are left, and nobody waits for the rest"),
+        _ => (Availability::GoesOn, "a majority is left, and nobody waits for the rest"),
+    };
+    Expected { answers: Answers::Exactly(answers), losses: Losses::None, happened, why }
+}
+
+/// The followers are cut off, then the leader dies, which may be the only one that has what it acknowledged meanwhile.
+fn last_in_sync_killed(column: &Column) -> Expected {
+    let shape = column.shape;
+    let (answers, why) = match shape.system {
+        System::Quorum => (Availability::Resumes, "the others elect a leader as soon as they miss theirs"),
+        _ if column.has(Switch::UncleanElection) => {
+            (Availability::Resumes, "whoever is alive leads, with what it has")
+        }
+        _ if shape.min_isr.get() == 1 => {
+            (Availability::Stops, "the set was the leader alone: nobody else may lead")
+        }
+        _ => (Availability::Stops, "nothing is committed by too few"),
+    };
+    Expected {
+        answers: Answers::Exactly(answers),
+        losses: Losses::None,
+        happened: Happened::Restarted(1),
+        why,
+    }
+}
+
+/// What may be lost: nothing that was acknowledged as committed, unless a setting gives that up.
+fn losses(row: Row, column: &Column) -> Losses {
+    let shape = column.shape;
+    if column.acks != Acks::Committed {
+        return match row {
+            Row::Nothing => Losses::None,
+            _ => Losses::Possible,
+        };
+    }
+    let cached = shape.durability == Durability::Cached;
+    match row {
+        Row::AllLosePower | Row::AllLosePowerMidway if cached => Losses::Shown,
+        Row::LeadersLosePowerInTurn | Row::LeaderLosesPower if cached => Losses::Possible,
+        Row::LeadersLosePowerInTurn if column.has(Switch::TruncateByHighWatermark) => Losses::Shown,
+        Row::LastInSyncKilled if column.has(Switch::UncleanElection) => Losses::Shown,
+        _ if column.has(Switch::TruncateByHighWatermark) => Losses::Possible,
+        _ => Losses::None,
+    }
+}

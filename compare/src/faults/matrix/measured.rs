@@ -1,0 +1,141 @@
+//! What the trials of a cell came to: losses, silences, and whether what the row is about really happened.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use partition::clock::Moment;
+
+use super::expected::{Availability, Happened};
+use super::trial::Trial;
+use crate::checker::Anomaly;
+use crate::history::{Action, History, Outcome, Read, View};
+use crate::simulate::{Finding, Ran};
+
+/// What the trials of a cell came to. Counts are of records, over all trials.
+#[derive(Clone, Debug, Default)]
+pub struct Measured {
+    /// Trials that were run.
+    pub trials: u64,
+    /// Acknowledged, as committed or as asked for, and not in the log at the end.
+    pub lost: u64,
+    /// At two offsets, and not by the client's own doing.
+    pub duplicated: u64,
+    /// Offsets at which two clients were told of different records.
+    pub diverged: u64,
+    /// Seen, and never sent, or refused for certain.
+    pub phantom: u64,
+    /// Answers that omit what was committed before, or contradict the order of things.
+    pub stale: u64,
+    /// The longest silence of each trial: from the fault on, no append was acknowledged.
+    pub no_ack: Vec<Duration>,
+    /// The same of linearizable reads.
+    pub no_read: Vec<Duration>,
+    /// How long each cluster took, from the end of the faults, until one led and all agreed.
+    pub healed: Vec<Duration>,
+    /// Trials in which the row's fault showed in the cluster.
+    pub happened: u64,
+    /// The first seed in which clients lost or were misled, or an invariant broke; and by what.
+    pub broken: Option<(u64, Finding)>,
+    /// The first seed whose cluster did not come back, and how it stood.
+    pub unhealed: Option<(u64, Finding)>,
+}
+
+impl Measured {
+    /// Counts one more trial.
+    pub(super) fn count(&mut self, seed: u64, trial: &Trial, ran: &Ran, happened: Happened) {
+        self.trials += 1;
+        let report = &ran.report;
+        self.lost += report.count(Anomaly::LostWrite)
+            + report.count(Anomaly::LostRead)
+            + report.figures.leader_lost
+            + report.figures.sent_lost;
+        self.duplicated += report.count(Anomaly::Duplicate);
+        self.diverged += report.count(Anomaly::InconsistentOffsets);
+        self.phantom += report.count(Anomaly::Phantom) + report.count(Anomaly::AbortedRead);
+        self.stale += report.count(Anomaly::StaleTail) + report.count(Anomaly::RealTimeOrder);
+        self.happened += u64::from(happened.is_seen(&ran.figures.met));
+        self.healed.extend(ran.healed);
+        for finding in &ran.findings {
+            let place = if is_of_life(finding) { &mut self.unhealed } else { &mut self.broken };
+            place.get_or_insert_with(|| (seed, finding.clone()));
+        }
+        let Some(begun) = ran.begun else { return };
+        let load = begun.after(trial.begins)..begun.after(trial.scenario.span);
+        self.no_ack.extend(silence(&load, acknowledged(&ran.history)));
+        self.no_read.extend(silence(&load, read(&ran.history)));
+    }
+
+    /// The longest of all silences between acknowledgements.
+    #[must_use]
+    pub fn worst(&self) -> Option<Availability> {
+        self.no_ack.iter().max().copied().map(Availability::of)
+    }
+}
+
+/// Whether it is about a cluster that does not come back, and not about what it promised.
+fn is_of_life(finding: &Finding) -> bool {
+    matches!(
+        finding.name.as_str(),
+        "L1-converge" | "L2-leader" | "L3-fresh-write" | "L4-pending" | "verdict" | "start"
+    )
+}
+
+/// When appends were acknowledged, as far as they asked for it.
+fn acknowledged(history: &History) -> Vec<Moment> {
+    let operations = history.operations().iter();
+    let acked = operations.filter_map(|operation| match &operation.action {
+        Action::Append(append) => match append.outcome {
+            Outcome::Acked { .. } | Outcome::Sent => operation.returned,
+            Outcome::Failed | Outcome::Unknown => None,
+        },
+        Action::Tail(_) | Action::Read(_) | Action::Trim(_) => None,
+    });
+    acked.map(|event| event.at).collect()
+}
+
+/// When linearizable reads were answered.
+fn read(history: &History) -> Vec<Moment> {
+    let operations = history.operations().iter();
+    let answered = operations.filter_map(|operation| match &operation.action {
+        Action::Read(Read { view: View::Linearizable | View::Final, seen: Some(_), .. }) => {
+            operation.returned
+        }
+        Action::Append(_) | Action::Tail(_) | Action::Read(_) | Action::Trim(_) => None,
+    });
+    answered.map(|event| event.at).collect()
+}
+
+/// The longest time without an answer between these moments: the fault, and the end of the load. None when there was no answer
+/// after the fault.
+fn silence(load: &Range<Moment>, mut answers: Vec<Moment>) -> Option<Duration> {
+    answers.retain(|at| *at > load.start);
+    answers.sort_unstable();
+    let before = std::iter::once(load.start).chain(answers.iter().copied());
+    let pairs = before.zip(answers.iter()).filter(|(earlier, _)| *earlier < load.end);
+    pairs.map(|(earlier, later)| later.min(&load.end).since(earlier)).max()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn millis(times: &[u64]) -> Vec<Moment> {
+        times.iter().map(|time| Moment::default().after(Duration::from_millis(*time))).collect()
+    }
+
+    #[test]
+    fn a_silence_is_the_longest_gap_after_the_fault() {
+        let load = millis(&[100])[0]..millis(&[600])[0];
+        let gap = |times: &[u64]| silence(&load, millis(times)).map(|gap| gap.as_millis());
+        assert_eq!(gap(&[10, 90, 140, 150, 400, 410]), Some(250), "between two answers");
+        assert_eq!(gap(&[10, 90, 500, 510]), Some(400), "from the fault to the first answer");
+        assert_eq!(gap(&[410, 150, 400, 140]), Some(250), "in whatever order they come");
+        assert_eq!(gap(&[10, 90]), None, "no answer any more");
+        assert_eq!(
+            gap(&[150, 250, 350, 450, 550, 590, 5000]),
+            Some(100),
+            "nobody asks when the load has ended"
+        );
+        assert_eq!(gap(&[150, 5000]), Some(450), "what came after the load answers what was asked before");
+    }
+}

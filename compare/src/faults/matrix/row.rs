@@ -1,0 +1,141 @@
+//! The rows of the matrix: a closed list of what can happen to a cluster.
+
+use std::fmt;
+
+macro_rules! rows {
+    ($(#[doc = $doc:literal] $variant:ident = $name:literal,)+) => {
+        /// What happens to a cluster. The leader is the replica that led when it began.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Row {
+            $(#[doc = $doc] $variant,)+
+        }
+
+        impl Row {
+            /// All of them: processes, network, disks, clocks.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// Its name in results and on the command line.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+
+            /// What happens, in a sentence.
+            #[must_use]
+            pub fn what(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $doc.trim_ascii(),)+
+                }
+            }
+        }
+    };
+}
+
+rows! {
+    /// No fault: the ground under all other rows.
+    Nothing = "nothing",
+    /// The leader's process is killed.
+    LeaderKilled = "leader-killed",
+    /// A follower's process is killed.
+    FollowerKilled = "follower-killed",
+    /// The leader is stopped in order (S-17).
+    LeaderStopped = "leader-stopped",
+    /// A follower is stopped in order (S-17).
+    FollowerStopped = "follower-stopped",
+    /// The active controller's process is killed.
+    ControllerKilled = "controller-killed",
+    /// A majority of the controllers is killed.
+    ControllersLost = "controllers-lost",
+    /// A majority of the controllers dies, then a follower (S-24).
+    ControllersLostThenFollower = "controllers-lost-then-follower",
+    /// As many as may be dead are killed, the leader among them.
+    FKilled = "f-killed",
+    /// One more than may be dead are killed, the leader among them.
+    OneMoreKilled = "f+1-killed",
+    /// All replicas are killed; their machines live.
+    AllKilled = "all-killed",
+    /// The leader stands still for 0.1 s (SIGSTOP).
+    LeaderPausedBriefly = "leader-paused-0.1s",
+    /// The leader stands still for a second.
+    LeaderPausedASecond = "leader-paused-1s",
+    /// The leader stands still for ten seconds.
+    LeaderPaused = "leader-paused-10s",
+    /// A follower stands still for ten seconds.
+    FollowerPaused = "follower-paused-10s",
+    /// Each replica is stopped in order and started, in turn.
+    RollingRestart = "rolling-restart",
+    /// A follower is killed and comes back with an empty disk.
+    FollowerWiped = "follower-wiped",
+    /// The leader is killed and comes back with an empty disk.
+    LeaderWiped = "leader-wiped",
+    /// The leader is cut off from everybody.
+    LeaderCutOff = "leader-cut-off",
+    /// A follower is cut off from everybody.
+    FollowerCutOff = "follower-cut-off",
+    /// Nothing reaches the leader; all hear it.
+    LeaderDeaf = "leader-deaf",
+    /// The leader hears all; nothing it says arrives.
+    LeaderMute = "leader-mute",
+    /// Leader and one follower hear nothing of each other, all others do (S-16, R-02).
+    FetchPathCut = "fetch-path-cut",
+    /// The link between leader and a follower flaps each 300 ms.
+    LinkFlaps = "link-flaps",
+    /// Each tenth frame between leader and a follower is lost and sent again.
+    LossyLink = "lossy-link",
+    /// Frames between leader and a follower take 50 ms longer (S-18).
+    SlowLink = "slow-link",
+    /// The leader is cut off from the controllers only (S-05).
+    LeaderCutFromControllers = "leader-cut-from-controllers",
+    /// A follower is cut off from the controllers only (S-25).
+    FollowerCutFromControllers = "follower-cut-from-controllers",
+    /// The leader is cut off together with a producer (R-04, S-05).
+    ClientWithMinority = "client-with-minority",
+    /// All followers are cut off from the leader, which dies 4 s later (C10, S-13, S-14).
+    LastInSyncKilled = "last-in-sync-killed",
+    /// The leader's machine loses its power.
+    LeaderLosesPower = "leader-loses-power",
+    /// Each machine loses its power for 0.8 s, in turn, the first one twice (S-01, S-02).
+    LeadersLosePowerInTurn = "power-lost-in-turn",
+    /// All machines lose their power at once (S-12).
+    AllLosePower = "all-lose-power",
+    /// The same while disks are at work: writes are torn.
+    AllLosePowerMidway = "all-lose-power-midway",
+    /// The leader's disk is full (S-20).
+    FullDiskLeader = "full-disk-leader",
+    /// A follower's disk is full (S-20).
+    FullDiskFollower = "full-disk-follower",
+    /// A sync of the leader fails (S-20b).
+    SyncErrorLeader = "sync-error-leader",
+    /// A sync of a follower fails.
+    SyncErrorFollower = "sync-error-follower",
+    /// Each sync of the leader takes 40 ms longer (S-19).
+    SlowDiskLeader = "slow-disk-leader",
+    /// Each sync of a follower takes 40 ms longer (S-18).
+    SlowDiskFollower = "slow-disk-follower",
+    /// The leader's clock jumps ahead by ten seconds.
+    ClockAheadLeader = "clock-ahead-leader",
+    /// The leader's clock runs at half its speed.
+    SlowClockLeader = "slow-clock-leader",
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_row_has_a_name_of_its_own() {
+        let names: BTreeSet<&str> = Row::ALL.iter().map(|row| row.name()).collect();
+        assert_eq!(names.len(), Row::ALL.len());
+        assert_eq!(Row::LeaderKilled.what(), "The leader's process is killed.");
+    }
+}

@@ -1,0 +1,80 @@
+//! The fault matrix as text: a section a fault, a line a setting.
+
+use std::fmt::Write;
+
+use super::wrapped;
+use crate::faults::matrix::{Answers, Losses, Row, Verdict};
+use crate::results::{MatrixRow, Results};
+
+/// All cells, and how many were as expected.
+#[must_use]
+pub fn matrix(results: &Results) -> String {
+    let mut text = String::new();
+    for row in Row::ALL {
+        let cells: Vec<&MatrixRow> = results.matrix.iter().filter(|cell| cell.fault == row.name()).collect();
+        if cells.is_empty() {
+            continue;
+        }
+        let _ = writeln!(text, "{}", wrapped(&format!("{row}: {}", row.what())));
+        let _ = writeln!(
+            text,
+            "  {:<54} {:<8} {:>5} {:>8} {:>8} {:>8}",
+            "setting", "appends", "lost", "silent", "at most", "no reads"
+        );
+        cells.into_iter().for_each(|cell| line(&mut text, cell));
+        text.push('\n');
+    }
+    let good = results.matrix.iter().filter(|cell| cell.is_good()).count();
+    let seeds: u64 = results.matrix.iter().map(|cell| cell.measured.trials).sum();
+    let sum = format!(
+        "{good} of {} cells as expected, {seeds} seeds in all. Silent: the longest time without an acknowledged append, from \
+         the fault on, in virtual time; the median of a cell's trials, and the longest.",
+        results.matrix.len(),
+    );
+    let _ = writeln!(text, "{}", wrapped(&sum));
+    text
+}
+
+fn line(text: &mut String, cell: &MatrixRow) {
+    let measured = &cell.measured;
+    let setting = cell.cell.split_once('/').map_or(cell.cell.as_str(), |(_, setting)| setting);
+    let worst = measured.worst.map_or_else(|| "unknown".to_owned(), |worst| worst.to_string());
+    let _ = writeln!(
+        text,
+        "{} {setting:<54} {worst:<8} {:>5} {:>8} {:>8} {:>8}",
+        if cell.is_good() { " " } else { "!" },
+        measured.lost,
+        seconds(measured.no_ack_ms.p50),
+        seconds(measured.no_ack_ms.max),
+        seconds(measured.no_read_ms.p50),
+    );
+    if !cell.is_good() {
+        for why in unlike(cell) {
+            let _ = writeln!(text, "    {}", wrapped(&why).replace('\n', "\n    "));
+        }
+    }
+}
+
+/// In what a cell is unlike what was expected, and the line that repeats it.
+fn unlike(cell: &MatrixRow) -> Vec<String> {
+    let mut why = Vec::new();
+    if cell.answers != Verdict::AsExpected {
+        let (Answers::Exactly(expected) | Answers::AtWorst(expected)) = cell.expected.answers;
+        why.push(format!("expected that it {expected}: {}", cell.expected.why));
+    }
+    if cell.coverage != Verdict::AsExpected {
+        why.push("the fault did not show in the cluster in any trial: the cell proves nothing".to_owned());
+    }
+    if cell.expected.losses == Losses::Shown && cell.measured.lost == 0 {
+        why.push("expected a loss, and none was seen: one elsewhere might not be seen either".to_owned());
+    }
+    if let Some(finding) = &cell.finding {
+        why.push(format!("seed {}: {}: {}", finding.seed, finding.name, finding.what));
+    }
+    why.push(cell.replay.clone());
+    why
+}
+
+fn seconds(millis: Option<f64>) -> String {
+    millis.map_or_else(|| "-".to_owned(), |millis| format!("{:.2} s", millis / 1e3))
+}

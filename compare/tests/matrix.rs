@@ -1,0 +1,79 @@
+//! The fault matrix can tell: what should hold holds, what should be lost is lost, and a wrong expectation is noticed.
+
+use compare::faults::matrix::{Answers, Availability, Cell, Column, Judged, Losses, Row, Trials, Verdict};
+use compare::results::MatrixRow;
+use compare::simulate::Halt;
+
+const TRIALS: Trials = Trials { first: 1, each: 2 };
+
+fn judged(name: &str) -> Judged {
+    let cells = Cell::all(&Column::all());
+    let cell = cells.iter().find(|cell| cell.to_string() == name).expect("a cell of this name");
+    TRIALS.one(cell, &Halt::default()).expect("nobody halts it")
+}
+
+fn verdicts(judged: &Judged) -> [Verdict; 4] {
+    [judged.property(), judged.coverage(), judged.lifecycle(), judged.answers()]
+}
+
+#[test]
+fn every_row_is_in_the_matrix_and_every_column_too() {
+    let columns = Column::all();
+    let cells = Cell::all(&columns);
+    for row in Row::ALL {
+        assert!(cells.iter().any(|cell| cell.row == *row), "{row} has no cell");
+    }
+    for column in &columns {
+        assert!(cells.iter().any(|cell| cell.column == *column), "{column} has no cell");
+    }
+    for system in ["isr", "quorum"] {
+        let shown =
+            |cell: &&Cell| cell.expected().losses == Losses::Shown && cell.to_string().contains(system);
+        assert!(cells.iter().any(|cell| shown(&cell)), "{system} has no control that must lose something");
+    }
+}
+
+#[test]
+fn s17_a_dead_leader_is_replaced_and_a_dead_follower_is_waited_for_by_the_set_alone() {
+    for (cell, availability) in [
+        ("leader-killed/isr-3:2/committed/synced", Availability::Resumes),
+        ("leader-killed/quorum-3/committed/synced", Availability::Resumes),
+        ("follower-killed/isr-3:2/committed/synced", Availability::Resumes),
+        ("follower-killed/quorum-3/committed/synced", Availability::GoesOn),
+    ] {
+        let judged = judged(cell);
+        assert_eq!(verdicts(&judged), [Verdict::AsExpected; 4], "{cell}: {:?}", judged.measured);
+        assert_eq!(judged.measured.worst(), Some(availability), "{cell}");
+        assert_eq!(judged.measured.lost, 0, "{cell}");
+    }
+}
+
+#[test]
+fn s12_what_was_never_synced_is_lost_with_the_power_and_the_matrix_counts_it() {
+    for system in ["isr-3:2", "quorum-3"] {
+        let cached = judged(&format!("all-lose-power/{system}/committed/cached"));
+        assert!(cached.measured.lost > 0, "{system}: {:?}", cached.measured);
+        assert_eq!(cached.property(), Verdict::AsExpected);
+        let synced = judged(&format!("all-lose-power/{system}/committed/synced"));
+        assert_eq!((synced.measured.lost, synced.property()), (0, Verdict::AsExpected), "{system}");
+    }
+}
+
+#[test]
+fn a_cell_unlike_its_expectation_is_noticed() {
+    let sound = judged("leader-killed/quorum-3/committed/synced");
+    let mut wrong = sound.clone();
+    wrong.expected.answers = Answers::Exactly(Availability::GoesOn);
+    assert_eq!(wrong.answers(), Verdict::Unlike, "worse than expected");
+    wrong.expected.answers = Answers::Exactly(Availability::Stops);
+    assert_eq!(wrong.answers(), Verdict::Unlike, "better than expected");
+    wrong.expected.losses = Losses::Shown;
+    assert_eq!(wrong.property(), Verdict::Unlike, "a control that shows no loss");
+    let mut lost = sound.clone();
+    lost.measured.lost = 1;
+    assert_eq!(lost.property(), Verdict::Unlike);
+    let mut unseen = sound;
+    unseen.measured.happened = 0;
+    assert_eq!(unseen.coverage(), Verdict::Unknown);
+    assert!(!MatrixRow::of(&unseen, &TRIALS).is_good(), "an open question is no pass");
+}
