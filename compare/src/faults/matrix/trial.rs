@@ -26,6 +26,8 @@ pub(super) const LASTS: Duration = Duration::from_secs(8);
 const LEADER: NodeId = NodeId(1);
 /// The controllers; the first is active before anything happens.
 const CONTROLLERS: std::ops::RangeInclusive<u32> = 101..=103;
+/// The nodes that clients work on.
+const CLIENTS: std::ops::RangeInclusive<u32> = 1001..=1007;
 /// The producer that is cut off with the leader.
 const SIDED: ClientId = ClientId(1);
 /// Batches of a producer on their way at once.
@@ -109,8 +111,8 @@ impl Target {
 
     /// All nodes and clients but this one.
     fn others(self, node: NodeId) -> impl Iterator<Item = u32> {
-        let controllers = if self.has_controllers() { CONTROLLERS } else { 1..=0 };
-        (1..=self.replicas()).chain(controllers).chain(1001..=1007).filter(move |other| *other != node.0)
+        let controllers = CONTROLLERS.filter(move |_| self.has_controllers());
+        (1..=self.replicas()).chain(controllers).chain(CLIENTS).filter(move |other| *other != node.0)
     }
 
     /// What happens, and none where there is nothing that it could happen to.
