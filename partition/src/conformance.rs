@@ -15,6 +15,7 @@ mod reads;
 mod replicas;
 pub mod space;
 mod stage;
+pub mod told;
 mod trims;
 
 use std::fmt;

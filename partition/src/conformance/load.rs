@@ -1,7 +1,6 @@
 //! Writers that go on through trouble, and remember what they were told.
 
-use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,9 +8,8 @@ use bytes::Bytes;
 use futures_util::future;
 
 use super::stage::Stage;
+use super::told::{Fate, Told};
 use crate::clock::Clock;
-use crate::error::AppendError;
-use crate::ids::Offset;
 use crate::partition::{Acks, Append, Partition};
 use crate::record::BatchBuilder;
 
@@ -27,8 +25,7 @@ pub(super) struct Load {
     client: Arc<dyn Partition>,
     clock: Clock,
     going: Cell<bool>,
-    acknowledged: RefCell<BTreeMap<Offset, Bytes>>,
-    doubtful: RefCell<BTreeSet<Bytes>>,
+    told: Told,
 }
 
 impl Load {
@@ -37,8 +34,7 @@ impl Load {
             client: stage.client(),
             clock: stage.clock.clone(),
             going: Cell::new(true),
-            acknowledged: RefCell::default(),
-            doubtful: RefCell::default(),
+            told: Told::default(),
         }
     }
 
@@ -53,55 +49,25 @@ impl Load {
             let value = Bytes::from(format!("writer {writer} value {number}"));
             let batch = BatchBuilder::of_values(self.clock.wall_ms(), std::slice::from_ref(&value));
             let append = Append { batch, acks: Acks::Committed, timeout: TIMEOUT };
-            match self.client.append(append).await {
-                Ok(appended) => {
-                    let base = appended.placement().expect("a place was asked for").base;
-                    let before = self.acknowledged.borrow_mut().insert(base, value);
-                    assert_eq!(before, None, "two were told offset {base}");
-                    number += 1;
-                }
-                Err(AppendError::Unknown(_)) => {
-                    self.doubtful.borrow_mut().insert(value);
-                    number += 1;
-                }
-                Err(AppendError::NotAppended(_)) => self.clock.sleep(PAUSE).await,
+            match self.told.append(&*self.client, append, &value).await {
+                Fate::Acknowledged | Fate::InDoubt => number += 1,
+                Fate::Refused => self.clock.sleep(PAUSE).await,
             }
         }
     }
 
-    /// How many were acknowledged so far.
-    fn count(&self) -> usize {
-        self.acknowledged.borrow().len()
-    }
-
     /// Waits until so many more were acknowledged.
     pub(super) async fn goes_on(&self, stage: &Stage<'_>, more: usize) {
-        let goal = self.count() + more;
-        stage.eventually("appends go on", async || (self.count() >= goal).then_some(())).await;
+        let goal = self.told.count() + more;
+        stage.eventually("appends go on", async || (self.told.count() >= goal).then_some(())).await;
     }
 
     pub(super) fn stop(&self) {
         self.going.set(false);
     }
 
-    /// Every acknowledged value lies at its offset, once; what was in doubt lies there once or not at all; nothing else
-    /// lies there.
+    /// What was told is so.
     pub(super) async fn check(&self, stage: &Stage<'_>) {
-        let read = stage.read_all().await;
-        let offsets = read.windows(2).all(|pair| pair[0].0 < pair[1].0);
-        assert!(offsets, "records out of order, or twice");
-        let mut seen = BTreeSet::new();
-        for (_, value) in &read {
-            assert!(seen.insert(value.clone()), "{value:?} is there twice");
-        }
-        let read: BTreeMap<Offset, Bytes> = read.into_iter().collect();
-        let acknowledged = self.acknowledged.borrow();
-        for (offset, value) in acknowledged.iter() {
-            assert_eq!(read.get(offset), Some(value), "acknowledged at {offset}");
-        }
-        let doubtful = self.doubtful.borrow();
-        for (offset, value) in read.iter().filter(|(offset, _)| !acknowledged.contains_key(offset)) {
-            assert!(doubtful.contains(value), "{value:?} at {offset} was refused, yet it is there");
-        }
+        self.told.check(stage.read_all().await);
     }
 }

@@ -1,17 +1,17 @@
 //! Clients that write while something happens, and hold what they were told against what is read in the end.
 
-use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{self, LocalBoxFuture};
 use partition::client::leader::LeaderClient;
 use partition::client::retry::RetryConfig;
 use partition::clock::{Clock, Moment};
-use partition::error::AppendError;
-use partition::ids::{NodeId, Offset};
+use partition::conformance::told::{Fate, Told};
+use partition::ids::NodeId;
 use partition::partition::{Acks, Append, Isolation, Partition};
 use partition::simulation::Simulation;
 use partition::transport::Address;
@@ -32,8 +32,7 @@ pub(crate) struct Load {
     clients: Vec<Arc<dyn Partition>>,
     clock: Clock,
     going: Cell<bool>,
-    acknowledged: RefCell<BTreeMap<Offset, String>>,
-    doubtful: RefCell<BTreeSet<String>>,
+    told: Told,
     /// When the last append was acknowledged, and the longest time between two.
     last: Cell<Option<Moment>>,
     gap: Cell<Duration>,
@@ -52,8 +51,7 @@ impl Load {
             clients: (1..=WRITERS).map(client).collect(),
             clock: simulation.clock().clone(),
             going: Cell::new(true),
-            acknowledged: RefCell::default(),
-            doubtful: RefCell::default(),
+            told: Told::default(),
             last: Cell::default(),
             gap: Cell::default(),
         }
@@ -75,20 +73,13 @@ impl Load {
         while self.going.get() {
             let value = format!("writer {writer} value {number}");
             let append = Append { batch: batch(&value), acks: Acks::Committed, timeout: TIMEOUT };
-            match client.append(append).await {
-                Ok(appended) => {
-                    self.note_progress();
-                    let base = appended.placement().expect("a place was asked for").base;
-                    let before = self.acknowledged.borrow_mut().insert(base, value);
-                    assert_eq!(before, None, "two were told offset {base}");
-                    number += 1;
-                }
-                Err(AppendError::Unknown(_)) => {
-                    self.doubtful.borrow_mut().insert(value);
-                    number += 1;
-                }
-                Err(AppendError::NotAppended(_)) => self.clock.sleep(PAUSE).await,
+            let fate = self.told.append(client, append, &Bytes::from(value)).await;
+            match fate {
+                Fate::Acknowledged => self.note_progress(),
+                Fate::InDoubt => {}
+                Fate::Refused => self.clock.sleep(PAUSE).await,
             }
+            number += usize::from(fate != Fate::Refused);
             self.clock.sleep(THINK).await;
         }
     }
@@ -100,15 +91,10 @@ impl Load {
         }
     }
 
-    /// How many were acknowledged so far.
-    pub(crate) fn count(&self) -> usize {
-        self.acknowledged.borrow().len()
-    }
-
     /// Waits until so many more were acknowledged.
     pub(crate) async fn goes_on(&self, more: usize) {
-        let (goal, deadline) = (self.count() + more, self.clock.now().after(Duration::from_secs(60)));
-        while self.count() < goal {
+        let (goal, deadline) = (self.told.count() + more, self.clock.now().after(Duration::from_secs(60)));
+        while self.told.count() < goal {
             assert!(self.clock.now() < deadline, "appends do not go on");
             self.clock.sleep(PAUSE).await;
         }
@@ -119,23 +105,9 @@ impl Load {
         self.gap.take()
     }
 
-    /// Every acknowledged value lies at its offset, once; what was in doubt lies there once or not at all; nothing else is there.
+    /// What was told is so.
     pub(crate) async fn check(&self, client: &dyn Partition) {
         let read = values_at(client, Isolation::Linearizable).await;
-        let acknowledged = self.acknowledged.borrow();
-        assert!(!acknowledged.is_empty(), "nothing was written");
-        let mut seen = BTreeSet::new();
-        for (offset, value) in &read {
-            assert!(seen.insert(value.clone()), "{value} is there twice");
-            let told = acknowledged.get(offset);
-            let doubted = self.doubtful.borrow().contains(value);
-            assert!(
-                told == Some(value) || (told.is_none() && doubted),
-                "{value} at {offset}; told: {told:?}"
-            );
-        }
-        for (offset, value) in acknowledged.iter() {
-            assert!(seen.contains(value), "{value} was acknowledged at {offset}, and is gone");
-        }
+        self.told.check(read.into_iter().map(|(offset, value)| (offset, Bytes::from(value))).collect());
     }
 }
