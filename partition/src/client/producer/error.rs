@@ -81,8 +81,9 @@ pub enum Failure {
     /// leader lacks the record too, but another one may have it.
     #[error("what came before it is not in the log")]
     Bereft,
-    /// It is in the log, and so much came after it that where is no longer known; nor whether it is committed.
-    #[error("appended once, but where is no longer known")]
+    /// The leader has later batches of this producer and no longer knows this one. It was appended once, if the leader has
+    /// not forgotten meanwhile how this producer began (H-10); where is not known, nor whether it is committed.
+    #[error("what came after it is in the log, and it may be: where is no longer known")]
     Ancient,
     /// The producer's node has stopped.
     #[error("the producer has stopped")]

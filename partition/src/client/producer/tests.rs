@@ -72,10 +72,12 @@ fn a_full_batch_does_not_linger_and_no_batch_is_larger_than_asked() {
         let config = ProducerConfig { linger: SECOND, batch_records: RecordCount(2), ..Default::default() };
         let (producer, fake) = start(&simulation, [], &config);
         let clock = simulation.clock();
+        submit(&producer, &["first"]);
+        producer.flush().await;
         let started = clock.now();
         fates(submit(&producer, &["a", "b", "c", "d"])).await;
         assert_eq!(clock.now().since(started), LATENCY);
-        assert_eq!(fake.log().iter().map(|batch| batch.record_count().0).collect::<Vec<_>>(), [2, 2]);
+        assert_eq!(fake.log().iter().map(|batch| batch.record_count().0).collect::<Vec<_>>(), [1, 2, 2]);
         let config = ProducerConfig { linger: SECOND, batch_bytes: ByteSize(1000), ..Default::default() };
         let (producer, fake) = start(&simulation, [], &config);
         let record = |length| NewRecord::of_value(vec![b'x'; length]);

@@ -8,11 +8,14 @@
 //! ```
 //! A batch that fails for good leaves a hole in the sequence, which no later batch can pass. Then nothing new leaves until
 //! each batch is settled or certainly in no log; the epoch is raised, and those go again, in order, from sequence 0 on.
+//!
+//! The first batch of an epoch goes alone: a partition that does not know the producer may take any sequence for its beginning,
+//! so a later batch that overtakes the first on its way would shut that out (H-10).
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::config::{ProducerConfig, Repeats};
+use super::config::{InFlight, ProducerConfig, Repeats};
 use super::error::{Failure, SendError};
 use super::gather::{Gathered, Serial};
 use super::identity::Identity;
@@ -68,7 +71,16 @@ pub(super) struct Window<W> {
     identity: Option<Identity>,
     batches: VecDeque<Pending<W>>,
     sequence: SequenceState,
+    standing: Standing,
     fenced: Option<ProducerEpoch>,
+}
+
+/// Whether the partition knows this producer in its epoch of now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// No batch of it was acknowledged yet.
+    Unknown,
+    Known,
 }
 
 impl<W> Window<W> {
@@ -76,9 +88,10 @@ impl<W> Window<W> {
     pub(super) fn new(config: &ProducerConfig, identity: Option<Identity>) -> Self {
         Self {
             config: config.clone(),
-            identity,
             batches: VecDeque::new(),
             sequence: SequenceState::Whole,
+            standing: if identity.is_some() { Standing::Unknown } else { Standing::Known },
+            identity,
             fenced: None,
         }
     }
@@ -87,8 +100,15 @@ impl<W> Window<W> {
     pub(super) fn takes_more(&self) -> bool {
         self.sequence == SequenceState::Whole
             && self.fenced.is_none()
-            && self.batches.len() < self.config.in_flight.get()
+            && self.batches.len() < self.in_flight()
             && self.batches.iter().all(|pending| pending.failures == 0)
+    }
+
+    fn in_flight(&self) -> usize {
+        match self.standing {
+            Standing::Known => self.config.in_flight.get(),
+            Standing::Unknown => InFlight::ONE.get(),
+        }
     }
 
     /// Takes a batch in: here its place in the sequence is fixed.
@@ -127,7 +147,11 @@ impl<W> Window<W> {
     /// The first batch that waits to be sent, if nothing before it stands in its way: what is sent again does not keep
     /// its order with what is sent behind it.
     fn next_ready(&self) -> Option<(usize, Moment)> {
-        for (index, pending) in self.batches.iter().enumerate() {
+        let seen = match self.standing {
+            Standing::Known => self.batches.len(),
+            Standing::Unknown => InFlight::ONE.get(),
+        };
+        for (index, pending) in self.batches.iter().enumerate().take(seen) {
             match pending.state {
                 State::Ready { at } if pending.failures == 0 || self.place(index) == Place::First => {
                     return Some((index, at));
@@ -172,7 +196,10 @@ impl<W> Window<W> {
             Situation { acks, repeats, place, sequence: *sequence, doubt: pending.doubt.as_ref() };
         let pause = config.backoff_max.min(config.backoff_min * 2_u32.pow(pending.failures.min(16)));
         let settled = match situation.verdict(outcome) {
-            Verdict::Delivered(appended) => self.settle(index, Ok(appended)).into_iter().collect(),
+            Verdict::Delivered(appended) => {
+                self.standing = Standing::Known;
+                self.settle(index, Ok(appended)).into_iter().collect()
+            }
             Verdict::Again => {
                 pending.failures += 1;
                 pending.state = State::Ready { at: now.after(pause) };
@@ -221,7 +248,7 @@ impl<W> Window<W> {
             self.sequence = SequenceState::Broken;
         }
         let in_doubt = self.batches[index].doubt.is_some();
-        // It was appended once, whoever did it.
+        // It was appended once, whoever did it, as far as the leader knows.
         let appeared = failure == Failure::Ancient;
         let error = match in_doubt || appeared {
             true => SendError::Unknown(failure),
@@ -262,6 +289,7 @@ impl<W> Window<W> {
             return;
         }
         identity.raise();
+        self.standing = Standing::Unknown;
         for pending in &mut self.batches {
             let stamp = identity.stamp(pending.batch.record_count());
             pending.batch = pending.batch.stamped_anew(stamp);

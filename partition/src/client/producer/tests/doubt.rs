@@ -57,14 +57,35 @@ fn without_a_stamp_a_repeated_batch_is_overtaken_and_with_one_it_is_not() {
 fn what_is_behind_a_repeated_batch_waits_for_it_and_nothing_new_leaves() {
     simulation::run(1, async |simulation| {
         let script = [Manner::LosesRequest, Manner::Takes, Manner::Takes];
-        let (producer, fake) = start(&simulation, script, &one_by_one());
+        let (producer, fake) = start(&simulation, [], &one_by_one());
+        fates(submit(&producer, &["first"])).await[0].clone().unwrap();
+        fake.behaves(script, Manner::Takes);
         let early = submit(&producer, &["a", "b", "c"]);
         simulation.clock().sleep(LATENCY + LATENCY / 2).await;
         let late = submit(&producer, &["d", "e"]);
-        assert_eq!(told(&fates(early).await), [Ok(0), Ok(1), Ok(2)]);
-        assert_eq!(told(&fates(late).await), [Ok(3), Ok(4)]);
+        assert_eq!(told(&fates(early).await), [Ok(1), Ok(2), Ok(3)]);
+        assert_eq!(told(&fates(late).await), [Ok(4), Ok(5)]);
         let attempts: Vec<_> = fake.attempts().iter().map(|stamp| stamp.unwrap().sequence.0).collect();
-        assert_eq!(attempts, [0, 1, 2, 0, 1, 2, 3, 4], "the sequence is fixed when a batch is first sent");
+        assert_eq!(attempts, [0, 1, 2, 3, 1, 2, 3, 4, 5], "the sequence is fixed when a batch is first sent");
+    });
+}
+
+/// Where the partition may have forgotten who there was, it takes any sequence for a beginning: the second of two would shut out
+/// the first, and call it ancient.
+#[test]
+fn h10_nothing_overtakes_the_first_batch_of_a_producer_that_is_not_known() {
+    simulation::run(1, async |simulation| {
+        let (producer, fake) = start(&simulation, [Manner::Arrives(LATENCY * 10)], &one_by_one());
+        fake.forgets();
+        assert_eq!(told(&fates(submit(&producer, &FIVE)).await), [Ok(0), Ok(1), Ok(2), Ok(3), Ok(4)]);
+        assert_eq!(fake.values(), FIVE);
+        let together = simulation.clock().now();
+        fates(submit(&producer, &FIVE)).await;
+        assert_eq!(
+            simulation.clock().now().since(together),
+            LATENCY,
+            "who is known has several on their way"
+        );
     });
 }
 
@@ -118,6 +139,8 @@ fn what_followed_a_failed_batch_goes_again_only_if_it_is_in_no_log() {
         let outcome = fates(doubtful).await;
         assert_eq!(told(&outcome), [Ok(0), Ok(1)], "they were delivered before the leader went deaf");
         assert_eq!(told(&fates(certain).await), [Err("unknown")]);
+        fake.behaves([], Manner::Takes);
+        assert_eq!(told(&fates(submit(&producer, &["w"])).await), [Ok(2)], "the new epoch is known now");
         // The leader hears again, after the first of three is late: the second is in doubt, the third is not.
         let script = [Manner::LosesRequest, Manner::LosesRequest];
         fake.behaves(script, Manner::Refuses(not_leader()));
@@ -128,8 +151,8 @@ fn what_followed_a_failed_batch_goes_again_only_if_it_is_in_no_log() {
         let outcome = fates(three).await;
         assert!(outcome.iter().all(|fate| fate.is_err()), "all were sent at once, and are late at once");
         assert_eq!(told(&outcome), [Err("unknown"), Err("unknown"), Err("not appended")]);
-        assert_eq!(told(&fates(later).await), [Ok(2)]);
-        assert_eq!(fake.values(), ["a", "b", "g"]);
+        assert_eq!(told(&fates(later).await), [Ok(3)]);
+        assert_eq!(fake.values(), ["a", "b", "w", "g"]);
     });
 }
 

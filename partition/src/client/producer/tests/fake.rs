@@ -30,6 +30,8 @@ pub(super) enum Manner {
     LosesRequest,
     /// The sender is told that the connection was lost; then it arrives all the same.
     Delays(Duration),
+    /// It arrives late, and is taken and acknowledged then.
+    Arrives(Duration),
     /// What is not acknowledged yet is cut away, as when a leader changes; then it is taken.
     ChangesLeader,
 }
@@ -101,6 +103,11 @@ impl Fake {
         inner.cut(end);
     }
 
+    /// Knows no producer any more, nor whether there were any.
+    pub(super) fn forgets(&self) {
+        self.inner().producers = Producers::partial();
+    }
+
     pub(super) fn values(&self) -> Vec<String> {
         let text = |value: Option<Bytes>| String::from_utf8(value.unwrap().to_vec()).unwrap();
         let inner = self.inner();
@@ -167,6 +174,18 @@ impl Partition for Fake {
                     let _ = fake.inner().place(&append.batch);
                 });
                 return clock.sleep(LATENCY).map(|()| Err(lost())).boxed();
+            }
+            Manner::Arrives(by) => {
+                let fake = self.clone();
+                return async move {
+                    fake.world.clock.sleep(by).await;
+                    let (generation, placed) = {
+                        let mut inner = fake.inner();
+                        (inner.generation, inner.place(&append.batch))
+                    };
+                    fake.commits(generation, placed, append.acks).await
+                }
+                .boxed();
             }
             Manner::ChangesLeader => {
                 let end = inner.committed;
