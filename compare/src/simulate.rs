@@ -18,13 +18,14 @@
 //! - [`Scenario`] is what a seed decides; [`run`] plays it; [`Sweep`] plays many on all cores; [`text`] prints.
 //!
 //! Left out: bytes that were synced and are lost (wiped disks, flipped bits) are drawn only when asked for; `Cached`
-//! durability; changes of the replicas of an in-sync set.
+//! durability; changes of the replicas of a set of which any k commit.
 
 mod clients;
 mod cluster;
 mod figures;
 mod leasing;
 mod liveness;
+mod mover;
 mod mutant;
 mod overseer;
 mod run;

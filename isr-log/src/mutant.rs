@@ -67,11 +67,13 @@ pub enum Mutant {
     DeposeAtOnce,
     /// Where logs are compared, any replica is asked, and the first that answers is elected (S-11).
     CompareAnybody,
+    /// A reassignment is complete at once, and its newcomers count as in sync (S-09).
+    CompleteAtOnce,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::TruncateToHighWatermark,
         Self::OneShotLookup,
         Self::NoEpochStart,
@@ -100,6 +102,7 @@ impl Mutant {
         Self::GrantWithoutBarrier,
         Self::DeposeAtOnce,
         Self::CompareAnybody,
+        Self::CompleteAtOnce,
     ];
 }
 

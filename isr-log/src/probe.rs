@@ -1,6 +1,6 @@
 //! What a harness sees of a broker's replicas and of a controller, at any moment and without asking them.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex};
 
 use partition::ids::{NodeId, Offset};
 use partition::log::LogReader;
@@ -20,14 +20,13 @@ impl From<Incarnation> for Life {
 #[derive(Debug, Default)]
 pub(crate) struct ReplicaWindow {
     pub(crate) window: Window<Snapshot>,
-    reader: OnceLock<LogReader>,
+    reader: Mutex<Option<LogReader>>,
 }
 
 impl ReplicaWindow {
-    /// The replica is open, and this is its log.
+    /// The replica is open, and this is its log: another one, when it was removed and added again in this life (S-09).
     pub(crate) fn opened(&self, reader: LogReader) {
-        // A broker opens a partition once in its life.
-        let _ = self.reader.set(reader);
+        *self.reader.lock().expect("no holder panics") = Some(reader);
     }
 }
 
@@ -41,7 +40,7 @@ impl Probe for ReplicaWindow {
     }
 
     fn batches(&self, from: Offset) -> Option<Vec<BatchMark>> {
-        batches(self.reader.get()?, from)
+        batches(self.reader.lock().expect("no holder panics").as_ref()?, from)
     }
 }
 

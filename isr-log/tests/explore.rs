@@ -50,7 +50,8 @@
 //! Only the simulator shows the others (`compare faults --mutants`), as it does all of these: `AcknowledgePlaced`, `SkipSync`,
 //! `CrashLooksClean`, `AnswerDuplicateAtOnce`, `CallUnknownRefused` and `ReadWithoutProof` are broken in the runtime or on the
 //! disk; `LeaseFromArrival`, `GrantWithoutBarrier` and `DeposeAtOnce` are about clocks; `ShrinkUnheld` needs followers that
-//! lag by different times; `CommitOlderEpochs` (Raft's Figure 8) needs more elections than are tried here.
+//! lag by different times; `CommitOlderEpochs` (Raft's Figure 8) needs more elections than are tried here; `CompleteAtOnce`
+//! needs replicas that move.
 //!
 //! A library would do the walking (stateright does), and bring a web server, threads and a second `rand` for it; the walk is
 //! a hundred lines (`explore/search.rs`). `ISR_LOG_EXPLORE=deep cargo test --release -p isr-log --test explore` goes further.

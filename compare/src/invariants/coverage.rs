@@ -31,6 +31,12 @@ impl Coverage {
         let Some(before) = before else { return };
         self.shrinks += usize::from(now.in_sync.len() < before.in_sync.len());
         self.grows += usize::from(now.in_sync.len() > before.in_sync.len());
+        let wanted = before.reassignment.as_ref().map(|moves| &moves.target);
+        let is_complete = match wanted {
+            Some(target) => now.spec.replicas == *target,
+            None => now.spec.replicas != before.spec.replicas,
+        };
+        self.moves += usize::from(now.reassignment.is_none() && is_complete);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use isr_log::metadata::Version;
 use partition::ids::{Generation, NodeId, Offset, Ordinal};
 use partition::log::Durability;
 use partition::partition::Role;
@@ -76,6 +77,17 @@ pub(super) struct Sight {
     pub(super) keeps: Keeps,
     /// Whether its disk was damaged in this life.
     damage: Option<Loss>,
+    /// Since which version of the controllers it has been a replica, if it is one.
+    since: Option<Version>,
+    /// Whether it has ceased to be one since it was opened: when it closes, its log is gone.
+    hold: Hold,
+}
+
+/// Whether a node has to keep its log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hold {
+    Keeps,
+    MayGo,
 }
 
 impl Sight {
@@ -97,7 +109,28 @@ impl Sight {
             applied_to: Ordinal::ZERO,
             keeps: Keeps::All,
             damage: None,
+            since: None,
+            hold: Hold::Keeps,
         }
+    }
+
+    /// By what the controllers have decided, it has been a replica since then, or is none. Whoever ceases to be one removes
+    /// his log, also when he is made one again at once (S-09).
+    pub(super) fn assigned(&mut self, since: Option<Version>) {
+        if self.since.is_some() && since != self.since {
+            self.hold = Hold::MayGo;
+            if self.now.is_none() {
+                self.forget();
+            }
+        }
+        self.since = since;
+    }
+
+    /// Nothing is expected of its disk.
+    fn forget(&mut self) {
+        self.keeps = Keeps::Nothing;
+        self.log.cut(Offset::ZERO);
+        (self.last_life, self.last_stored) = (None, Offset::ZERO);
     }
 
     pub(super) fn started(&mut self, probe: Arc<dyn Probe>) {
@@ -126,6 +159,9 @@ impl Sight {
     pub(super) fn closed(&mut self) {
         (self.now, self.before) = (None, None);
         self.log.cut(self.last_stored);
+        if self.hold == Hold::MayGo {
+            self.forget();
+        }
     }
 
     /// It is open: a life begins, with this log.
@@ -135,7 +171,7 @@ impl Sight {
         if self.keeps == Keeps::Nothing {
             self.last_vote = None;
         }
-        self.keeps = Keeps::All;
+        (self.keeps, self.hold) = (Keeps::All, Hold::Keeps);
         self.turned(now);
     }
 

@@ -204,6 +204,14 @@ impl Watch {
 
     fn look(&mut self, now: Moment) -> Result<(), Breach> {
         let decided = self.controllers.look(&mut self.coverage)?;
+        if decided == Decided::Newer
+            && let Some(state) = self.controllers.state()
+        {
+            for sight in &mut self.sights {
+                let replica = state.spec.replicas.contains(&sight.node);
+                sight.assigned(replica.then(|| state.replica_since(sight.node)));
+            }
+        }
         self.turned.clear();
         for at in 0..self.sights.len() {
             if let Some(probe) = self.sights[at].changed()

@@ -122,7 +122,7 @@ impl Place {
     }
 
     async fn isr(&self, plan: &Plan, tuning: &Tuning) -> Result<(SharedService, Part), NodeError> {
-        let (brokers, controllers) = (plan.replicas.clone(), plan.controllers.clone());
+        let (brokers, controllers) = (plan.everybody(), plan.controllers.clone());
         let metadata =
             LeaderClient::new(&self.world, &controllers, &metadata_partition(), RetryConfig::default());
         let config = isr_log::Config::new(self.node, brokers, controllers, self.dir.clone());

@@ -80,7 +80,7 @@ impl Plan {
             Role::Controller => ("controllers", &self.controllers),
             Role::Isr | Role::Quorum | Role::FloorLeader | Role::FloorEcho => ("replicas", &self.replicas),
         };
-        let may_join = role == Role::Quorum && self.spares.contains_key(&node);
+        let may_join = matches!(role, Role::Isr | Role::Quorum) && self.spares.contains_key(&node);
         if !among.contains_key(&node) && !may_join {
             return Err(PlanError::Stranger { node, what, known: among.keys().copied().collect() });
         }

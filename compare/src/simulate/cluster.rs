@@ -19,6 +19,7 @@ use partition::transport::Address;
 use partition::transport::rpc::{Serving, serve};
 use partition::world::World;
 
+use super::mover::Mover;
 use super::overseer::Overseer;
 use super::scenario::Scenario;
 use super::verdict::Finding;
@@ -54,8 +55,10 @@ pub(super) struct VirtualCluster {
     overseer: Overseer,
     /// Who are replicas, as far as it is settled.
     members: BTreeSet<NodeId>,
-    /// Who changes that; none where nobody does.
+    /// Who changes that by majority; none where nobody does.
     operator: Option<Operator>,
+    /// Who changes that of an in-sync set.
+    mover: Option<Mover>,
 }
 
 /// A node that runs.
@@ -89,9 +92,9 @@ pub(super) fn replicas(shape: Shape) -> Vec<NodeId> {
 /// Whether the simulator can have this system move its partition to other replicas.
 pub(super) fn is_movable(system: System) -> bool {
     match system {
-        System::Quorum => true,
-        // Reassignments are drawn once the nodes here carry them out.
-        System::Isr | System::KOfIsr | System::FloorAll | System::FloorMajority => false,
+        System::Isr | System::Quorum => true,
+        // Whoever goes may be one of the few by whom something is committed, so such a partition is not moved.
+        System::KOfIsr | System::FloorAll | System::FloorMajority => false,
     }
 }
 
@@ -152,10 +155,11 @@ impl VirtualCluster {
             controllers.chain(plan.everybody().into_keys().map(|node| (node, replica))).collect();
         let observer = Observer::of(&simulation.world(OBSERVER), &plan);
         let overseer = Overseer::of(simulation, scenario, &plan);
-        let moves = replica == Role::Quorum && !plan.spares.is_empty();
+        let moves = |role| replica == role && !plan.spares.is_empty();
         let mut cluster = Self {
             members: plan.replicas.keys().copied().collect(),
-            operator: moves.then(|| Operator::of(simulation, &plan)),
+            operator: moves(Role::Quorum).then(|| Operator::of(simulation, &plan)),
+            mover: moves(Role::Isr).then(|| Mover::of(simulation, &plan)),
             simulation: simulation.clone(),
             plan,
             tuning,
@@ -227,6 +231,9 @@ impl VirtualCluster {
     pub(super) async fn settle(&mut self) -> Result<(), Finding> {
         if let Some(operator) = &self.operator {
             self.members = operator.settle().await?;
+        }
+        if let Some(mover) = &self.mover {
+            self.members = mover.settle(&self.observer.client).await?;
         }
         Ok(())
     }
@@ -308,6 +315,16 @@ impl Cluster for VirtualCluster {
     fn reassign(&mut self, replicas: Vec<NodeId>) -> BoxFuture<'_, ()> {
         if let Some(operator) = &mut self.operator {
             operator.reassign(&replicas);
+        }
+        if let Some(mover) = &self.mover {
+            mover.reassign(replicas);
+        }
+        future::ready(()).boxed()
+    }
+
+    fn cancel_reassignment(&mut self) -> BoxFuture<'_, ()> {
+        if let Some(mover) = &self.mover {
+            mover.cancel();
         }
         future::ready(()).boxed()
     }

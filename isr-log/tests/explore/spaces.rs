@@ -198,7 +198,8 @@ pub fn caught(mutant: Mutant) -> Option<Caught> {
         | Mutant::CommitOlderEpochs
         | Mutant::LeaseFromArrival
         | Mutant::GrantWithoutBarrier
-        | Mutant::DeposeAtOnce => return None,
+        | Mutant::DeposeAtOnce
+        | Mutant::CompleteAtOnce => return None,
     };
     let bounds = Bounds { budget, mutated: broken(mutant), ..bounds };
     Some(Caught { bounds, invariant, steps })

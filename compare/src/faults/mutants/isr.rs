@@ -165,5 +165,9 @@ pub(super) fn aim(mutant: Mutant) -> Aim {
             "where logs are compared, any replica is asked, and the first that answers is elected (S-11)",
             "1s+3050ms kill 3; 4s+400ms kill 2; 4s+450ms kill 1",
         ),
+        Mutant::CompleteAtOnce => at(
+            "a reassignment is complete at once, and its newcomers count as in sync (S-09)",
+            "3s reassign 1,2,4; 5s reassign 5,4,1",
+        ),
     }
 }

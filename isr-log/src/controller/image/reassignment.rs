@@ -14,6 +14,7 @@ use super::{Applied, Brokers, Image, REPLICAS_MAX, verify};
 use crate::controller::command::Reassign;
 use crate::controller::rejection::Rejection;
 use crate::metadata::{CommitRule, PartitionSpec, PartitionState, Reassignment, Recovery};
+use crate::mutant::Mutant;
 
 impl Image {
     /// Begins a reassignment, in place of one that is under way.
@@ -81,16 +82,18 @@ impl Image {
 
 /// The partition with its reassignment complete, if all of the target are in sync: who is not in it goes in the same atom. A
 /// leader that stays goes on; else the first of the target leads in a new epoch.
-pub(super) fn completed(state: PartitionState, brokers: &Brokers, settling: Settling) -> PartitionState {
-    let Some(Reassignment { target, .. }) = &state.reassignment else {
+pub(super) fn completed(mut state: PartitionState, brokers: &Brokers, settling: Settling) -> PartitionState {
+    let Some(Reassignment { target, .. }) = state.reassignment.clone() else {
         return state;
     };
+    if settling.mutated.breaks(Mutant::CompleteAtOnce) {
+        state.in_sync.extend(target.iter().filter_map(|node| Some((*node, brokers.alive(*node)?))));
+    }
     let in_sync = target.iter().all(|node| state.in_sync.contains_key(node));
     // One who has yet to begin anew after an unclean election, or who is in sync by name only, takes nobody's place.
     if !in_sync || state.leader.is_none() || state.recovery == Recovery::Pending {
         return state;
     }
-    let target = target.clone();
     replicated_by(PartitionState { reassignment: None, ..state }, target, brokers, settling)
 }
 
