@@ -13,6 +13,7 @@ pub mod history;
 pub mod inspect;
 pub mod invariants;
 pub mod machine;
+pub mod model;
 pub mod node;
 pub mod profile;
 pub mod progress;

@@ -6,6 +6,7 @@ mod kafka;
 mod knees;
 mod matrix;
 mod notes;
+pub mod predictions;
 mod rows;
 mod survival;
 

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex};
 use partition::client::service::PartitionService;
 use partition::clock::{BootMoment, Moment};
 use partition::ids::PartitionId;
+use partition::journeys::Journeys;
 use partition::log::{Durability, LogError};
 use partition::meta::MetaError;
 use partition::partition::Partition;
@@ -160,6 +161,12 @@ impl Node {
         let window = self.partitions.window(partition);
         window.window.open();
         window
+    }
+
+    /// How long batches take from here to each copy, while this broker leads the partition.
+    #[must_use]
+    pub fn journeys(&self, partition: &PartitionId) -> Journeys {
+        self.partitions.window(partition).journeys.clone()
     }
 
     /// Returns when the broker has ended, be it that it was stopped, that its disk failed, or that another process took

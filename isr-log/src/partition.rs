@@ -47,6 +47,7 @@ pub(crate) enum ClientCall {
 pub(crate) struct PendingAppend {
     pub(crate) batch: Batch,
     pub(crate) acks: Acks,
+    pub(crate) handed_in: Moment,
     pub(crate) deadline: Moment,
     pub(crate) answer: Answer<Result<Appended, AppendError>>,
 }
@@ -145,10 +146,12 @@ impl Partition for ReplicaHandle {
     fn append(&self, append: Append) -> BoxFuture<'static, Result<Appended, AppendError>> {
         let Append { batch, acks, timeout } = append;
         let (answer, asked) = oneshot::channel();
-        let deadline = self.clock.now().after(timeout);
+        let handed_in = self.clock.now();
+        let deadline = handed_in.after(timeout);
         let refusal = match self.clients.try_send(ClientCall::Append(PendingAppend {
             batch,
             acks,
+            handed_in,
             deadline,
             answer,
         })) {

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use partition::ids::{NodeId, Offset};
+use partition::journeys::Journeys;
 use partition::log::LogReader;
 use partition::probe::{BatchMark, Life, Probe, Snapshot, Window, batches};
 
@@ -20,6 +21,8 @@ impl From<Incarnation> for Life {
 #[derive(Debug, Default)]
 pub(crate) struct ReplicaWindow {
     pub(crate) window: Window<Snapshot>,
+    /// What its batches take to each copy, while it leads.
+    pub(crate) journeys: Journeys,
     reader: Mutex<Option<LogReader>>,
 }
 

@@ -1,6 +1,7 @@
 //! The task that owns one replica: its log, and the state machine that decides about it.
 
 mod act;
+mod noted;
 mod pending;
 mod reads;
 
@@ -177,6 +178,7 @@ impl ReplicaTask {
         let turn = std::mem::take(&mut self.state.turn);
         if turn.stored == Happened::Yes {
             self.state.pending.stored(self.log.stored());
+            self.note_stored();
             self.step(Event::Stored);
         }
         if turn.appended == Happened::Yes {
@@ -239,10 +241,16 @@ impl ReplicaTask {
                 let id = FetchId(self.state.next_fetch);
                 self.state.next_fetch += 1;
                 self.state.held.insert(id, answer);
+                let follower = fetch.report.node;
                 // What this turn has appended goes with the answer.
                 self.step(Event::Fetch(id, fetch));
+                self.note_heard(follower);
             }
-            PeerCall::Report(report) => self.step(Event::Report(report)),
+            PeerCall::Report(report) => {
+                let follower = report.node;
+                self.step(Event::Report(report));
+                self.note_heard(follower);
+            }
             PeerCall::Confirm(confirm, answer) => drop(answer.send(self.replica.confirm(confirm))),
             PeerCall::Confirmed(round, node, life) => self.step(Event::Confirmed(round, node, life)),
             PeerCall::Decided(state) => self.step(Event::Decided(state)),

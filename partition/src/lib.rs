@@ -9,6 +9,7 @@ pub mod conformance;
 pub mod error;
 pub mod fault;
 pub mod ids;
+pub mod journeys;
 pub mod latency;
 pub mod log;
 pub mod meta;

@@ -11,6 +11,7 @@ use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{InitializeError, RaftError};
 use partition::client::service::PartitionService;
 use partition::ids::Timestamp;
+use partition::journeys::Journeys;
 use partition::log::retention::{self, Retention};
 use partition::log::{Log, LogEvent};
 use partition::partition::Partition;
@@ -177,6 +178,12 @@ impl Node {
     #[must_use]
     pub fn probe(&self) -> Arc<dyn Probe> {
         Arc::new(VoterProbe { replica: Arc::clone(&self.replica), raft: self.raft.clone() })
+    }
+
+    /// How long batches take from here to each copy, while this replica leads.
+    #[must_use]
+    pub fn journeys(&self) -> Journeys {
+        self.replica.journeys()
     }
 
     /// Stops in order: a leader hands over; then no more appends, then no more raft, then the log is closed. Whoever

@@ -42,6 +42,7 @@ use openraft::storage::IOFlushed;
 use partition::clock::Clock;
 use partition::error::{Doubt, Refusal};
 use partition::ids::{ByteSize, Epoch, NodeId, Offset, Ordinal, ProducerId};
+use partition::journeys::Journeys;
 use partition::log::{Durability, Log, LogEvent, LogReader, Producers};
 use partition::partition::Append;
 use partition::probe::{Electorate, Entries, Snapshot};
@@ -181,7 +182,8 @@ impl Replica {
                 drop(state);
                 let (to, outcome) = oneshot::channel();
                 let producer = append.batch.producer().map(|stamp| stamp.id);
-                let claim = Claim { to, acks: append.acks, size: append.batch.size(), producer };
+                let (size, handed_in) = (append.batch.size(), self.clock.now());
+                let claim = Claim { to, acks: append.acks, size, handed_in, producer };
                 let (ticket, handed) = Ticket::new(Arc::clone(self), claim);
                 let proposal = Proposal::Records { batch: append.batch, ticket };
                 Entered::Propose { proposal, epoch, handed, outcome }
@@ -244,6 +246,7 @@ impl Replica {
         // Nobody may be told that what was cut off is stored, so these are never called.
         drop(state.drop_flushes(to));
         state.doubt_beyond(to, &Doubt::LeaderChanged);
+        state.journeys.resigned();
         Ok(())
     }
 
@@ -259,6 +262,8 @@ impl Replica {
         };
         state.vote = Some(vote);
         state.door.set_leadership(leadership);
+        // What is under way was this replica's as another epoch's leader, if it was one's.
+        state.journeys.resigned();
     }
 
     /// The last vote that is durable.
@@ -302,6 +307,7 @@ impl Replica {
             Some(LogEvent::Stored { .. } | LogEvent::Truncated { .. } | LogEvent::Trimmed { .. }) => {
                 let stored = log.stored();
                 let flushed = state.flushed(stored);
+                state.journeys.own(self.clock.now(), stored);
                 let replies: Vec<_> = state.awaiting_store.reached(stored).collect();
                 drop(state);
                 if let Some(flushed) = flushed {
@@ -335,6 +341,11 @@ impl Replica {
         for waiters in [&self.committed, &self.appended, &self.stored, &self.arrived] {
             waiters.notify_waiters();
         }
+    }
+
+    /// What batches take from here to each copy, while this replica leads.
+    pub(crate) fn journeys(&self) -> Journeys {
+        self.read().journeys.clone()
     }
 
     /// Gives the log away, to be closed.
@@ -385,7 +396,9 @@ impl Replica {
 
     /// A follower has stored all up to this entry, as it says to this leader.
     pub(crate) fn stored_by(&self, term: VoteRecord, follower: u64, last: Ordinal) {
-        self.lock().ledger.stored(term, follower, last);
+        let mut state = self.lock();
+        state.ledger.stored(term, follower, last);
+        state.journeys.told(self.clock.now(), node_of(follower), |placed| placed.entry <= last);
     }
 
     /// A follower does not have this entry, as it says to this leader.

@@ -121,6 +121,7 @@ fn text_of(results: &Results, kind: Kind) -> String {
         let _ = writeln!(text, "\n{}", table::wrapped(extent.left_out()));
     }
     text.push_str(&table::render(results));
+    text.push_str(&table::predictions::render(results));
     for note in table::notes(results) {
         let _ = write!(text, "\n{}\n", table::wrapped(&note));
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join, join_all, select_all};
-use partition::ids::ByteSize;
+use partition::ids::{ByteSize, NodeId};
+use partition::journeys::Journeyed;
 use partition::partition::{Acks, Partition};
 use partition::world::World;
 use rand::seq::SliceRandom;
@@ -40,6 +41,8 @@ pub struct MeasuredCell {
     pub usage: Usage,
     /// What the client injected into itself in the blocks.
     pub client_injected: Injected,
+    /// What batches took to each copy, by who led, of each block.
+    pub journeys: Vec<(NodeId, Journeyed)>,
     /// CPU time of the client (this process) in the blocks.
     pub client_cpu: Duration,
     /// In so many blocks a replica hung, and the cluster was not whole again in time.
@@ -56,6 +59,7 @@ impl MeasuredCell {
             blocks: Vec::new(),
             usage: Usage::default(),
             client_injected: Injected::default(),
+            journeys: Vec::new(),
             client_cpu: Duration::ZERO,
             lacking: 0,
             error: None,
@@ -121,6 +125,7 @@ struct Done {
     usage: Usage,
     injected: Injected,
     own: Duration,
+    journeys: Vec<(NodeId, Journeyed)>,
 }
 
 impl MeasuredGroup {
@@ -226,6 +231,8 @@ impl Run<'_> {
             Sender { outlets, clock: world.clock.clone(), setting: cell.setting, source, arrivals };
         let measured = async {
             sender.send(plan.lead_in).await?;
+            // What the warm-up took, and what an earlier cell left.
+            target.running.journeys().await?;
             let (before, own_before) = (target.running.usage().await?, own_cpu());
             let injected_before = target.running.injected_by_clients();
             let span = plan.span;
@@ -245,9 +252,10 @@ impl Run<'_> {
             let injected = target.running.injected_by_clients().since(injected_before);
             let own = own_after.saturating_sub(own_before);
             let usage = difference(&after, &before);
-            Ok::<_, LaunchError>(Done { block, recovery, usage, injected, own })
+            let journeys = target.running.journeys().await?;
+            Ok::<_, LaunchError>(Done { block, recovery, usage, injected, own, journeys })
         };
-        let Done { block, recovery, usage, injected, own } = interrupts
+        let Done { block, recovery, usage, injected, own, journeys } = interrupts
             .unless(async {
                 tokio::select! {
                     biased;
@@ -261,6 +269,7 @@ impl Run<'_> {
         cell.usage = sum(&cell.usage, &usage);
         cell.client_injected = cell.client_injected.and(injected);
         cell.client_cpu += own;
+        cell.journeys.extend(journeys);
         Ok(())
     }
 

@@ -8,7 +8,9 @@ use futures_util::FutureExt;
 use futures_util::future::{self, BoxFuture};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use partition::error::{AppendError, Doubt, ReadError, Refusal};
-use partition::ids::{ByteSize, Epoch, NodeId, Offset};
+use partition::clock::Moment;
+use partition::ids::{ByteSize, Epoch, NodeId, Offset, Ordinal};
+use partition::journeys::{Journeys, Placed};
 use partition::log::{Log, LogEvent, LogReader};
 use partition::partition::{Acks, Append, Appended, Fetched, Isolation, Partition, Read, Role, Status, Tail};
 use partition::transport::rpc::Peer;
@@ -46,6 +48,7 @@ struct State {
     waiting: Waiting,
     failure: Option<String>,
     on_failure: Vec<oneshot::Sender<String>>,
+    journeys: Journeys,
 }
 
 impl FloorLeader {
@@ -83,11 +86,18 @@ impl FloorLeader {
                 waiting: Waiting::default(),
                 failure: None,
                 on_failure: Vec::new(),
+                journeys: Journeys::default(),
             }),
             work: Notify::new(),
         });
         world.tasks.spawn(run(Arc::clone(&shared), links, arriving));
         Ok(Self { shared })
+    }
+
+    /// How long batches take from here to each copy.
+    #[must_use]
+    pub fn journeys(&self) -> Journeys {
+        self.shared.lock().journeys.clone()
     }
 
     /// Resolves when the log has failed, and with why.
@@ -121,7 +131,8 @@ async fn run(shared: Arc<Shared>, mut links: Vec<EchoLink>, mut events: mpsc::Un
             biased;
             event = events.recv() => match event {
                 Some(event) => {
-                    shared.lock().observe(event);
+                    let now = shared.world.clock.now();
+                    shared.lock().observe(event, now);
                     None
                 }
                 None => return,
@@ -129,15 +140,19 @@ async fn run(shared: Arc<Shared>, mut links: Vec<EchoLink>, mut events: mpsc::Un
             Some(landed) = flights.next(), if !flights.is_empty() => Some(landed),
             () = shared.work.notified() => None,
         };
+        let now = shared.world.clock.now();
         let mut state = shared.lock();
         while let Ok(event) = events.try_recv() {
-            state.observe(event);
+            state.observe(event, now);
         }
         let ready = std::iter::from_fn(|| flights.next().now_or_never().flatten());
         for landed in landed.into_iter().chain(ready) {
             let place = landed.place;
             if let Some(stored) = links[place].land(landed) {
                 state.tally.note(Copy::Echo(place), stored);
+                // The leader is the first of the replicas.
+                let echo = shared.replicas[place + 1];
+                state.journeys.told(now, echo, |placed| placed.end <= stored);
             }
         }
         state.settle();
@@ -161,11 +176,12 @@ impl Shared {
 }
 
 impl State {
-    fn observe(&mut self, event: LogEvent) {
+    fn observe(&mut self, event: LogEvent, now: Moment) {
         if let Some(LogEvent::Failed(why)) = self.log.observe(event) {
             self.fail(&why);
         }
         self.tally.note(Copy::Leader, self.log.stored());
+        self.journeys.own(now, self.log.stored());
     }
 
     fn settle(&mut self) {
@@ -184,6 +200,7 @@ impl State {
 
 impl Partition for FloorLeader {
     fn append(&self, append: Append) -> BoxFuture<'static, Result<Appended, AppendError>> {
+        let handed_in = self.shared.world.clock.now();
         let mut state = self.shared.lock();
         if let Some(why) = &state.failure {
             let stopped = Refusal::Stopped(why.clone());
@@ -201,6 +218,8 @@ impl Partition for FloorLeader {
         };
         self.shared.work.notify_one();
         let end = placement.base.plus(append.batch.record_count());
+        let entry = Ordinal(state.log.ordinals().end.0.saturating_sub(1));
+        state.journeys.placed(handed_in, Placed { end, entry });
         let (reply, replied) = oneshot::channel();
         match append.acks {
             Acks::Nobody => return future::ready(Ok(Appended::Unplaced)).boxed(),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use partition::clock::Clock;
 use partition::ids::{ByteSize, NodeId};
+use partition::journeys::Journeyed;
 use partition::log::LogError;
 use partition::meta::MetaError;
 use partition::transport::rpc::{Serving, serve};
@@ -129,9 +130,9 @@ impl Bound {
             delays.put_into(&mut place.world);
         }
         let (service, part) = place.start(plan, &Tuning::of(plan)).await?;
-        let world = place.world;
+        let (world, node, plan) = (place.world, place.node, plan.clone());
         let serving = serve(&world, listener, service);
-        Ok(HostedNode { world, sent, delays, serving, part })
+        Ok(HostedNode { world, node, plan, sent, delays, serving, part })
     }
 }
 
@@ -150,6 +151,8 @@ async fn world_of(dir: &Path, random: &Random, network: Arc<dyn Transport>) -> R
 /// A node that answers.
 pub struct HostedNode {
     world: World,
+    node: NodeId,
+    plan: Plan,
     sent: Sent,
     delays: Option<Delays>,
     serving: Serving,
@@ -180,6 +183,14 @@ impl HostedNode {
             sent: self.sent.total(),
             injected,
         }
+    }
+
+    /// How long batches took from here to each copy since this was asked last; the first time it begins to watch.
+    #[must_use]
+    pub fn journeys(&self) -> Journeyed {
+        let Some(journeys) = self.part.journeys(&self.plan.partition) else { return Journeyed::default() };
+        let others = self.plan.replicas.keys().copied().filter(|replica| *replica != self.node);
+        journeys.look(&others.collect(), self.world.random.seed())
     }
 
     /// Slows its links to some replicas.

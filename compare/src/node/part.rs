@@ -15,7 +15,8 @@ use partition::client::leader::LeaderClient;
 use partition::client::retry::RetryConfig;
 use partition::client::service::PartitionService;
 use partition::error::ReadError;
-use partition::ids::NodeId;
+use partition::ids::{NodeId, PartitionId};
+use partition::journeys::Journeys;
 use partition::partition::Partition;
 use partition::transport::router::Router;
 use partition::transport::{Channel, SharedService};
@@ -191,6 +192,16 @@ impl Part {
                 matches!(node.partition().status().now_or_never(), Some(Err(ReadError::Stopped(_))))
             }
             Self::Isr { node, .. } => node.ended().now_or_never().is_some(),
+        }
+    }
+
+    /// How long batches take from here to each copy, where it is a replica that may lead.
+    pub(crate) fn journeys(&self, partition: &PartitionId) -> Option<Journeys> {
+        match self {
+            Self::FloorLeader(leader) => Some(leader.journeys()),
+            Self::Quorum(node) => Some(node.journeys()),
+            Self::Isr { node, .. } => Some(node.journeys(partition)),
+            Self::FloorEcho(_) | Self::Controller { .. } => None,
         }
     }
 

@@ -165,6 +165,9 @@ impl Told {
                 None if order == "usage" => {
                     say(&serde_json::to_string(&node.totals()).expect("totals are plain data"))?;
                 }
+                None if order == "journeys" => {
+                    say(&serde_json::to_string(&node.journeys()).expect("journeys are plain data"))?;
+                }
                 Some(("slow", down)) => {
                     node.slow(&serde_json::from_str(down).map_err(|_| wrong())?);
                     say("slowed")?;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use partition::partition::Acks;
 
+use super::predicted::Basis;
 use super::cell::{Cell, CellKey, Figures, InjectedCheck, Intervals, Latency, Slip, Split};
 use super::histogram::encoded;
 use super::{BlockPlan, IdleCluster, Knee, Noise, NullKind, Pair, Results, SCHEMA_VERSION};
@@ -176,6 +177,12 @@ fn cell_of(plan: &Plan, conditions: &Conditions, measured: &MeasuredCell) -> Cel
         controllers: if key.system.is_in_sync() { of(&usage.controllers) } else { None },
         client,
     };
+    let (figures, injected) = (figures_of(plan, blocks), injected(conditions, measured));
+    let predicted = figures.as_ref().and_then(|figures| {
+        let (measured, journeys) = (figures.latency_us, &measured.journeys);
+        Basis { setting, conditions, journeys, measured, injected, seed: plan.seed }.predict()
+    });
+    let (predicted_us, prediction) = predicted.unzip();
     Cell {
         system: key.system,
         replicas: key.replicas,
@@ -196,7 +203,7 @@ fn cell_of(plan: &Plan, conditions: &Conditions, measured: &MeasuredCell) -> Cel
         slow_replicas: conditions.slow_replicas,
         hang: conditions.hang.map(|hang| hang.to_string()),
         lacking_blocks: measured.lacking,
-        injected: injected(conditions, measured),
+        injected,
         processes: plan.hosting == Hosting::Processes,
         blocks: blocks.len(),
         acked: sum(|block| block.acked),
@@ -206,7 +213,9 @@ fn cell_of(plan: &Plan, conditions: &Conditions, measured: &MeasuredCell) -> Cel
         slipped: slipped.is_some_and(|slipped| slipped.blocks > 0),
         slip: slipped.map(slip),
         error: error_of(plan, measured),
-        figures: figures_of(plan, blocks),
+        figures,
+        predicted_us,
+        prediction,
         against_floor: None,
         cpu_seconds: Split {
             replicas: usage.replicas.cpu.map(|cpu| cpu.as_secs_f64()),

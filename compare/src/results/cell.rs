@@ -7,6 +7,8 @@ use partition::partition::Acks;
 use serde::{Deserialize, Serialize};
 
 use super::names;
+use super::predicted::Prediction;
+use crate::model::Quantiles;
 use crate::stats::{Interval, Ratios};
 use crate::system::System;
 use crate::workload::{self, Arrivals, Percent, Schedule};
@@ -170,6 +172,12 @@ pub struct Cell {
     /// Figures; none when nothing was acknowledged.
     #[serde(flatten)]
     pub figures: Option<Figures>,
+    /// What its rule was predicted to take, from the times to its copies; none where nobody is waited for.
+    #[serde(default)]
+    pub predicted_us: Option<Quantiles>,
+    /// What other rules were predicted to take, and what is left over.
+    #[serde(default)]
+    pub prediction: Option<Prediction>,
     /// The same figures against those of its floor.
     pub against_floor: Option<Ratios>,
     /// CPU time.

@@ -74,6 +74,8 @@ pub(crate) fn cell(system: System, replicas: usize, in_flight: u32, p50_us: f64)
             }),
             histogram: String::new(),
         }),
+        predicted_us: None,
+        prediction: None,
         against_floor: Some(Ratios { p50: against, p99: against, ops_per_s: against }),
         cpu_seconds: Split { replicas: Some(0.5), controllers: protocol.then_some(0.01), client: Some(0.2) },
         rss_bytes: Split::default(),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use partition::ids::NodeId;
+use partition::journeys::Journeyed;
 use partition::transport::Address;
 
 use super::error::LaunchError;
@@ -74,6 +75,14 @@ impl Host {
         match self {
             Self::Process(host) => host.usage().await,
             Self::Task(host) => Ok(host.usage()),
+        }
+    }
+
+    /// What its batches took to each copy since it was asked last; nothing when it is down.
+    pub(super) async fn journeys(&mut self) -> Result<Journeyed, LaunchError> {
+        match self {
+            Self::Process(host) => host.journeys().await,
+            Self::Task(host) => Ok(host.journeys()),
         }
     }
 

@@ -1,5 +1,6 @@
 //! A node as tasks of this process, on real sockets and files.
 
+use partition::journeys::Journeyed;
 use partition::transport::Address;
 use partition::world::{Random, Tasks};
 use tokio::sync::oneshot;
@@ -89,6 +90,11 @@ impl TaskHost {
             syncs: totals.syncs,
             injected: totals.injected,
         }
+    }
+
+    pub(super) fn journeys(&self) -> Journeyed {
+        let Phase::Up(life) = &self.phase else { return Journeyed::default() };
+        life.node.journeys()
     }
 
     pub(super) async fn crash(&mut self) {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use partition::clock::Clock;
+use partition::journeys::Journeyed;
 use partition::transport::Address;
 use partition::world::Tasks;
 use rustix::process::{Pid, Signal, kill_process};
@@ -139,6 +140,15 @@ impl ProcessHost {
             syncs: totals.syncs,
             injected: totals.injected,
         })
+    }
+
+    pub(super) async fn journeys(&mut self) -> Result<Journeyed, LaunchError> {
+        if self.life.is_none() {
+            return Ok(Journeyed::default());
+        }
+        self.tell("journeys").await?;
+        let line = self.line("its journeys", USAGE_LIMIT).await?;
+        serde_json::from_str(&line).map_err(|_| self.nonsense("journeys of another kind"))
     }
 
     pub(super) async fn slow(&mut self, down: &Slowdown) -> Result<(), LaunchError> {

@@ -9,6 +9,7 @@ use partition::client::leader::LeaderClient;
 use partition::client::remote::RemotePartition;
 use partition::client::retry::RetryConfig;
 use partition::ids::NodeId;
+use partition::journeys::Journeyed;
 use partition::partition::Partition;
 use partition::transport::Address;
 use partition::transport::held_port::HeldPort;
@@ -99,6 +100,21 @@ impl Running {
             replicas: of(|role| role != Role::Controller),
             controllers: of(|role| role == Role::Controller),
         })
+    }
+
+    /// What batches took to each copy since this was asked last, by who led.
+    ///
+    /// # Errors
+    /// [`LaunchError::ChildDied`] when a node is gone, [`LaunchError::TooSlow`] when it does not answer.
+    pub async fn journeys(&mut self) -> Result<Vec<(NodeId, Journeyed)>, LaunchError> {
+        self.casualties.check()?;
+        let replicas = self.hosts.iter_mut().filter(|host| host.identity().role != Role::Controller);
+        let asked = replicas.map(|host| async {
+            let node = host.identity().node;
+            host.journeys().await.map(|journeyed| (node, journeyed))
+        });
+        let all: Vec<_> = join_all(asked).await.into_iter().collect::<Result<_, _>>()?;
+        Ok(all.into_iter().filter(|(_, journeyed)| journeyed.seen > 0).collect())
     }
 
     /// The delays that its clients have injected so far.

@@ -1,17 +1,13 @@
 //! The table itself.
 
-use std::collections::BTreeMap;
+pub(super) mod title;
 
 use comfy_table::{Cell as Text, CellAlignment, Table, presets};
-use partition::log::Durability;
-use partition::partition::Acks;
 
 use super::format::{milliseconds, percent, thousands, with_interval};
 use crate::experiment::WHOLE_LIMIT;
-use crate::profile::NATURAL;
-use crate::results::{Cell, CellKey, Figures, Load, Results, acks_name, durability_name};
+use crate::results::{Cell, Figures, Results};
 use crate::stats::Interval;
-use crate::system::System;
 
 /// What stands in place of a value that there is not.
 const NOTHING: &str = "-";
@@ -21,26 +17,8 @@ const HEADER: [&str; 9] =
 /// All cells, a section for each load; below each what was wrong with its cells.
 #[must_use]
 pub fn render(results: &Results) -> String {
-    let mut sections: BTreeMap<(Durability, Acks, Load, String, usize), Vec<&Cell>> = BTreeMap::new();
-    for cell in &results.cells {
-        let key = cell.key();
-        let CellKey { durability, acks, load, profile, slow_replicas, .. } = key;
-        sections.entry((durability, acks, load.class(), profile, slow_replicas)).or_default().push(cell);
-    }
     let mut text = String::new();
-    for ((durability, acks, load, profile, slow), mut cells) in sections {
-        cells.sort_by_key(|cell| {
-            let order = System::ALL.iter().position(|system| *system == cell.system);
-            (cell.replicas, order, cell.min_isr)
-        });
-        let (acks, durability) = (acks_name(acks), durability_name(durability));
-        let mut title = format!("{load}, {durability}, acks {acks}");
-        if profile != NATURAL {
-            title += &format!(", {profile}");
-        }
-        if slow > 0 {
-            title += &format!(", {slow} slow");
-        }
+    for (title, cells) in title::sections(results) {
         text += &format!("\n{title}\n{}\n", section(&cells));
         for cell in cells.iter().filter(|cell| !cell.is_sound()) {
             text += &format!("{}\n", super::wrapped(&complaint(cell)));
@@ -99,7 +77,7 @@ fn row(cell: &Cell) -> [String; 9] {
 }
 
 /// The system; of isr also min-ISR, where it is not the usual min(2, n).
-fn name(cell: &Cell) -> String {
+pub(super) fn name(cell: &Cell) -> String {
     match cell.min_isr {
         Some(min_isr) if min_isr != cell.replicas.min(2) => format!("{} min {min_isr}", cell.system),
         _ => cell.system.to_string(),
@@ -173,7 +151,9 @@ fn slipped(cell: &Cell) -> String {
 mod tests {
     use super::super::WIDTH;
     use super::*;
+    use crate::results::Load;
     use crate::results::tests::{cell, results};
+    use crate::system::System;
 
     #[test]
     fn the_widest_values_fit_the_width() {

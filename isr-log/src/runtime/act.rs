@@ -72,6 +72,7 @@ impl ReplicaTask {
             Command::Fail(doubt) => self.state.pending.fail(&doubt),
             Command::Resign => {
                 self.state.trimmed_to = Offset::ZERO;
+                self.window.journeys.resigned();
                 self.state.reads.resign(self.replica.leader());
             }
             Command::Ask(round, member, confirm) => self.ask(round, member, confirm),
@@ -262,7 +263,7 @@ impl ReplicaTask {
     }
 
     fn append(&mut self, append: PendingAppend) {
-        let PendingAppend { batch, acks, deadline, answer } = append;
+        let PendingAppend { batch, acks, handed_in, deadline, answer } = append;
         let epoch = match self.replica.admit(acks) {
             Ok(epoch) => epoch,
             Err(refusal) => return drop(answer.send(Err(refusal.into()))),
@@ -280,6 +281,7 @@ impl ReplicaTask {
             Some(SequenceCheck::Next) | None => match self.log.append(&batch, epoch) {
                 Ok(placement) => {
                     self.state.turn.appended = Happened::Yes;
+                    self.note_placed(handed_in);
                     (placement, placement.base.plus(batch.record_count()))
                 }
                 Err(error) => return drop(answer.send(Err(refusal(error, self.batch_bytes_max)))),

@@ -7,6 +7,7 @@ use std::io;
 use openraft::storage::IOFlushed;
 use partition::error::Doubt;
 use partition::ids::{ByteSize, Epoch, NodeId, Offset, Ordinal};
+use partition::journeys::{Journeys, Placed};
 use partition::log::{Log, LogError, SequenceCheck};
 use partition::partition::{Acks, Appended, Placement};
 use partition::record::Batch;
@@ -50,6 +51,8 @@ pub(super) struct State {
     /// Bytes appended since the last flush was noted.
     appending: ByteSize,
     mutated: Mutated,
+    /// What batches take to each copy, while this replica leads.
+    pub(super) journeys: Journeys,
 }
 
 /// What openraft wants to hear when all below an offset is stored.
@@ -91,6 +94,7 @@ impl State {
             acknowledged: Offset::ZERO,
             appending: ByteSize::ZERO,
             mutated: begin.mutated,
+            journeys: Journeys::default(),
         }
     }
 
@@ -201,8 +205,10 @@ impl State {
             None => SequenceCheck::Next,
         };
         if check == SequenceCheck::Next {
+            let entry = self.watermark.next();
             let placement = self.place(batch, epoch)?;
             let end = placement.base.plus(batch.record_count());
+            self.journeys.placed(claim.handed_in, Placed { end, entry });
             self.await_outcome(claim.acks, Reply { to: claim.to, placement, end });
             return Ok(());
         }

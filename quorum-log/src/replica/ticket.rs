@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use partition::clock::Moment;
 use partition::error::{AppendError, Doubt};
 use partition::ids::{ByteSize, Offset, ProducerId};
 use partition::partition::{Acks, Appended, Placement};
@@ -51,6 +52,7 @@ pub(super) struct Claim {
     pub(super) to: oneshot::Sender<Outcome>,
     pub(super) acks: Acks,
     pub(super) size: ByteSize,
+    pub(super) handed_in: Moment,
     pub(super) producer: Option<ProducerId>,
 }
 

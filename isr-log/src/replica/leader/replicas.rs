@@ -1,9 +1,21 @@
 //! A leader whose partition is reassigned: followers come and go, and appends under way do not notice.
 
+use partition::ids::{NodeId, Offset};
+
 use super::{Leader, Progress, Step};
 use crate::message::{FetchRefusal, FetchReply};
 use crate::metadata::PartitionState;
-use crate::replica::Command;
+use crate::replica::{Command, Replica, Role};
+
+impl Replica {
+    /// As leader: below which offset this follower has everything on its disk, by what it said that counts.
+    pub(crate) fn heard_of(&self, follower: NodeId) -> Option<Offset> {
+        match &self.role {
+            Role::Leader(leader) => Some(leader.followers.get(&follower)?.heard()?.durable),
+            Role::Idle | Role::Follower(_) | Role::Polled(_) => None,
+        }
+    }
+}
 
 impl Leader {
     /// Takes on who is a replica now, and lets go of who is none any more. Who has been removed and added again since the last
