@@ -9,6 +9,7 @@ mod histogram;
 mod knee;
 mod matrix;
 mod names;
+mod per_ack;
 mod predicted;
 mod timestamp;
 
@@ -22,8 +23,9 @@ pub use hgrm::{file_name as hgrm_name, percentiles};
 pub use knee::{Knee, KneeProbe};
 pub use matrix::{Ground, Lost, MatrixExpected, MatrixFinding, MatrixMeasured, MatrixRow, Silences};
 pub(crate) use names::acks as acks_by_name;
-pub use predicted::{AGREES, Agreement, DOMINATES, Prediction, Residual};
 pub use names::{acks_name, acks_named, durability_name, durability_named};
+pub use per_ack::PerAck;
+pub use predicted::{AGREES, Agreement, DOMINATES, Prediction, Residual};
 pub use timestamp::{file_name_of, rfc3339, rfc3339_ms};
 
 use crate::machine::Machine;

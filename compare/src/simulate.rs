@@ -23,6 +23,8 @@
 mod clients;
 mod cluster;
 mod figures;
+#[cfg(test)]
+mod foreseen;
 mod leasing;
 mod liveness;
 mod mover;

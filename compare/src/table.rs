@@ -1,5 +1,7 @@
 //! Results as text of at most 100 columns: one section a load, one row a cell.
 
+mod checks;
+pub mod costs;
 mod format;
 mod injected;
 mod kafka;
@@ -10,6 +12,7 @@ pub mod predictions;
 mod rows;
 mod survival;
 
+pub use checks::checks;
 pub use format::{milliseconds, percent, ratio, thousands, with_interval};
 pub use kafka::summaries;
 pub use matrix::matrix;

@@ -234,7 +234,8 @@ mod tests {
         journeys.told(Moment(900), NodeId(2), |placed| placed.end <= Offset(2));
         let seen = journeys.look(&two(), 1);
         assert_eq!((seen.seen, seen.followers), (2, vec![NodeId(2), NodeId(3)]));
-        let journey = |own, second, third| Journey { own: Some(own), followers: vec![Some(second), Some(third)] };
+        let journey =
+            |own, second, third| Journey { own: Some(own), followers: vec![Some(second), Some(third)] };
         assert_eq!(seen.kept, [journey(300, 350, 200), journey(400, 700, 100)]);
         assert_eq!(journeys.look(&two(), 1).seen, 0, "a look takes what it sees");
     }

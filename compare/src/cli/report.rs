@@ -122,7 +122,8 @@ fn text_of(results: &Results, kind: Kind) -> String {
     }
     text.push_str(&table::render(results));
     text.push_str(&table::predictions::render(results));
-    for note in table::notes(results) {
+    text.push_str(&table::costs::render(results));
+    for note in table::notes(results).into_iter().chain(table::checks(results)) {
         let _ = write!(text, "\n{}\n", table::wrapped(&note));
     }
     text.push('\n');

@@ -68,7 +68,8 @@ mod tests {
     #[test]
     fn what_strikes_all_copies_at_once_is_predicted_for_both_rules() {
         // Each copy is slow in one batch of ten. Apart, no majority is ever slow; together, it is as often as anybody.
-        let apart = samples((0..30).map(|at| (0..3).map(|copy| if at % 10 == copy { 900 } else { 100 }).collect()));
+        let apart =
+            samples((0..30).map(|at| (0..3).map(|copy| if at % 10 == copy { 900 } else { 100 }).collect()));
         let together = samples((0..30).map(|at| vec![if at % 10 == 0 { 900 } else { 100 }; 3]));
         let p99 = |samples: &[Sampled], rule| predict(samples, rule).unwrap().p99.unwrap();
         assert_eq!((p99(&apart, Rule::AllInSync), p99(&apart, Rule::Copies(2))), (900.0, 100.0));

@@ -54,7 +54,9 @@ impl Place<'_> {
     /// The way from a client to the leader, and back.
     #[must_use]
     pub fn client(&self, random: &mut StdRng) -> Duration {
-        self.profile.links.map_or(Duration::ZERO, |links| links.within.draw(random) + links.within.draw(random))
+        self.profile
+            .links
+            .map_or(Duration::ZERO, |links| links.within.draw(random) + links.within.draw(random))
     }
 
     fn frame(&self, from: NodeId, to: NodeId, random: &mut StdRng) -> Duration {

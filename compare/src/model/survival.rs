@@ -1,7 +1,7 @@
 //! What is lost, when writes wait, and what the copies cost, by numbers of replicas and independent chances.
 
-use super::order::{at_least, exactly};
 use super::majority;
+use super::order::{at_least, exactly};
 
 /// The chance that an acknowledged record is lost, where only so many copies of it are sure, and each is lost for good
 /// with chance `lost` before it is repaired: m of an in-sync set (its floor: min-ISR), q of a majority at its worst, n at rest.

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use partition::partition::Acks;
 
-use super::predicted::Basis;
 use super::cell::{Cell, CellKey, Figures, InjectedCheck, Intervals, Latency, Slip, Split};
 use super::histogram::encoded;
+use super::per_ack::PerAck;
+use super::predicted::Basis;
 use super::{BlockPlan, IdleCluster, Knee, Noise, NullKind, Pair, Results, SCHEMA_VERSION};
 use crate::experiment::{Conditions, Ending, Measured, MeasuredCell, MeasuredGroup, Plan, Setting};
 use crate::machine::{Machine, own_resident};
@@ -183,7 +184,7 @@ fn cell_of(plan: &Plan, conditions: &Conditions, measured: &MeasuredCell) -> Cel
         Basis { setting, conditions, journeys, measured, injected, seed: plan.seed }.predict()
     });
     let (predicted_us, prediction) = predicted.unzip();
-    Cell {
+    let cell = Cell {
         system: key.system,
         replicas: key.replicas,
         min_isr: key.min_isr,
@@ -230,7 +231,9 @@ fn cell_of(plan: &Plan, conditions: &Conditions, measured: &MeasuredCell) -> Cel
         written_bytes: split(|used| Some(used.written.0), None),
         sent_bytes: split(|used| Some(used.sent.0), None),
         syncs: split(|used| Some(used.syncs), None),
-    }
+        per_ack: None,
+    };
+    Cell { per_ack: PerAck::of(&cell), ..cell }
 }
 
 fn slip(slipped: Slipped) -> Slip {

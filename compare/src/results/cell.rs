@@ -7,6 +7,7 @@ use partition::partition::Acks;
 use serde::{Deserialize, Serialize};
 
 use super::names;
+use super::per_ack::PerAck;
 use super::predicted::Prediction;
 use crate::model::Quantiles;
 use crate::stats::{Interval, Ratios};
@@ -190,6 +191,9 @@ pub struct Cell {
     pub sent_bytes: Split<u64>,
     /// Calls to fdatasync for log data.
     pub syncs: Split<u64>,
+    /// All that for each acknowledged byte or record; none where nothing was acknowledged.
+    #[serde(default)]
+    pub per_ack: Option<PerAck>,
 }
 
 /// What a cell's acknowledged records give.

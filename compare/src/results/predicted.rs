@@ -148,9 +148,9 @@ impl Basis<'_> {
     fn agreement(&self, own: Quantiles, alone: Option<Quantiles>) -> Option<Agreement> {
         let above = |measured: f64, predicted: f64| measured / predicted - 1.0;
         let profile_share = alone.and_then(|alone| alone.p50).map(|p50| p50 / self.measured.p50);
-        let overruns = self.injected.is_some_and(|check| {
-            check.syncs > 0 && check.overrun as f64 > OVERRUN_MAX * check.syncs as f64
-        });
+        let overruns = self
+            .injected
+            .is_some_and(|check| check.syncs > 0 && check.overrun as f64 > OVERRUN_MAX * check.syncs as f64);
         Some(Agreement {
             p50: above(self.measured.p50, own.p50?),
             p99: above(self.measured.p99, own.p99?),

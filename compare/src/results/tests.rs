@@ -82,6 +82,7 @@ pub(crate) fn cell(system: System, replicas: usize, in_flight: u32, p50_us: f64)
         written_bytes: Split { replicas: Some(30_000_000), controllers: None, client: None },
         sent_bytes: Split::default(),
         syncs: Split { replicas: Some(30_000), controllers: None, client: None },
+        per_ack: None,
     }
 }
 

@@ -238,6 +238,16 @@ impl VirtualCluster {
         Ok(())
     }
 
+    /// What batches took to each copy since this was asked last, of each replica that has seen any.
+    #[cfg(test)]
+    pub(super) fn journeys(&self) -> Vec<partition::journeys::Journeyed> {
+        let of = |(node, running): (&NodeId, &Running)| {
+            let others = self.plan.replicas.keys().copied().filter(|replica| replica != node);
+            Some(running.part.journeys(&self.plan.partition)?.look(&others.collect(), 1))
+        };
+        self.running.iter().filter_map(of).filter(|seen| seen.seen > 0).collect()
+    }
+
     /// What watches it.
     pub(super) fn overseer(&self) -> &Overseer {
         &self.overseer

@@ -7,8 +7,18 @@ use super::rows::{name, title};
 use crate::model::Quantiles;
 use crate::results::{AGREES, Agreement, Cell, DOMINATES, Prediction, Results};
 
-const HEADER: [&str; 10] =
-    ["n", "system", "p50 ms", "predicted", "overhead", "p99 ms", "predicted", "overhead", "if all", "if most"];
+const HEADER: [&str; 10] = [
+    "n",
+    "system",
+    "p50 ms",
+    "predicted",
+    "overhead",
+    "p99 ms",
+    "predicted",
+    "overhead",
+    "if all",
+    "if most",
+];
 /// What stands in place of a value that there is not.
 const NOTHING: &str = "-";
 
@@ -93,7 +103,9 @@ fn line(cell: &Cell, prediction: &Prediction) -> String {
         (false, None) => "nothing is injected: the rest is the implementation's overhead".to_owned(),
         (false, Some(share)) if share < DOMINATES => {
             let share = share * 100.0;
-            format!("not dominated by the profile, which alone makes {share:.0} % of p50; the rest is overhead")
+            format!(
+                "not dominated by the profile, which alone makes {share:.0} % of p50; the rest is overhead"
+            )
         }
         (false, Some(_)) => "not dominated by the profile, for this disk is slower than it".to_owned(),
     };
@@ -134,7 +146,11 @@ mod tests {
     #[test]
     fn the_check_is_a_line_that_can_fail() {
         let close = Agreement { p50: 0.03, p99: -0.04, profile_share: Some(0.95), dominated: true };
-        assert!(told(close).contains("p50 +3 %, p99 -4 %: within 10 % (2048 of 40000 batches)"), "{}", told(close));
+        assert!(
+            told(close).contains("p50 +3 %, p99 -4 %: within 10 % (2048 of 40000 batches)"),
+            "{}",
+            told(close)
+        );
         assert!(told(Agreement { p99: -0.12, ..close }).contains("p99 -12 %: NOT within 10 %"));
         let natural = Agreement { dominated: false, profile_share: None, ..close };
         assert!(told(natural).contains("nothing is injected"));

@@ -33,14 +33,8 @@ fn measured(p50: f64, p99: f64) -> Latency {
 
 fn predicted(system: System, conditions: &Conditions, measured: Latency) -> (Quantiles, Prediction) {
     let (setting, journeys) = (setting(system), journeys());
-    let basis = Basis {
-        setting: &setting,
-        conditions,
-        journeys: &journeys,
-        measured,
-        injected: None,
-        seed: 1,
-    };
+    let basis =
+        Basis { setting: &setting, conditions, journeys: &journeys, measured, injected: None, seed: 1 };
     basis.predict().unwrap()
 }
 
