@@ -92,7 +92,7 @@ mod tests {
         let constant = |ms| Latency::Constant(Duration::from_millis(ms));
         let profile = profile(constant(1), constant(5), Some(constant(2)));
         let mut place = place(&profile);
-        let mut drawn = |place: &Place<'_>| place.draw(&mut StdRng::seed_from_u64(1));
+        let drawn = |place: &Place<'_>| place.draw(&mut StdRng::seed_from_u64(1));
         // Of five replicas in three zones the fourth is in the leader's.
         let sample = drawn(&place);
         assert_eq!(sample.times, [2, 12, 12, 4, 12].map(Duration::from_millis));

@@ -50,7 +50,7 @@ fn watched(system: System, between: Latency) -> (Vec<Duration>, Vec<Sampled>) {
 }
 
 async fn watch(simulation: &Simulation, shape: Shape, between: Latency) -> (Vec<Duration>, Vec<Sampled>) {
-    let cluster = VirtualCluster::start(simulation, shape, tuning()).await.unwrap();
+    let cluster = VirtualCluster::start(simulation, shape, Vec::new(), tuning()).await.unwrap();
     liveness::converge(&cluster, PATIENCE).await.unwrap();
     let (nodes, client) = (replicas(shape), NodeId(BEFORE_CLIENTS + 1));
     for from in &nodes {

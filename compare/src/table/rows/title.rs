@@ -17,14 +17,14 @@ pub(in crate::table) fn sections(results: &Results) -> Vec<(String, Vec<&Cell>)>
         let CellKey { durability, acks, load, profile, slow_replicas, .. } = key;
         sections.entry((durability, acks, load.class(), profile, slow_replicas)).or_default().push(cell);
     }
-    let section = |((durability, acks, load, profile, slow), mut cells): (_, Vec<_>)| {
-        cells.sort_by_key(|cell: &&Cell| {
+    let sections = sections.into_iter().map(|((durability, acks, load, profile, slow), mut cells)| {
+        cells.sort_by_key(|cell| {
             let order = System::ALL.iter().position(|system| *system == cell.system);
             (cell.replicas, order, cell.min_isr)
         });
         (title(durability, acks, load, &profile, slow), cells)
-    };
-    sections.into_iter().map(section).collect()
+    });
+    sections.collect()
 }
 
 fn title(durability: Durability, acks: Acks, load: Load, profile: &str, slow: usize) -> String {
