@@ -25,7 +25,8 @@
 //! [`stalls`] has times without acknowledgements, [`survival`] what is lost and what it costs to keep it.
 //!
 //! **Left out:** the way from the client and back, which whoever predicts adds ([`shapes::Place::client`]); the wait behind other
-//! batches, which only the samples contain; the controllers, which take no part in an acknowledgement.
+//! batches, which only the samples contain, and as much of it as their own system's load made: all in sync are never behind what
+//! a slow copy of the last batch holds up, a majority is, so each predicts the other best where load is low; the controllers, which take no part in an acknowledgement.
 
 pub mod joint;
 pub mod order;

@@ -32,7 +32,8 @@ pub struct Place<'a> {
 
 impl Place<'_> {
     /// How long one batch takes with one in flight: `L` = D, `X_i` = RTT_i + D_i, a client two frames away. A pull takes as long as
-    /// a push, for a fetch is parked.
+    /// a push where links do not scatter, for a fetch is parked; where they do, the report also waits for the fetch that was sent
+    /// before it, on a link that keeps its order. That is not drawn here: it is the protocol's, and the samples have it.
     #[must_use]
     pub fn draw(&self, random: &mut StdRng) -> Sampled {
         let mut times = vec![self.sync(random)];
