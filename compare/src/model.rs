@@ -24,9 +24,12 @@
 //!
 //! [`stalls`] has times without acknowledgements, [`survival`] what is lost and what it costs to keep it.
 //!
-//! **Left out:** the way from the client and back, which whoever predicts adds ([`shapes::Place::client`]); the wait behind other
-//! batches, which only the samples contain, and as much of it as their own system's load made: all in sync are never behind what
-//! a slow copy of the last batch holds up, a majority is, so each predicts the other best where load is low; the controllers, which take no part in an acknowledgement.
+//! **What the samples carry of their own system:** where delays scatter and links keep their order, a pulled copy's report waits
+//! for the fetch that was sent before it, and a pushed batch for the slow one before it, which a majority does not wait
+//! for. So each system predicts its own rule closely, and the other's as it would be over its own way of copying.
+//!
+//! **Left out:** the way from the client and back, which whoever predicts adds ([`shapes::Place::client`]); the wait behind
+//! other batches, which only the samples contain; the controllers, which take no part in an acknowledgement.
 
 pub mod joint;
 pub mod order;

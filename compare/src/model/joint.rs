@@ -47,7 +47,7 @@ pub fn predict(samples: &[Sampled], rule: Rule) -> Option<Quantiles> {
             seen >= total * share * (1.0 - 1e-12)
         });
         let (latency, _) = reached?;
-        (*latency < Duration::MAX).then(|| latency.as_secs_f64() * 1e6)
+        (*latency < Duration::MAX).then_some(latency.as_secs_f64() * 1e6)
     };
     (!latencies.is_empty()).then(|| Quantiles { p50: at(0.5), p90: at(0.9), p99: at(0.99), p999: at(0.999) })
 }
