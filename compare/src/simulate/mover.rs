@@ -83,7 +83,7 @@ impl Mover {
         let mut seen = String::from("nobody answered");
         while clock.now() < deadline {
             let status = clock.timeout(LOOK_INTERVAL * 10, client.status()).await;
-            if let Some(Ok(Status { replicas, members, .. })) = status.ok() {
+            if let Ok(Ok(Status { replicas, members, .. })) = status {
                 let (replicas, members) = (set(&replicas), set(&members));
                 if replicas == members && self.asked.load(Ordering::Relaxed) == 0 {
                     return Ok(replicas);

@@ -79,10 +79,10 @@ impl Operator {
                 Ok(sets) if sets.len() == 1 => return Ok(sets.into_iter().flatten().collect()),
                 Ok(sets) => {
                     let towards = sets.last().cloned().unwrap_or_default();
-                    match self.admin.change_voters(self.located(&towards), left).await {
+                    let changed = self.admin.change_voters(self.located(&towards), left).await;
+                    if let Err(ChangeError::UnderWay) = changed {
                         // Another is at it.
-                        Err(ChangeError::UnderWay) => self.world.clock.sleep(PATIENCE / 60).await,
-                        Ok(_) | Err(_) => {}
+                        self.world.clock.sleep(PATIENCE / 60).await;
                     }
                     format!("{sets:?} vote")
                 }
