@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use isr_log::HistoricRules;
 use isr_log::controller::active::Preference;
 use isr_log::controller::lease::Leases;
 use partition::clock::Clock;
+use partition::fault::Schedule;
 use partition::ids::{ByteSize, NodeId};
 use partition::journeys::Journeyed;
 use partition::latency::Latency;
@@ -14,7 +16,9 @@ use partition::record::BatchBuilder;
 use partition::simulation::{self, Simulation};
 
 use super::cluster::{BEFORE_CLIENTS, VirtualCluster, replicas};
+use super::leasing::Leasing;
 use super::liveness;
+use super::scenario::{FaultChoice, Scenario};
 use crate::model::joint::predict;
 use crate::model::{Quantiles, Rule, Sampled, majority};
 use crate::node::{Broken, Tuning};
@@ -39,6 +43,7 @@ fn tuning() -> Tuning {
         fetch_bytes: ByteSize::mib(1),
         leases: Leases::Off,
         preference: Preference::OnCommand,
+        historic: HistoricRules::default(),
         broken: Broken::default(),
     }
 }
@@ -57,7 +62,8 @@ async fn watch(
     between: Latency,
     pause: Duration,
 ) -> (Vec<Duration>, Vec<Sampled>) {
-    let cluster = VirtualCluster::start(simulation, shape, Vec::new(), tuning()).await.unwrap();
+    let quiet = Scenario::leased(7, shape, FaultChoice::These(Schedule::default()), Leasing::Off);
+    let cluster = VirtualCluster::start(simulation, &quiet, tuning()).await.unwrap();
     liveness::converge(&cluster, PATIENCE).await.unwrap();
     let (nodes, client) = (replicas(shape), NodeId(BEFORE_CLIENTS + 1));
     for from in &nodes {
