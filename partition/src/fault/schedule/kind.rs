@@ -85,7 +85,7 @@ impl Kind {
         matches!(self, Self::SyncError | Self::FlipBit | Self::Wipe)
     }
 
-    /// Whether it changes who the replicas are. These are drawn apart from all others ([`moves`](super::moves)).
+    /// Whether it changes who the replicas are. These are drawn apart from all others.
     #[must_use]
     pub fn is_of_membership(self) -> bool {
         matches!(self, Self::Reassign | Self::CancelReassign)
