@@ -24,10 +24,12 @@ impl Mutant {
         isr.chain(quorum_log::mutant::Mutant::ALL.into_iter().map(Self::Quorum))
     }
 
-    /// Whose rule it is.
+    /// In which system it is put to the test: its own. What a disk that passes for another one is believed weighs on polls: by
+    /// all in sync everybody asked has all, and the one with most is elected whatever another claims.
     #[must_use]
     pub fn system(self) -> System {
         match self {
+            Self::Isr(isr_log::mutant::Mutant::WipedDiskPasses) => System::KOfIsr,
             Self::Isr(rule) if rule.is_of_enough() => System::KOfIsr,
             Self::Isr(_) => System::Isr,
             Self::Quorum(_) => System::Quorum,

@@ -3,7 +3,7 @@
 use isr_log::mutant::Mutant;
 use partition::ids::ByteSize;
 
-use super::aim::{Aim, BEHIND, CLOCK_AHEAD, CRASHES, Control, RESENDS};
+use super::aim::{Aim, BEHIND, CLOCK_AHEAD, CRASHES, RESENDS};
 use crate::simulate::Leasing;
 
 pub(super) fn aim(mutant: Mutant) -> Aim {
@@ -71,13 +71,11 @@ pub(super) fn aim(mutant: Mutant) -> Aim {
         }
         Mutant::SkipSync => at("what was written is called stored before it is synced", CRASHES),
         Mutant::ResumeEpoch => at("a leader that has restarted goes on in its epoch (H-01)", CRASHES),
-        Mutant::WipedDiskPasses => Aim {
-            control: Control::Safety,
-            ..at(
-                "a wiped disk passes for the one that was there (H-02)",
-                "1s+4s power-loss 2; 1500ms+4s power-loss 3; 4s+100ms wipe 1",
-            )
-        },
+        // 2 is behind; 3 has what 1 has committed, and loses it.
+        Mutant::WipedDiskPasses => at(
+            "a wiped disk passes for the one that was there (H-02)",
+            "0s+9s delay 1>2 200ms; 3s+100ms wipe 3; 3010ms+3s power-loss 1",
+        ),
         // 2 crashes while it is eligible.
         Mutant::CrashLooksClean => at(
             "a crash passes for an end in order (H-03)",
