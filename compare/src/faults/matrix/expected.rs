@@ -217,6 +217,17 @@ fn answers(row: Row, column: &Column) -> Expected {
             why: "slow is not silent: only latency grows",
             ..of(column, NOBODY, Happened::Committed)
         },
+        // It answers for itself, and does not know that another leads.
+        Row::LeaderCutFromControllers | Row::ClientWithMinority
+            if column.acks == Acks::Leader && shape.system == System::Isr =>
+        {
+            Expected {
+                answers: Answers::Exactly(Availability::GoesOn),
+                losses: Losses::Possible,
+                happened: Happened::Elected,
+                why: "a deposed leader answers for itself, and what it takes is lost",
+            }
+        }
         Row::LeaderCutFromControllers => Expected {
             why: "the controllers take it for dead, and elect another",
             ..of(column, THE_LEADER, Happened::Elected)
@@ -229,6 +240,8 @@ fn answers(row: Row, column: &Column) -> Expected {
                 happened: Happened::Shrank,
                 why: "the controllers take it out of the set, and the rest is enough",
             },
+            // By k of the set a fenced member stays in it until the leader asks: what is committed may be on it alone.
+            (System::KOfIsr, _) => of(column, NOBODY, Happened::Committed),
             _ => of(column, A_FOLLOWER, Happened::Shrank),
         },
         Row::ClientWithMinority => of(column, THE_LEADER, Happened::Committed),
@@ -245,7 +258,16 @@ fn answers(row: Row, column: &Column) -> Expected {
             happened: Happened::Committed,
             why: "a leader without room refuses, and leads on: it can still serve reads",
         },
-        Row::FullDiskFollower => of(column, A_FOLLOWER, Happened::Committed),
+        Row::FullDiskFollower => {
+            // What was made ready for it before has room for a moment.
+            let full = of(column, A_FOLLOWER, Happened::Committed);
+            match full.answers {
+                Answers::Exactly(Availability::Stops) => {
+                    Expected { answers: Answers::AtWorst(Availability::Stops), ..full }
+                }
+                _ => full,
+            }
+        }
     }
 }
 
@@ -281,6 +303,9 @@ fn of(column: &Column, gone: Gone, happened: Happened) -> Expected {
 fn last_in_sync_killed(column: &Column) -> Expected {
     let shape = column.shape;
     let (answers, why) = match shape.system {
+        System::Quorum if shape.survives().dead_replicas == 0 => {
+            (Availability::Stops, "fewer are left than an election needs")
+        }
         System::Quorum => (Availability::Resumes, "the others elect a leader as soon as they miss theirs"),
         _ if column.has(Switch::UncleanElection) => {
             (Availability::Resumes, "whoever is alive leads, with what it has")
@@ -288,7 +313,13 @@ fn last_in_sync_killed(column: &Column) -> Expected {
         _ if shape.min_isr.get() == 1 => {
             (Availability::Stops, "the set was the leader alone: nobody else may lead")
         }
-        _ => (Availability::Stops, "nothing is committed by too few"),
+        _ if shape.replicas.get() == shape.min_isr.get() => {
+            (Availability::Stops, "fewer are left than must be in sync")
+        }
+        _ if column.has(Switch::LastMember) => {
+            (Availability::Stops, "only the last member of the set may lead, and it is dead")
+        }
+        _ => (Availability::Resumes, "who left the set while it was short has all, and may lead (KIP-966)"),
     };
     Expected {
         answers: Answers::Exactly(answers),
@@ -311,7 +342,6 @@ fn losses(row: Row, column: &Column) -> Losses {
     match row {
         Row::AllLosePower | Row::AllLosePowerMidway if cached => Losses::Shown,
         Row::LeadersLosePowerInTurn | Row::LeaderLosesPower if cached => Losses::Possible,
-        Row::LeadersLosePowerInTurn if column.has(Switch::TruncateByHighWatermark) => Losses::Shown,
         Row::LastInSyncKilled if column.has(Switch::UncleanElection) => Losses::Shown,
         _ if column.has(Switch::TruncateByHighWatermark) => Losses::Possible,
         _ => Losses::None,
