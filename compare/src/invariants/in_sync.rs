@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use isr_log::metadata::{CommitRule, PartitionState};
+use isr_log::metadata::{CommitRule, PartitionState, Version};
 use partition::ids::NodeId;
 use partition::partition::Role;
 use partition::probe::{Change, Electorate, InSyncSet, Life, Snapshot, WaitsFor};
@@ -24,7 +24,8 @@ pub(super) fn hold(sights: &[Sight], state: Option<&PartitionState>, ledger: &Le
     let leaders = || sights.iter().filter_map(leads);
     for (leader, set) in leaders() {
         for member in living(sights, set.members.iter().copied()) {
-            if member.log.agreed_to() < leader.high_watermark {
+            let let_go = member.was_let_go_after(Version(set.version));
+            if member.log.agreed_to() < leader.high_watermark && !let_go {
                 return Err(lacks(Invariant::WeakIsr, member, leader));
             }
         }

@@ -31,7 +31,8 @@ pub enum Invariant {
     /// Log start <= committed <= log end, stored <= log end, applied <= committed. Of an in-sync leader, committed <= stored: of
     /// a voter a majority's disks may be ahead of its own.
     StateOrdering,
-    /// All members of the in-sync set that a leader sees, in the recorded lives, have all below its high watermark.
+    /// All members of the in-sync set that a leader sees, in the recorded lives, have all below its high watermark. Not who
+    /// was let go since: a leader that was deposed may not know it, and whoever is let go removes his log.
     WeakIsr,
     /// All members of the controllers' in-sync set have all below any leader's high watermark. Not who has lost data
     /// and has not registered since.

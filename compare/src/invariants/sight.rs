@@ -79,6 +79,8 @@ pub(super) struct Sight {
     damage: Option<Loss>,
     /// Since which version of the controllers it has been a replica, if it is one.
     since: Option<Version>,
+    /// With which version it last ceased to be one.
+    let_go: Option<Version>,
     /// Whether it has ceased to be one since it was opened: when it closes, its log is gone.
     hold: Hold,
 }
@@ -110,20 +112,27 @@ impl Sight {
             keeps: Keeps::All,
             damage: None,
             since: None,
+            let_go: None,
             hold: Hold::Keeps,
         }
     }
 
-    /// By what the controllers have decided, it has been a replica since then, or is none. Whoever ceases to be one removes
+    /// By what the controllers have decided with this version, it has been a replica since then, or is none. Whoever ceases to be one removes
     /// his log, also when he is made one again at once (S-09).
-    pub(super) fn assigned(&mut self, since: Option<Version>) {
+    pub(super) fn assigned(&mut self, since: Option<Version>, decided: Version) {
         if self.since.is_some() && since != self.since {
+            self.let_go = Some(decided);
             self.hold = Hold::MayGo;
             if self.now.is_none() {
                 self.forget();
             }
         }
         self.since = since;
+    }
+
+    /// Whether whoever knows no more than this version still counts on a log that was let go since.
+    pub(super) fn was_let_go_after(&self, version: Version) -> bool {
+        self.let_go.is_some_and(|let_go| let_go > version)
     }
 
     /// Nothing is expected of its disk.

@@ -209,7 +209,7 @@ impl Watch {
         {
             for sight in &mut self.sights {
                 let replica = state.spec.replicas.contains(&sight.node);
-                sight.assigned(replica.then(|| state.replica_since(sight.node)));
+                sight.assigned(replica.then(|| state.replica_since(sight.node)), state.version);
             }
         }
         self.turned.clear();

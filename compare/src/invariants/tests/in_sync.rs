@@ -1,13 +1,13 @@
 //! In-sync sets, as a leader and as the controllers see them.
 
-use isr_log::metadata::Incarnation;
+use isr_log::metadata::{Incarnation, Version};
 
 use super::*;
 use crate::invariants::commit::Ledger;
 use crate::invariants::sight::Sight;
 
-/// What the replicas are beside that decision. The decision is handed in: no controller would come to most of these.
-fn beside(plants: Vec<Plant>, state: &PartitionState) -> Result<(), super::super::Breach> {
+/// The replicas as they are seen, and what they have committed.
+fn seen(plants: Vec<Plant>) -> (Vec<Sight>, Ledger) {
     let mut ledger = Ledger::default();
     let mut sights: Vec<Sight> = Vec::new();
     for Plant { snapshot, marks } in plants {
@@ -17,6 +17,12 @@ fn beside(plants: Vec<Plant>, state: &PartitionState) -> Result<(), super::super
         sights.push(sight);
     }
     sights.iter_mut().for_each(|sight| sight.log.agree(&ledger));
+    (sights, ledger)
+}
+
+/// What the replicas are beside that decision. The decision is handed in: no controller would come to most of these.
+fn beside(plants: Vec<Plant>, state: &PartitionState) -> Result<(), super::super::Breach> {
+    let (sights, ledger) = seen(plants);
     super::super::in_sync::hold(&sights, Some(state), &ledger)
 }
 
@@ -45,6 +51,22 @@ fn weak_isr() {
     let mut reborn_scene = Scene::synced();
     reborn_scene.show([replica(1, LONG).leads(1, &[1, 2]).high(2), reborn]);
     scene.breaks(Invariant::WeakIsr, [replica(1, LONG).leads(1, &[1, 2]).high(2)]);
+}
+
+#[test]
+fn weak_isr_counts_on_a_log_until_it_is_let_go() {
+    let leader = replica(1, LONG).leads(1, &[1, 2]).high(2);
+    let Electorate::InSync(set) = &leader.snapshot.electorate else { panic!("it leads an in-sync set") };
+    let known = Version(set.version);
+    let let_go_with = |version| {
+        let (mut sights, ledger) = seen(vec![leader.clone(), replica(2, SHORT)]);
+        sights[1].assigned(Some(Version(0)), Version(0));
+        sights[1].assigned(None, version);
+        super::super::in_sync::hold(&sights, None, &ledger)
+    };
+    let_go_with(known.next()).unwrap();
+    let breach = let_go_with(known).expect_err("the leader knows that it is gone, and counts it");
+    assert_eq!(breach.name, Invariant::WeakIsr);
 }
 
 #[test]
