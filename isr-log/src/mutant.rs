@@ -69,11 +69,20 @@ pub enum Mutant {
     CompareAnybody,
     /// A reassignment is complete at once, and its newcomers count as in sync (S-09).
     CompleteAtOnce,
+    /// A follower reports what it has written before its disk has it (H-12).
+    ReportUnsynced,
+    /// A controller that was deposed goes on in its epoch when it leads the metadata again, as if nothing had held it up, and what
+    /// it writes counts (H-13).
+    ResumeOffice,
+    /// The metadata records are given up without a snapshot, and whoever begins later begins with nothing (H-15).
+    ForgetRecords,
+    /// A member that is asked what it has says so, and goes on following its old leader (H-17).
+    FollowWhilePolled,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 33] = [
         Self::TruncateToHighWatermark,
         Self::OneShotLookup,
         Self::NoEpochStart,
@@ -103,6 +112,10 @@ impl Mutant {
         Self::DeposeAtOnce,
         Self::CompareAnybody,
         Self::CompleteAtOnce,
+        Self::ReportUnsynced,
+        Self::ResumeOffice,
+        Self::ForgetRecords,
+        Self::FollowWhilePolled,
     ];
 }
 
@@ -110,7 +123,14 @@ impl Mutant {
     /// Whether it is a rule that holds only where enough in sync suffice for a commit.
     #[must_use]
     pub fn is_of_enough(self) -> bool {
-        matches!(self, Self::ElectUnasked | Self::AskTooFew | Self::ShrinkUnheld | Self::CommitOlderEpochs)
+        matches!(
+            self,
+            Self::ElectUnasked
+                | Self::AskTooFew
+                | Self::ShrinkUnheld
+                | Self::CommitOlderEpochs
+                | Self::FollowWhilePolled
+        )
     }
 }
 

@@ -21,6 +21,6 @@ mod isr;
 mod quorum;
 mod report;
 
-pub use aim::{Aim, Control, aims};
+pub use aim::{Aim, Pin, aims};
 pub use hunt::{Caught, Hunt, Hunted, Sound};
 pub use report::{text, write_json};

@@ -177,6 +177,7 @@ impl Controller {
             askers: BTreeMap::new(),
             asked: 0,
             metadata,
+            mutated,
         };
         world.tasks.spawn(clerk.run(inbox));
         Ok(Self { node, requests, window })
@@ -231,11 +232,12 @@ struct Clerk {
     barrier: Option<BoxFuture<'static, Result<Offset, ReadError>>>,
     askers: BTreeMap<Asker, oneshot::Sender<ControllerReply>>,
     asked: u64,
+    mutated: Mutated,
 }
 
 impl Clerk {
     async fn run(mut self, mut inbox: mpsc::Receiver<Asked>) {
-        let mut records = follow(&self.world, Arc::clone(&self.metadata));
+        let mut records = follow(&self.world, Arc::clone(&self.metadata), self.mutated);
         let mut seats = watch_seat(&self.world, Arc::clone(&self.metadata));
         loop {
             let look_at = self.office.look_at();

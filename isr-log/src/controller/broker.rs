@@ -145,7 +145,7 @@ impl BrokerLink {
             events,
             lease: None,
         };
-        world.tasks.spawn(desk.run(follow(world, metadata), inbox));
+        world.tasks.spawn(desk.run(follow(world, metadata, mutated), inbox));
         let (clock, directory_too) = (world.clock.clone(), Arc::clone(&directory));
         let duty = Duty { clock, config, directory: directory_too, progress, orders, mutated };
         world.tasks.spawn(duty.run());

@@ -11,6 +11,7 @@ use partition::world::World;
 use tokio::sync::mpsc;
 
 use super::command::{Command, Record};
+use crate::mutant::{Mutant, Mutated};
 
 /// Reads that wait to be applied.
 const READS_MAX: usize = 16;
@@ -32,7 +33,11 @@ pub(super) enum Followed {
 
 /// Reads from the first record on, or, when that was trimmed, from the snapshot with which the log begins; as long as the
 /// receiver is kept.
-pub(super) fn follow(world: &World, metadata: Arc<dyn Partition>) -> mpsc::Receiver<Followed> {
+pub(super) fn follow(
+    world: &World,
+    metadata: Arc<dyn Partition>,
+    mutated: Mutated,
+) -> mpsc::Receiver<Followed> {
     let (out, records) = mpsc::channel(READS_MAX);
     let clock = world.clock.clone();
     world.tasks.spawn(async move {
@@ -62,7 +67,8 @@ pub(super) fn follow(world: &World, metadata: Arc<dyn Partition>) -> mpsc::Recei
                     }
                 },
                 Err(ReadError::OutOfRange { start, .. }) if place.next < start => {
-                    place = Place { next: start, base: Base::Trimmed };
+                    let forgets = mutated.breaks(Mutant::ForgetRecords);
+                    place = Place { next: start, base: if forgets { Base::Known } else { Base::Trimmed } };
                     continue;
                 }
                 Err(error) => {

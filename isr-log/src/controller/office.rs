@@ -33,7 +33,7 @@ use super::message::{ControllerReply, ControllerRequest, Heard};
 use super::rejection::Rejection;
 use super::sessions::Sessions;
 use crate::metadata::PartitionSpec;
-use crate::mutant::Mutated;
+use crate::mutant::{Mutant, Mutated};
 use crate::rules::{HistoricRules, UncleanElection};
 use flight::{Flight, Landing};
 use grants::{Grants, Wish};
@@ -137,6 +137,8 @@ pub struct Office {
     trimming: Trimming,
     /// All below was read.
     reached: Offset,
+    /// The term that it has left, where a broken rule lets it go on in it.
+    former: Option<Box<Term>>,
     mutated: Mutated,
 }
 
@@ -190,7 +192,7 @@ impl Office {
         let duty = Duty::Standby { not_before: Moment::default() };
         let (image, seat) = (Image::mutated(mutated), Seat::Elsewhere(None));
         let (waiting, trimming, reached) = (VecDeque::new(), Trimming::default(), Offset::ZERO);
-        Self { config, image, seat, duty, flight: None, waiting, trimming, reached, mutated }
+        Self { config, image, seat, duty, flight: None, waiting, trimming, reached, former: None, mutated }
     }
 
     /// What the records have decided, as far as they were read.
@@ -418,6 +420,12 @@ impl Office {
             return;
         }
         let (epoch, items) = match &self.duty {
+            Duty::Standby { .. } if self.may_claim() && self.former.is_some() => {
+                let mut term = self.former.take().expect("it was looked at");
+                term.sessions.ignore_stall(now);
+                self.duty = Duty::Active(term);
+                return;
+            }
             Duty::Standby { not_before } if self.may_claim() && now >= *not_before => {
                 self.duty = Duty::Claiming;
                 let command = Command::Claim { node: self.config.node };
@@ -448,6 +456,7 @@ impl Office {
             let reply = self.not_active();
             let askers = term.grants.take_askers().into_iter();
             effects.extend(askers.map(|asker| Effect::Answer(asker, reply.clone())));
+            self.former = Some(term).filter(|_| self.mutated.breaks(Mutant::ResumeOffice));
         }
         for item in std::mem::take(&mut self.waiting) {
             self.answer(item, Fate::NotAppended, effects);

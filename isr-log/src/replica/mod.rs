@@ -258,13 +258,14 @@ impl Step<'_> {
     }
 
     fn report(&self, epoch: Epoch, fetch: FetchNumber) -> Report {
+        let unsynced = self.rules.mutated.breaks(Mutant::ReportUnsynced);
         Report {
             node: self.node,
             incarnation: self.life,
             since: self.since,
             epoch,
             fetch,
-            durable_to: self.log.durable,
+            durable_to: if unsynced { self.log.end } else { self.log.durable },
             log_start: self.log.start,
         }
     }
@@ -339,6 +340,10 @@ impl Replica {
             (Role::Polled(mut polled), None) if asked && polled.epoch() == state.epoch => {
                 polled.read(&mut step, state);
                 Role::Polled(polled)
+            }
+            (Role::Follower(follower), None) if asked && rules.mutated.breaks(Mutant::FollowWhilePolled) => {
+                polled::say(&mut step, state.epoch);
+                Role::Follower(follower)
             }
             (role, elected) => {
                 role.resign(&mut step);

@@ -81,8 +81,13 @@ impl Polled {
             self.answer = Answer::Storing;
             return;
         }
-        let end = LogEnd { last_epoch: step.log.epochs.latest(), durable: step.log.durable };
         self.answer = Answer::Given(step.now.after(POLL_RETRY));
-        step.put(Command::ReportLog(self.epoch, end));
+        say(step, self.epoch);
     }
+}
+
+/// Tells the controllers what this replica's disk has.
+pub(super) fn say(step: &mut Step<'_>, epoch: Epoch) {
+    let end = LogEnd { last_epoch: step.log.epochs.latest(), durable: step.log.durable };
+    step.put(Command::ReportLog(epoch, end));
 }

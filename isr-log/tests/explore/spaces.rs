@@ -187,7 +187,9 @@ pub fn caught(mutant: Mutant) -> Option<Caught> {
         Mutant::ForgetProposal => (OUTSIDE, ONE, "ReplicationQuorumSuperset", 3),
         Mutant::ElectUnasked => (ENOUGH, Budget { fences: 1, ..ONE }, "AckedNotLost", 4),
         Mutant::AskTooFew => (ENOUGH, Budget { fences: 1, ..ONE }, "AckedNotLost", 6),
-        Mutant::CompareAnybody => (COMPARED, COMPARED.budget, "LeaderCandidateCompleteness", 14),
+        Mutant::CompareAnybody => (COMPARED, COMPARED.budget, "LeaderCandidateCompleteness", 9),
+        Mutant::ReportUnsynced => (Bounds { syncs: Syncs::Late, ..PAIR }, ONE, "AckRule", 3),
+        Mutant::FollowWhilePolled => (ENOUGH, Budget { fences: 1, ..ONE }, "AckedNotLost", 9),
         Mutant::AcknowledgePlaced
         | Mutant::SkipSync
         | Mutant::CrashLooksClean
@@ -199,7 +201,9 @@ pub fn caught(mutant: Mutant) -> Option<Caught> {
         | Mutant::LeaseFromArrival
         | Mutant::GrantWithoutBarrier
         | Mutant::DeposeAtOnce
-        | Mutant::CompleteAtOnce => return None,
+        | Mutant::CompleteAtOnce
+        | Mutant::ResumeOffice
+        | Mutant::ForgetRecords => return None,
     };
     let bounds = Bounds { budget, mutated: broken(mutant), ..bounds };
     Some(Caught { bounds, invariant, steps })

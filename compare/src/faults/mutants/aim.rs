@@ -35,17 +35,17 @@ pub struct Aim {
     pub fetch_bytes: ByteSize,
     /// isr: how linearizable reads are proved.
     pub leasing: Leasing,
-    /// What must be sound where nothing is broken.
-    pub control: Control,
+    /// In which run what catches it; of those that nothing else shows.
+    pub pin: Option<Pin>,
 }
 
-/// What must be sound in the same seeds where nothing is broken.
+/// A run that shows a mutant: the tests of each build repeat it, so that no change makes the judge blind unseen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Control {
-    /// All: nothing is violated, and the cluster heals.
-    Whole,
-    /// Nothing is violated. The faults destroy more than the system promises to go on after: it waits rather than lie.
-    Safety,
+pub struct Pin {
+    /// Its seed.
+    pub seed: u64,
+    /// The name of what catches it there: an invariant, or an anomaly that the checker finds.
+    pub by: &'static str,
 }
 
 /// All mutants, each with its aim.
@@ -61,7 +61,12 @@ pub fn aims() -> Vec<Aim> {
 impl Aim {
     pub(super) fn at(mutant: Mutant, broken: &'static str, faults: &'static str) -> Self {
         let fetch_bytes = Twist::default().fetch_bytes;
-        Self { mutant, broken, faults, fetch_bytes, leasing: Leasing::Off, control: Control::Whole }
+        Self { mutant, broken, faults, fetch_bytes, leasing: Leasing::Off, pin: None }
+    }
+
+    /// The same, whose mutant is caught at this seed by this name.
+    pub(super) fn pinned(self, seed: u64, by: &'static str) -> Self {
+        Self { pin: Some(Pin { seed, by }), ..self }
     }
 
     /// What a seed decides where nothing is broken.

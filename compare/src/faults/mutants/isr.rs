@@ -67,9 +67,9 @@ pub(super) fn aim(mutant: Mutant) -> Aim {
             "1s+4s power-loss 2; 1500ms+4s power-loss 3",
         ),
         Mutant::AcknowledgePlaced => {
-            at("committed is answered when the leader has placed the batch, before any fetch", CRASHES)
+            at("committed is answered when the leader has placed the batch, before any fetch", CRASHES).pinned(1, "AckRule")
         }
-        Mutant::SkipSync => at("what was written is called stored before it is synced", CRASHES),
+        Mutant::SkipSync => at("what was written is called stored before it is synced", CRASHES).pinned(1, "AppendPersistedBeforeReply"),
         Mutant::ResumeEpoch => at("a leader that has restarted goes on in its epoch (H-01)", CRASHES),
         // 2 is behind; 3 has what 1 has committed, and loses it.
         Mutant::WipedDiskPasses => at(
@@ -80,12 +80,12 @@ pub(super) fn aim(mutant: Mutant) -> Aim {
         Mutant::CrashLooksClean => at(
             "a crash passes for an end in order (H-03)",
             "1s+6s power-loss 3; 3s+1500ms power-loss 2; 6s+500ms power-loss 2",
-        ),
+        ).pinned(1, "UncleanExclusion"),
         Mutant::AnswerDuplicateAtOnce => {
-            at("a duplicate is answered at once, be it committed or not (H-10)", RESENDS)
+            at("a duplicate is answered at once, be it committed or not (H-10)", RESENDS).pinned(1, "AckRule")
         }
         Mutant::CallUnknownRefused => {
-            at("what was not committed in time is called not appended (H-11)", CLOCK_AHEAD)
+            at("what was not committed in time is called not appended (H-11)", CLOCK_AHEAD).pinned(1, "aborted-read")
         }
         Mutant::IgnoreOwnDisk => {
             at("the leader's own disk is not waited for (H-12)", "1s+8s slow-sync 1 20ms")
@@ -104,7 +104,7 @@ pub(super) fn aim(mutant: Mutant) -> Aim {
             "a linearizable read is answered without asking the members (H-16)",
             "2s+4s cut 1>2; 2s+4s cut 2>1; 2s+4s cut 1>3; 2s+4s cut 3>1; 2s+4s cut 1>101; 2s+4s cut 101>1; \
              2s+4s cut 1>102; 2s+4s cut 102>1; 2s+4s cut 1>103; 2s+4s cut 103>1",
-        ),
+        ).pinned(1, "ReadIndexBarrier"),
         // 2 is behind, so 3 is the one that has what is committed when 1 dies; 3 is heard of later than 2.
         Mutant::ElectUnasked => at(
             "by k of the ISR, the first that is alive is elected, and nobody is asked what he has (H-17)",
@@ -121,12 +121,12 @@ pub(super) fn aim(mutant: Mutant) -> Aim {
             ..at(
                 "by k of the ISR, the set shrinks before k who stay have what is committed (H-17)",
                 "2s+950ms cut 1>2; 2100ms+3s delay 1>3 100ms; 2300ms+20ms wipe 3",
-            )
+            ).pinned(1, "CommittedOnEnough")
         },
         Mutant::CommitOlderEpochs => at(
             "by k of the ISR, records of older epochs are committed by counting copies (Figure 8, H-17)",
             CRASHES,
-        ),
+        ).pinned(1, "CommitOnlyOwnTerm"),
         // 1 is heard no more just after a heartbeat whose answer takes nearly a second; of its deposition it hears as late.
         // Producers find the next leader, readers do not.
         Mutant::LeaseFromArrival => Aim {
@@ -136,7 +136,7 @@ pub(super) fn aim(mutant: Mutant) -> Aim {
                 "2s+8s delay 101>1 900ms; 2s+8s delay 102>1 900ms; 2s+8s delay 103>1 900ms; 2250ms+7s cut 1>101; \
                  2250ms+7s cut 1>102; 2250ms+7s cut 1>103; 3800ms+5s cut 1001>1; 3900ms+5s cut 1002>1; 4s+5s cut 1003>1; \
                  4100ms+5s cut 1004>1",
-            )
+            ).pinned(1, "ReadIndexBarrier")
         },
         // 1 and the controller that was in office are cut off together. The others elect a leader, who is the next one's.
         Mutant::GrantWithoutBarrier => Aim {
@@ -146,7 +146,7 @@ pub(super) fn aim(mutant: Mutant) -> Aim {
                 "2s+8s cut 101>102; 2s+8s cut 102>101; 2s+8s cut 101>103; 2s+8s cut 103>101; 2s+8s cut 101>2; \
                  2s+8s cut 2>101; 2s+8s cut 101>3; 2s+8s cut 3>101; 2s+8s cut 1>102; 2s+8s cut 102>1; 2s+8s cut 1>103; \
                  2s+8s cut 103>1; 4s+6s cut 1001>1; 4s+6s cut 1002>1; 4s+6s cut 1003>1; 4s+6s cut 1004>1",
-            )
+            ).pinned(1, "ReadIndexBarrier")
         },
         // 2 leads for a while, and is cut off with its lease when 101 loses its power: the next controller lets 1 lead again.
         Mutant::DeposeAtOnce => Aim {
@@ -156,7 +156,7 @@ pub(super) fn aim(mutant: Mutant) -> Aim {
                 "2s+100ms kill 1; 3200ms+6s power-loss 101; 3200ms+6s cut 2>102; 3200ms+6s cut 102>2; \
                  3200ms+6s cut 2>103; 3200ms+6s cut 103>2; 3500ms+5s cut 1001>2; 3500ms+5s cut 1002>2; \
                  3500ms+5s cut 1003>2; 3500ms+5s cut 1004>2",
-            )
+            ).pinned(1, "ReadIndexBarrier")
         },
         // 3 has left and lacks most. 1 and 2 end uncleanly at the same time, and 3 is the first that can answer.
         Mutant::CompareAnybody => at(
@@ -166,6 +166,31 @@ pub(super) fn aim(mutant: Mutant) -> Aim {
         Mutant::CompleteAtOnce => at(
             "a reassignment is complete at once, and its newcomers count as in sync (S-09)",
             "3s reassign 1,2,4; 5s reassign 5,4,1",
+        ).pinned(1, "ReplicationQuorumSuperset"),
+        Mutant::ReportUnsynced => at(
+            "a follower reports what it has written before its disk has it (H-12)",
+            "1s+8s slow-sync 2 20ms",
+        ),
+        // 101 is deposed and hears again of the others; then its successor dies, and the leader is cut off with its lease. 101
+        // has not heard of anybody for a session.
+        Mutant::ResumeOffice => Aim {
+            leasing: Leasing::Long,
+            ..at(
+                "a deposed controller goes on in its epoch, and what it writes counts (H-13)",
+                "500ms+2500ms split 101; 500ms+9s cut 1>101; 500ms+9s cut 101>1; 5500ms+4s power-loss 102; \
+                 5500ms+4s cut 1>103; 5500ms+4s cut 103>1; 6s+4s cut 1001>1; 6s+4s cut 1002>1; 6s+4s cut 1003>1; \
+                 6s+4s cut 1004>1",
+            ).pinned(2, "ReadIndexBarrier")
+        },
+        Mutant::ForgetRecords => at(
+            "metadata is given up without a snapshot, and whoever begins later begins with nothing (H-15)",
+            "2s+1s power-loss 103; 5s+500ms kill 3",
+        ).pinned(1, "MetadataLogMatching"),
+        // 1 is cut off from the controllers alone. 2 is slow to say what it has, and hears no more of 1; 3 does.
+        Mutant::FollowWhilePolled => at(
+            "by k of the ISR, a member says what it has and goes on following its old leader (H-17)",
+            "0s+9s delay 2>101 400ms; 0s+9s delay 2>102 400ms; 0s+9s delay 2>103 400ms; 2s+5s cut 1>101; \
+             2s+5s cut 101>1; 2s+5s cut 1>102; 2s+5s cut 102>1; 2s+5s cut 1>103; 2s+5s cut 103>1; 3150ms+4s cut 1>2",
         ),
     }
 }

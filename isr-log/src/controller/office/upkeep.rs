@@ -9,6 +9,7 @@ use partition::ids::Offset;
 use super::{Duty, Effect, Item, Office, Preference};
 use crate::controller::command::Command;
 use crate::metadata::CommitRule;
+use crate::mutant::Mutant;
 
 /// How long to wait after a trim failed: nobody is in a hurry for it.
 const TRIM_BACKOFF: Duration = Duration::from_secs(1);
@@ -80,7 +81,9 @@ impl Office {
         if self.leases_change_at().is_some_and(|at| now >= at) {
             self.once(Command::SetLeases(self.config.leases));
         }
-        if let Some(snapshot) = self.image.snapshot_at()
+        let forgets = self.mutated.breaks(Mutant::ForgetRecords);
+        let rests_on = if forgets { Some(self.image.applied_to()) } else { self.image.snapshot_at() };
+        if let Some(snapshot) = rests_on
             && let Trimming::Idle { done_to, not_before } = self.trimming
             && snapshot > done_to
             && now >= not_before
