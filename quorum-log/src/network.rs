@@ -233,7 +233,9 @@ impl RaftNetworkV2<Types> for Client {
     where
         S: futures_util::Stream<Item = AppendEntriesRequest<Types>> + OptionalSend + Unpin + 'static,
     {
-        let stream: BoxStream<'s, _> = Box::pin(Pipeline::new(self.clone(), input));
+        let (client, clock) = (self.clone(), self.replica.clock.clone());
+        let stream: BoxStream<'s, _> =
+            Box::pin(Pipeline::new(clock, move |request| client.send_entries(request), input));
         Box::pin(std::future::ready(Ok(stream)))
     }
 
