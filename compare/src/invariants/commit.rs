@@ -34,6 +34,13 @@ impl Ledger {
         self.committed.get(&mark.base).is_some_and(|confirmed| confirmed.mark == *mark)
     }
 
+    /// Whether somebody else took this very batch for committed first.
+    pub(super) fn was_told(&self, node: NodeId, mark: &BatchMark) -> bool {
+        self.committed
+            .get(&mark.base)
+            .is_some_and(|confirmed| confirmed.mark == *mark && confirmed.by != node)
+    }
+
     /// A replica takes this batch for committed.
     fn confirm(&mut self, by: NodeId, mark: BatchMark) -> Result<(), (NodeId, BatchMark)> {
         let confirmed = self.committed.entry(mark.base).or_insert(Confirmed { mark, by });

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use partition::ids::{NodeId, Offset};
 use partition::partition::Role;
-use partition::probe::{Electorate, Snapshot};
+use partition::probe::{BatchMark, Electorate, Snapshot};
 
+use super::commit::Ledger;
 use super::name::{Breach, Invariant};
 use super::sight::Sight;
 
 /// What this replica committed as a leader.
-pub(super) fn led(sights: &[Sight], leader: &Sight) -> Result<(), Breach> {
+pub(super) fn led(sights: &[Sight], leader: &Sight, ledger: &Ledger) -> Result<(), Breach> {
     let Some(now) = leader.leads() else { return Ok(()) };
     let Electorate::Voters(sets) = &now.electorate else { return Ok(()) };
     if now.acknowledged > now.high_watermark {
@@ -29,8 +30,9 @@ pub(super) fn led(sights: &[Sight], leader: &Sight) -> Result<(), Breach> {
         let Electorate::Voters(earlier) = &before.electorate else { return counted };
         earlier.iter().try_for_each(|set| on_majority(sights, now, set))?;
     }
-    let last = leader.log.ending_at(now.high_watermark);
-    if let Some(last) = last.filter(|last| last.epoch != now.epoch) {
+    // A leader that was deposed may still tell its successor of what it had committed itself: that is not counted anew.
+    let own = |last: &&BatchMark| last.epoch != now.epoch && !ledger.was_told(now.node, last);
+    if let Some(last) = leader.log.ending_at(now.high_watermark).filter(own) {
         let what = format!("leader {} of epoch {} has committed up to {last:?}", now.node, now.epoch);
         return Err(Breach::of(Invariant::CommitOnlyOwnTerm, what));
     }

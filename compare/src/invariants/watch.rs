@@ -313,7 +313,7 @@ impl Watch {
         for turned in self.turned.iter().map(|at| &self.sights[*at]) {
             in_sync::led(&self.sights, turned)?;
             enough::led(&self.sights, turned)?;
-            majority::led(&self.sights, turned)?;
+            majority::led(&self.sights, turned, &self.ledger)?;
             // How many would have to elect it is known as long as nobody has changed who votes.
             if !self.voters.have_changed() {
                 candidacy::not_behind(turned, &self.sights, self.setting.replicas)?;

@@ -37,6 +37,11 @@ fn commit_only_own_term() {
     let mut scene = Scene::synced();
     scene.show(others(log).into_iter().chain([leader(log, 0)]));
     scene.breaks(Invariant::CommitOnlyOwnTerm, [leader(log, 1)]);
+    // Whoever led before had committed it, and says so late.
+    let mut scene = Scene::synced();
+    scene.show(others(log).into_iter().chain([leader(log, 0)]));
+    scene.show([replica(2, log).high(1)]);
+    scene.show([leader(log, 1)]);
 }
 
 #[test]
