@@ -96,4 +96,4 @@ impl Links {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use build::Circumstances;
 pub use cell::{Cell, CellKey, Figures, InjectedCheck, Intervals, Latency, Load, Slip, Split};
 pub use csv::table as table_of_cells;
-pub use file::{Destination, UnwritableResults};
+pub use file::{Destination, UnwritableResults, can_be_written};
 pub use hgrm::{file_name as hgrm_name, percentiles};
 pub use knee::{Knee, KneeProbe};
 pub use matrix::{Ground, Lost, MatrixExpected, MatrixFinding, MatrixMeasured, MatrixRow, Silences};

@@ -1,6 +1,7 @@
 //! Results as text of at most 100 columns: one section a load, one row a cell.
 
 mod checks;
+mod columns;
 pub mod costs;
 mod format;
 mod injected;

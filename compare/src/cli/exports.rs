@@ -1,12 +1,12 @@
 //! Where the other formats go: prepared before anything is measured, written after results.json.
 
 use std::collections::BTreeSet;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Places;
-use crate::results::{Results, hgrm_name, percentiles, table_of_cells};
+use crate::results::{Results, can_be_written, hgrm_name, percentiles, table_of_cells};
 
 /// Files beside results.json that were asked for.
 #[derive(Debug, Default)]
@@ -28,13 +28,7 @@ impl Exports {
     /// Makes sure that they can be written. What they hold stays until there are results.
     pub(super) fn prepare(places: &Places) -> Result<Self, Unwritable> {
         if let Some(path) = &places.csv {
-            let existed = path.exists();
-            OpenOptions::new()
-                .append(true)
-                .create(true)
-                .open(path)
-                .and_then(|_| if existed { Ok(()) } else { fs::remove_file(path) })
-                .map_err(|source| Unwritable { what: "csv", path: path.clone(), source })?;
+            can_be_written(path).map_err(|source| Unwritable { what: "csv", path: path.clone(), source })?;
         }
         if let Some(path) = &places.hgrm {
             fs::create_dir_all(path).map_err(|source| Unwritable {

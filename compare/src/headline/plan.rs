@@ -47,18 +47,21 @@ struct Part {
     swept: &'static [(System, usize, usize)],
 }
 
+/// The question itself: at equal replicas, and at equal copies lost.
+const TWO_AND_THREE: &[(System, usize, usize)] = &[
+    (Isr, 2, 2),
+    (FloorAll, 2, 2),
+    (FloorMajority, 2, 2),
+    (Isr, 3, 2),
+    (FloorAll, 3, 2),
+    (Quorum, 3, 2),
+    (FloorMajority, 3, 2),
+];
+
 const FULL: &[Part] = &[
     Part {
         profile: PROFILE,
-        clusters: &[
-            (Isr, 2, 2),
-            (FloorAll, 2, 2),
-            (FloorMajority, 2, 2),
-            (Isr, 3, 2),
-            (FloorAll, 3, 2),
-            (Quorum, 3, 2),
-            (FloorMajority, 3, 2),
-        ],
+        clusters: TWO_AND_THREE,
         in_flight: &[InFlight::ONE, InFlight::SIXTY_FOUR],
         swept: &[(Isr, 3, 2), (Quorum, 3, 2)],
     },
@@ -70,15 +73,7 @@ const FULL: &[Part] = &[
     },
     Part {
         profile: NATURAL,
-        clusters: &[
-            (Isr, 2, 2),
-            (FloorAll, 2, 2),
-            (FloorMajority, 2, 2),
-            (Isr, 3, 2),
-            (FloorAll, 3, 2),
-            (Quorum, 3, 2),
-            (FloorMajority, 3, 2),
-        ],
+        clusters: TWO_AND_THREE,
         in_flight: &[InFlight::ONE, InFlight::SIXTY_FOUR],
         swept: &[],
     },

@@ -65,17 +65,19 @@ fn replicas_are_spread_over_zones() {
     assert_eq!(links.one_way(5, 3), links.between);
 }
 
-#[test]
-fn a_file_says_what_its_page_says() {
-    let page = include_str!("file.rs");
-    let lines: Vec<&str> = page
-        .lines()
+/// The TOML that a page of a module shows.
+pub(crate) fn shown_on(page: &str) -> String {
+    page.lines()
         .skip_while(|line| *line != "//! ```toml")
         .skip(1)
         .take_while(|line| *line != "//! ```")
-        .map(|line| line.trim_start_matches("//!"))
-        .collect();
-    let own = parse(&lines.join("\n")).unwrap();
+        .flat_map(|line| [line.trim_start_matches("//!"), "\n"])
+        .collect()
+}
+
+#[test]
+fn a_file_says_what_its_page_says() {
+    let own = parse(&shown_on(include_str!("file.rs"))).unwrap();
     assert_eq!(own.name, "metro");
     let links = own.links.unwrap();
     assert_eq!(

@@ -35,19 +35,20 @@ impl Results {
     }
 }
 
+/// Opens the file for writing, and leaves what it holds: a new one is removed again.
+pub fn can_be_written(path: &Path) -> io::Result<()> {
+    let existed = path.exists();
+    OpenOptions::new().append(true).create(true).open(path)?;
+    if existed { Ok(()) } else { fs::remove_file(path) }
+}
+
 impl Destination {
     /// The file that the user named. What it holds stays until there are results.
     ///
     /// # Errors
     /// When it cannot be opened for writing.
     pub fn named(path: &Path) -> Result<Self, UnwritableResults> {
-        let existed = path.exists();
-        OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(path)
-            .and_then(|_| if existed { Ok(()) } else { fs::remove_file(path) })
-            .map_err(|source| UnwritableResults { path: path.to_owned(), source })?;
+        can_be_written(path).map_err(|source| UnwritableResults { path: path.to_owned(), source })?;
         Ok(Self { path: path.to_owned() })
     }
 

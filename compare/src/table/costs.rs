@@ -1,7 +1,6 @@
 //! What an acknowledged byte costs, and a record: replicas, controllers and client apart.
 
-use comfy_table::{Cell as Text, CellAlignment, Table, presets};
-
+use super::columns::{Names, laid_out};
 use super::rows::{name, title};
 use crate::results::{Cell, PerAck, Results, Split};
 
@@ -17,21 +16,9 @@ pub fn render(results: &Results) -> String {
         if rows.is_empty() {
             continue;
         }
-        let mut table = Table::new();
-        table.load_preset(presets::NOTHING).force_no_tty();
-        let aligned = |(column, text): (usize, String)| {
-            let side = if column == 1 { CellAlignment::Left } else { CellAlignment::Right };
-            Text::new(text).set_alignment(side)
-        };
-        table.set_header(HEADER.map(str::to_owned).into_iter().enumerate().map(aligned));
-        for row in rows {
-            table.add_row(row.into_iter().enumerate().map(aligned));
-        }
-        for column in table.column_iter_mut() {
-            column.set_padding((0, 2));
-        }
+        let table = laid_out(HEADER, Names::In(1), rows);
         let parts = "replicas + controllers + client";
-        text += &format!("\nCost of what was acknowledged ({parts}): {title}\n{}\n", table.trim_fmt());
+        text += &format!("\nCost of what was acknowledged ({parts}): {title}\n{table}\n");
     }
     text
 }

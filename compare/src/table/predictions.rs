@@ -1,7 +1,6 @@
 //! Predicted beside measured: the cell's own rule, what the implementation adds, and what the other rules would have taken.
 
-use comfy_table::{Cell as Text, CellAlignment, Table, presets};
-
+use super::columns::{Names, laid_out};
 use super::format::milliseconds;
 use super::rows::{name, title};
 use crate::model::Quantiles;
@@ -34,29 +33,13 @@ pub fn render(results: &Results) -> String {
         if rows.is_empty() {
             continue;
         }
-        text += &format!("\nPredicted from the times to the copies: {title}\n{}\n", table(&rows));
+        let table = laid_out(HEADER, Names::In(1), rows.iter().map(|(cell, own, told)| row(cell, own, told)));
+        text += &format!("\nPredicted from the times to the copies: {title}\n{table}\n");
         for (cell, _, prediction) in rows {
             text += &format!("{}\n", super::wrapped(&line(cell, prediction)));
         }
     }
     text
-}
-
-fn table(rows: &[(&Cell, Quantiles, &Prediction)]) -> String {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING).force_no_tty();
-    let aligned = |(column, text): (usize, String)| {
-        let side = if column == 1 { CellAlignment::Left } else { CellAlignment::Right };
-        Text::new(text).set_alignment(side)
-    };
-    table.set_header(HEADER.map(str::to_owned).into_iter().enumerate().map(aligned));
-    for (cell, own, prediction) in rows {
-        table.add_row(row(cell, own, prediction).into_iter().enumerate().map(aligned));
-    }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    table.trim_fmt()
 }
 
 fn row(cell: &Cell, own: &Quantiles, prediction: &Prediction) -> [String; 10] {

@@ -2,8 +2,7 @@
 
 pub(super) mod title;
 
-use comfy_table::{Cell as Text, CellAlignment, Table, presets};
-
+use super::columns::{Names, laid_out};
 use super::format::{milliseconds, percent, thousands, with_interval};
 use crate::experiment::WHOLE_LIMIT;
 use crate::results::{Cell, Figures, Results};
@@ -19,33 +18,14 @@ const HEADER: [&str; 9] =
 pub fn render(results: &Results) -> String {
     let mut text = String::new();
     for (title, cells) in title::sections(results) {
-        text += &format!("\n{title}\n{}\n", section(&cells));
+        text +=
+            &format!("\n{title}\n{}\n", laid_out(HEADER, Names::In(1), cells.iter().map(|cell| row(cell))));
         for cell in cells.iter().filter(|cell| !cell.is_sound()) {
             text += &format!("{}\n", super::wrapped(&complaint(cell)));
         }
     }
     text.extend(super::survival::section(results));
     text
-}
-
-fn section(cells: &[&Cell]) -> String {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING).force_no_tty();
-    table.set_header(HEADER.iter().enumerate().map(|(column, title)| aligned(column, (*title).to_owned())));
-    for cell in cells {
-        table.add_row(row(cell).into_iter().enumerate().map(|(column, text)| aligned(column, text)));
-    }
-    let last = HEADER.len() - 1;
-    for (index, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, if index == last { 0 } else { 2 }));
-    }
-    table.trim_fmt()
-}
-
-/// Names stand to the left, numbers to the right.
-fn aligned(column: usize, text: String) -> Text {
-    let side = if column == 1 { CellAlignment::Left } else { CellAlignment::Right };
-    Text::new(text).set_alignment(side)
 }
 
 fn row(cell: &Cell) -> [String; 9] {

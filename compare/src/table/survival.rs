@@ -1,8 +1,8 @@
 //! In sync against majority where both survive the same, whatever that takes of replicas: a section of its own.
 
-use comfy_table::{Cell as Text, CellAlignment, Table, presets};
 use partition::partition::Acks;
 
+use super::columns::{Names, laid_out};
 use super::format::with_interval;
 use crate::profile::NATURAL;
 use crate::results::{CellKey, Pair, Results, durability_name};
@@ -25,23 +25,10 @@ pub(super) fn section(results: &Results) -> Option<String> {
             None => loads.push((under, vec![row])),
         }
     }
-    let told = |(under, rows): (String, Vec<Row>)| format!("{under}:\n{}\n", table(rows));
+    let told =
+        |(under, rows): (String, Vec<Row>)| format!("{under}:\n{}\n", laid_out(HEADER, Names::Nowhere, rows));
     let told: String = loads.into_iter().map(told).collect();
     (!told.is_empty()).then(|| format!("\n{}\n{told}", super::wrapped(TITLE)))
-}
-
-fn table(rows: Vec<Row>) -> String {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING).force_no_tty();
-    let aligned = |row: Row| row.map(|text| Text::new(text).set_alignment(CellAlignment::Right));
-    table.set_header(aligned(HEADER.map(str::to_owned)));
-    for row in rows {
-        table.add_row(aligned(row));
-    }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    table.trim_fmt()
 }
 
 fn row(pair: &Pair) -> Option<Row> {

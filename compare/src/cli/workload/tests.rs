@@ -57,15 +57,8 @@ fn every_example_is_read_and_uses_all_that_it_says() {
 
 #[test]
 fn the_page_shows_a_workload_that_is_read() {
-    let page = include_str!("../workload.rs");
-    let lines: Vec<&str> = page
-        .lines()
-        .skip_while(|line| *line != "//! ```toml")
-        .skip(1)
-        .take_while(|line| *line != "//! ```")
-        .map(|line| line.trim_start_matches("//!"))
-        .collect();
-    let own = toml_file::parse(&lines.join("\n"), Path::new("")).unwrap();
+    let page = crate::profile::tests::shown_on(include_str!("../workload.rs"));
+    let own = toml_file::parse(&page, Path::new("")).unwrap();
     assert_eq!((own.name.as_str(), rates(&own)), ("orders", vec![rate(500), rate(2000)]));
     assert_eq!((own.batch_records, own.seconds), (Some(100), Some(Duration::from_secs(8))));
 }
