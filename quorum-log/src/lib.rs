@@ -75,6 +75,7 @@ pub mod admin;
 pub mod cluster;
 pub mod config;
 mod door;
+pub mod host;
 mod ledger;
 mod message;
 pub mod mutant;
@@ -90,4 +91,5 @@ mod store;
 mod watermark;
 
 pub use config::{Config, Reads, Timing};
+pub use host::Host;
 pub use node::{Node, OpenError};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, VoteRequest, VoteResponse};
-use partition::ids::Ordinal;
+use partition::ids::{Ordinal, PartitionId};
 use partition::record::{Batch, BatchError};
 use partition::transport::codec::{self, DecodeError};
 use serde::{Deserialize, Serialize};
@@ -47,6 +47,8 @@ pub(crate) enum ReplicaRequest {
         /// How long the answer may take.
         timeout: Duration,
     },
+    /// I lead all of these, and have nothing new: the heartbeats of many partitions of one node to another.
+    Heartbeats(Vec<(PartitionId, AppendHead)>),
 }
 
 /// The answer, of the same kind.
@@ -62,6 +64,8 @@ pub(crate) enum ReplicaReply {
     TakeOver,
     /// To [`ReplicaRequest::Operate`]: who belongs to the partition now.
     Operated(Result<Members, ChangeError>),
+    /// To [`ReplicaRequest::Heartbeats`], in their order; nothing for those that have none in time, or are not here.
+    Heartbeats(Vec<Option<AppendVerdict>>),
     /// To any: the replica cannot go on.
     Stopped(String),
 }
@@ -74,6 +78,17 @@ pub(crate) struct AppendHead {
     prev: Option<Place>,
     /// The last entry that is committed.
     committed: Option<Place>,
+}
+
+impl AppendHead {
+    /// What is said before the entries of this message.
+    pub(crate) fn of(request: &AppendEntriesRequest<Types>) -> Self {
+        Self {
+            vote: request.vote.into(),
+            prev: request.prev_log_id.map(Place::from),
+            committed: request.leader_commit.map(Place::from),
+        }
+    }
 }
 
 /// What a follower made of it.
@@ -113,6 +128,9 @@ pub(crate) enum MessageError {
     /// A batch was damaged on the way.
     #[error(transparent)]
     Batch(#[from] BatchError),
+    /// It concerns many partitions, and came to one.
+    #[error("heartbeats of many partitions were sent to one")]
+    Misled,
     /// A placed entry was expected.
     #[error("an entry that was never appended")]
     Unplaced,
@@ -120,11 +138,7 @@ pub(crate) enum MessageError {
 
 /// A leader's entries as a message and its body: the batches as they lie in the log, one after another.
 pub(crate) fn pack_append(request: AppendEntriesRequest<Types>) -> Result<(Bytes, Bytes), MessageError> {
-    let head = AppendHead {
-        vote: request.vote.into(),
-        prev: request.prev_log_id.map(Place::from),
-        committed: request.leader_commit.map(Place::from),
-    };
+    let head = AppendHead::of(&request);
     let mut batches = request.entries.into_iter().map(|entry| match entry.payload {
         Payload::Placed(batch) => Ok(batch),
         Payload::Blank | Payload::Membership(_) | Payload::Proposed(_) => Err(MessageError::Unplaced),

@@ -1,5 +1,7 @@
 //! How a replica reaches the others: openraft's network, over our frames.
 
+mod beats;
+pub(crate) mod links;
 pub(crate) mod pipeline;
 pub(crate) mod service;
 
@@ -23,45 +25,55 @@ use openraft::raft::{
 use openraft::OptionalSend;
 use openraft::type_config::alias::SnapshotOf;
 use partition::ids::{NodeId, Ordinal, PartitionId};
-use partition::transport::rpc::{CallError, Peer};
+use partition::transport::rpc::CallError;
 use partition::transport::{Address, Channel, Reply, Request, codec};
-use partition::world::World;
 
 use crate::config::Config;
 use crate::ledger::Memory;
-use crate::message::{AppendVerdict, ReplicaReply, ReplicaRequest, pack_append};
+use crate::message::{AppendHead, AppendVerdict, ReplicaReply, ReplicaRequest, pack_append};
 use crate::raft::{Located, LogId, Place, Types, Vote, VoteRecord, node_of, raft_node};
 use crate::replica::Replica;
 use crate::store::kept::{Beginning, KeptVoters};
+use links::{Link, Links};
 use pipeline::Pipeline;
 
 type Failure = RPCError<Types>;
 
-/// Knows the other members. Each has one connection, which all of openraft's clients of that member share.
+/// Knows the other members. Each has one connection, which all of openraft's clients of that member share, and those of other
+/// partitions too.
 pub(crate) struct Network {
-    world: World,
+    links: Links,
     replica: Arc<Replica>,
     partition: PartitionId,
     /// Where this node was told that the founders are: that comes before what the log says, for an address may change.
     founders: BTreeMap<NodeId, Address>,
     patience: Duration,
-    /// Connections are made when first needed. One to a member that was removed closes when it has been idle for a while, and
-    /// its number is not given away again.
-    clients: BTreeMap<u64, Client>,
 }
 
 impl Network {
     /// Of a replica, which hears what the others have stored.
-    pub(crate) fn new(world: &World, config: &Config, replica: Arc<Replica>) -> Self {
+    pub(crate) fn new(links: Links, config: &Config, replica: Arc<Replica>) -> Self {
         Self {
-            world: world.clone(),
+            links,
             replica,
             partition: config.partition.clone(),
             founders: config.voters.clone(),
             // A follower that has not answered for so long is about to look for another leader anyway. Shorter, and a
             // slow disk would be taken for a dead one.
             patience: config.timing.election_min,
-            clients: BTreeMap::new(),
+        }
+    }
+
+    fn client(&self, target: u64, located: &Located, use_of: UseOf) -> Client {
+        let to = node_of(target);
+        let address = self.founders.get(&to).copied().unwrap_or(located.0);
+        Client {
+            replica: Arc::clone(&self.replica),
+            to,
+            partition: self.partition.clone(),
+            link: self.links.to(address),
+            patience: self.patience,
+            use_of,
         }
     }
 }
@@ -70,27 +82,25 @@ impl RaftNetworkFactory<Types> for Network {
     type Network = Client;
 
     async fn new_client(&mut self, target: u64, located: &Located) -> Client {
-        let to = node_of(target);
-        let address = self.founders.get(&to).copied().unwrap_or(located.0);
-        if let Some(client) = self.clients.get(&target).filter(|client| client.peer.address() == address) {
-            return client.clone();
-        }
-        let client = Client {
-            replica: Arc::clone(&self.replica),
-            to,
-            partition: self.partition.clone(),
-            peer: Peer::new(&self.world, address),
-            patience: self.patience,
-        };
-        self.clients.insert(target, client.clone());
-        client
+        self.client(target, located, UseOf::Entries)
+    }
+
+    async fn new_heartbeat_client(&mut self, target: u64, located: &Located) -> Client {
+        self.client(target, located, UseOf::Heartbeats)
     }
 }
 
 impl fmt::Debug for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Network({:?})", self.clients.keys())
+        write!(f, "Network({:?})", self.founders.keys())
     }
+}
+
+/// What openraft sends by a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum UseOf {
+    Entries,
+    Heartbeats,
 }
 
 /// One other member.
@@ -99,8 +109,9 @@ pub(crate) struct Client {
     replica: Arc<Replica>,
     to: NodeId,
     partition: PartitionId,
-    peer: Peer,
+    link: Link,
     patience: Duration,
+    use_of: UseOf,
 }
 
 impl Client {
@@ -112,7 +123,7 @@ impl Client {
         timeout: Duration,
     ) -> BoxFuture<'static, Result<Reply, CallError>> {
         let partition = self.partition.clone();
-        self.peer.call(Request { channel: Channel::Replica, partition, message, body }, timeout)
+        self.link.peer().call(Request { channel: Channel::Replica, partition, message, body }, timeout)
     }
 
     async fn ask(&self, request: &ReplicaRequest, option: RPCOption) -> Result<ReplicaReply, Failure> {
@@ -185,6 +196,14 @@ impl Client {
     fn send_entries(&self, request: AppendEntriesRequest<Types>) -> pipeline::Sent {
         let (vote, prev) = (VoteRecord::from(request.vote), request.prev_log_id);
         let last = request.entries.last().map(|entry| entry.log_id).or(prev);
+        let gathered = (self.use_of == UseOf::Heartbeats && request.entries.is_empty())
+            .then(|| self.link.beat(&self.partition, AppendHead::of(&request)))
+            .flatten();
+        if let Some(beat) = gathered {
+            let client = self.clone();
+            let verdict = Box::pin(async move { client.judged(vote, prev, last, beat.await?) });
+            return pipeline::Sent { bytes: 0, verdict, prev, last };
+        }
         let (message, body) = match pack_append(request) {
             Ok(packed) => packed,
             Err(error) => {

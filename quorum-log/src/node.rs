@@ -10,7 +10,7 @@ use futures_util::future::{self, BoxFuture};
 use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{InitializeError, RaftError};
 use partition::client::service::PartitionService;
-use partition::ids::Timestamp;
+use partition::ids::{NodeId, Timestamp};
 use partition::journeys::Journeys;
 use partition::log::retention::{self, Retention};
 use partition::log::{Log, LogEvent};
@@ -22,8 +22,10 @@ use tokio::sync::mpsc;
 
 use crate::config::{Config, ConfigError};
 use crate::door::Leadership;
+use crate::host::Heartbeats;
 use crate::mutant::Mutated;
 use crate::network::Network;
+use crate::network::links::Links;
 use crate::network::service::ReplicaService;
 use crate::operator::Operator;
 use crate::partition::QuorumPartition;
@@ -62,14 +64,17 @@ pub struct Node {
     raft: Raft,
     partition: Arc<QuorumPartition>,
     operator: Operator,
-    service: SharedService,
+    service: Arc<NodeService>,
 }
 
 /// How a node came to be a replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Birth {
     /// It is one of those with which the partition began.
-    Founder,
+    Founder {
+        /// Who of them calls the first election.
+        first: NodeId,
+    },
     /// It is added by an operator, later.
     Joiner,
 }
@@ -97,7 +102,21 @@ impl Node {
     /// [`OpenError`], with nothing left running.
     pub async fn open_mutated(world: World, config: Config, mutated: Mutated) -> Result<Self, OpenError> {
         config.check_founder()?;
-        Self::start(world, config, Birth::Founder, mutated).await
+        let links = Links::new(&world, Heartbeats::Each);
+        let first = config.voters.keys().next().copied().expect("this node is one of them");
+        Self::start(world, config, links, Birth::Founder { first }, mutated).await
+    }
+
+    /// One of many partitions of a host: over its connections, and with the first election called by `first`.
+    pub(crate) async fn open_hosted(
+        world: World,
+        config: Config,
+        links: Links,
+        first: NodeId,
+        mutated: Mutated,
+    ) -> Result<Self, OpenError> {
+        config.check_founder()?;
+        Self::start(world, config, links, Birth::Founder { first }, mutated).await
     }
 
     /// Opens the files of a node that is none of the founders (or makes them), and waits to be added by an operator
@@ -115,10 +134,17 @@ impl Node {
     /// [`OpenError`], with nothing left running.
     pub async fn join_mutated(world: World, config: Config, mutated: Mutated) -> Result<Self, OpenError> {
         config.check_joiner()?;
-        Self::start(world, config, Birth::Joiner, mutated).await
+        let links = Links::new(&world, Heartbeats::Each);
+        Self::start(world, config, links, Birth::Joiner, mutated).await
     }
 
-    async fn start(world: World, config: Config, birth: Birth, mutated: Mutated) -> Result<Self, OpenError> {
+    async fn start(
+        world: World,
+        config: Config,
+        links: Links,
+        birth: Birth,
+        mutated: Mutated,
+    ) -> Result<Self, OpenError> {
         let raft_config = Arc::new(config.raft(mutated)?);
         let (events, reported) = mpsc::unbounded_channel();
         let (trims, trimmed) = mpsc::unbounded_channel();
@@ -131,15 +157,15 @@ impl Node {
             store::open(&world, &config, mutated, events, trims).await.map_err(files)?;
         world.tasks.spawn(observe(world.clone(), config.clone(), Arc::clone(&replica), reported));
 
-        let network = Network::new(&world, &config, Arc::clone(&replica));
+        let network = Network::new(links, &config, Arc::clone(&replica));
         let id = raft_node(config.node);
         let raft = scoped(&world, Raft::new(id, raft_config, network, log, machine)).await;
         let raft = raft.map_err(|error| OpenError::Raft(error.to_string()))?;
         world.tasks.spawn(follow_trims(raft.clone(), trimmed));
         world.tasks.spawn(watch_end(raft.clone(), Arc::clone(&replica)));
-        if birth == Birth::Founder {
+        if let Birth::Founder { first } = birth {
             let life = scoped(&world, initialize(&config, &raft)).await?;
-            if life == Life::New && config.voters.keys().next() == Some(&config.node) {
+            if life == Life::New && first == config.node {
                 let (raft, replica) = (raft.clone(), Arc::clone(&replica));
                 world.tasks.spawn(call_first_election(world.clone(), config.clone(), raft, replica));
             }
@@ -157,7 +183,7 @@ impl Node {
         clients.add(config.partition.clone(), Arc::clone(&partition) as Arc<dyn Partition>);
         let service = Arc::new(NodeService {
             clients,
-            replicas: ReplicaService::new(home, raft.clone(), operator.clone(), mutated),
+            replicas: Arc::new(ReplicaService::new(home, raft.clone(), operator.clone(), mutated)),
         });
         Ok(Self { world, config, replica, raft, partition, operator, service })
     }
@@ -165,7 +191,12 @@ impl Node {
     /// Answers clients and the other replicas.
     #[must_use]
     pub fn service(&self) -> SharedService {
-        Arc::clone(&self.service)
+        Arc::clone(&self.service) as SharedService
+    }
+
+    /// What answers the other replicas of this partition.
+    pub(crate) fn replicas(&self) -> Arc<ReplicaService> {
+        Arc::clone(&self.service.replicas)
     }
 
     /// This replica, without a network between.
@@ -224,8 +255,8 @@ async fn initialize(config: &Config, raft: &Raft) -> Result<Life, OpenError> {
     }
 }
 
-/// On a new cluster nobody needs to be missed first: the lowest voter asks for votes as soon as others can hear it.
-/// It only asks whether it would be elected, until it would; so asking too early costs nothing.
+/// On a new cluster nobody needs to be missed first: one voter (the lowest, of a single partition) asks for votes as soon
+/// as others can hear it. It only asks whether it would be elected, until it would; so asking too early costs nothing.
 async fn call_first_election(world: World, config: Config, raft: Raft, replica: Arc<Replica>) {
     let give_up = world.clock.now().after(config.timing.election_max);
     while world.clock.now() < give_up && replica.vote().is_none() {
@@ -295,7 +326,7 @@ async fn watch_end(raft: Raft, replica: Arc<Replica>) {
 #[derive(Debug)]
 struct NodeService {
     clients: PartitionService,
-    replicas: ReplicaService,
+    replicas: Arc<ReplicaService>,
 }
 
 impl Service for NodeService {

@@ -11,7 +11,7 @@ use openraft::{Snapshot, SnapshotMeta};
 use partition::transport::{Answer, Reply, Request, codec};
 use tokio::task::coop;
 
-use crate::message::{MessageError, ReplicaReply, ReplicaRequest, unpack_append};
+use crate::message::{AppendHead, AppendVerdict, MessageError, ReplicaReply, ReplicaRequest, unpack_append};
 use crate::mutant::{Mutant, Mutated};
 use crate::operator::Operator;
 use crate::raft::{LogId, Raft};
@@ -41,6 +41,16 @@ impl ReplicaService {
                 future::ready(Answer::Close).boxed()
             }
         }
+    }
+
+    /// Takes one of many heartbeats that came together. No answer: raft has ended.
+    pub(crate) fn heartbeat(&self, head: AppendHead) -> BoxFuture<'static, Option<AppendVerdict>> {
+        let taken = self.home.enter(|| {
+            let entries = unpack_append(head, bytes::Bytes::new()).expect("there is no batch to be damaged");
+            let raft = self.raft.clone();
+            submitted(Box::pin(async move { raft.append_entries(entries).await }))
+        });
+        self.home.scope(taken).map(|taken| taken.ok().map(AppendVerdict::from)).boxed()
     }
 
     fn submit(&self, request: Request) -> Result<BoxFuture<'static, Answer>, MessageError> {
@@ -79,6 +89,7 @@ impl ReplicaService {
                 let outcome = self.operator.perform(operation, timeout);
                 reply(outcome.map(|outcome| Ok::<_, MessageError>(ReplicaReply::Operated(outcome))))
             }
+            ReplicaRequest::Heartbeats(_) => return Err(MessageError::Misled),
             ReplicaRequest::TakeOver { from, to, last } => {
                 let request = TransferLeaderRequest::new(from.into(), to, last.map(LogId::from));
                 reply(async move {
