@@ -14,6 +14,9 @@ use crate::mutant::Mutated;
 use crate::replica::{CatchUpRate, Rules};
 use crate::rules::{HistoricRules, UncleanElection};
 
+/// Over how many requests a fetch stays parked: with as many fetches again, a thousand idle partitions would do little else.
+const PARKED_FOR: u32 = 4;
+
 /// How a broker is set up.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -29,7 +32,8 @@ pub struct Config {
     pub log: LogConfig,
     /// A follower that has not been caught up for so long leaves the in-sync set. Kafka's `replica.lag.time.max.ms`.
     pub lag_max: Duration,
-    /// How long a leader may park a fetch. At most half of `lag_max` is used: a follower that waits is not one that lags.
+    /// How long a request for records may wait at another broker, for any of its partitions. A partition's fetch stays parked over
+    /// four such requests, yet at most for half of `lag_max`: a follower that waits is not one that lags.
     pub fetch_wait: Duration,
     /// About how much one fetch brings.
     pub fetch_bytes_max: ByteSize,
@@ -104,7 +108,7 @@ impl Config {
     pub(crate) fn rules(&self, mutated: Mutated) -> Rules {
         Rules {
             lag_max: self.lag_max,
-            fetch_wait: self.fetch_wait.min(self.lag_max / 2),
+            fetch_wait: (self.fetch_wait * PARKED_FOR).min(self.lag_max / 2),
             fetch_bytes_max: self.fetch_bytes_max,
             catch_up_rate: self.catch_up_rate,
             historic: self.historic,

@@ -61,8 +61,22 @@
 //!
 //! **Memory** has a bound that does not depend on how many ask. A node holds at most 256 MiB of requests that are not
 //! answered, and 1 MiB for each connection beside that (`partition::transport::rpc`); each log keeps up to 64 MiB that waits
-//! for the disk, which is part of that on a leader, and 32 MiB of its newest records for readers; a follower has one fetch
-//! of about 1 MiB under way.
+//! for the disk, which is part of that on a leader, and 32 MiB of its newest records for readers (whoever opens many says less); a
+//! follower has one fetch of about 1 MiB under way, and those of one broker some 64 MiB together, or 64 KiB each if that is more.
+//!
+//! **Many partitions** of one broker share what they can: one connection to each other broker, one writer, one checkpoint store,
+//! one heartbeat and one group of controllers for all. Followers of one broker ask the leaders on another in one request, which
+//! names only what is new (KIP-227): a fetch that waits there is not sent again, and the reply brings what is ready, be it of one
+//! partition or of all. One that hangs holds up nobody else. So idle partitions cost what their clocks cost, and a message now and
+//! then.
+//!
+//! ```text
+//!   broker 2                      one request: what is new            broker 1
+//!   follower t-1 ─┐                                                ┌─> leader t-1   parked
+//!   follower t-4 ─┼─ fetcher ══ t-4, and leave to answer ══> session ─> leader t-4   records ─┐
+//!   follower t-7 ─┘      <══════════ t-4: records ═════════════════┴─> leader t-7   parked    │
+//!                                                        └────────────────────────────────────┘
+//! ```
 //!
 //! **What this crate never touches:** a consensus protocol. The controllers' records lie in any
 //! [`Partition`](::partition::partition::Partition) that is handed in.
@@ -80,7 +94,8 @@
 //!
 //! **Left out:** moving a partition that commits by any k of its set to other brokers; electing whoever has most of those
 //! who answer when too few can; reading from the nearest follower as anything but an explicit choice;
-//! compaction and transactions; more than one partition in one fetch.
+//! compaction and transactions; putting leaders back on their preferred nodes after a failure unless told to; a limit on what
+//! all parked fetches of a broker may bring at once that counts bytes and not shares.
 
 pub mod cluster;
 pub mod config;

@@ -1,21 +1,24 @@
 //! What replicas say to each other: fetches and acknowledgements (followers pull, C15), and proofs of leadership.
 
+pub mod shared;
+
 use std::cmp::Ordering;
 use std::time::Duration;
 
-use partition::ids::{ByteSize, Epoch, NodeId, Offset};
+use partition::ids::{ByteSize, Epoch, NodeId, Offset, PartitionId};
 use partition::log::epochs::EpochEnd;
 use serde::{Deserialize, Serialize};
 
 use crate::metadata::{Incarnation, Version};
+use shared::SharedFetch;
 
 /// What one replica asks of another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ReplicaRequest {
-    /// A follower asks its leader for records.
-    Fetch(Fetch),
-    /// A follower tells its leader what it has, without asking for more. It has no reply.
-    Report(Report),
+    /// A broker's followers ask another broker's leaders for records.
+    Fetches(SharedFetch),
+    /// They tell what they have, without asking for more. It has no reply.
+    Reports(Vec<(PartitionId, Report)>),
     /// A leader asks a member of its in-sync set whether it still leads.
     Confirm(Confirm),
 }

@@ -1,5 +1,8 @@
 //! Replicas' messages over connections: what a replica sends to others, and what it is sent.
 
+mod fetcher;
+pub(crate) mod sessions;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -14,8 +17,10 @@ use partition::transport::rpc::Peer;
 use partition::transport::{Address, Answer, Channel, Reply, Request, Service, codec};
 use partition::world::World;
 
-use crate::message::{Confirm, ConfirmReply, Fetch, FetchRefusal, FetchReply, ReplicaRequest, Report};
+use crate::message::{Confirm, ConfirmReply, Fetch, FetchReply, ReplicaRequest, Report};
 use crate::node::Registry;
+use fetcher::Fetcher;
+use sessions::{Sessions, take_reports};
 
 /// What a fetch may take beyond the time it is parked: the way there and back, and a read from disk.
 const FETCH_GRACE: Duration = Duration::from_secs(2);
@@ -24,39 +29,44 @@ const CONFIRM_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The other brokers, one connection each, shared by all partitions.
 #[derive(Clone, Debug)]
-pub(crate) struct Network(Arc<BTreeMap<NodeId, Peer>>);
+pub(crate) struct Network(Arc<BTreeMap<NodeId, (Peer, Fetcher)>>);
 
 /// What came of a request; the text says why nothing did.
 pub(crate) type Outcome<T> = Result<T, String>;
 
 impl Network {
-    pub(crate) fn new(world: &World, brokers: &BTreeMap<NodeId, Address>) -> Self {
-        let peers = brokers.iter().map(|(node, address)| (*node, Peer::new(world, *address)));
+    /// From this node to these brokers. A request for records may wait so long there.
+    pub(crate) fn new(
+        world: &World,
+        node: NodeId,
+        brokers: &BTreeMap<NodeId, Address>,
+        wait: Duration,
+    ) -> Self {
+        let peers = brokers.iter().map(|(to, address)| {
+            let peer = Peer::new(world, *address);
+            let fetcher = Fetcher::start(world, node, peer.clone(), wait);
+            (*to, (peer, fetcher))
+        });
         Self(Arc::new(peers.collect()))
     }
 
-    /// Sends a fetch now; the batches it brings are not verified yet.
+    /// Sends a fetch now, with those of other partitions that are sent now; the batches it brings are not verified yet.
     pub(crate) fn fetch(
         &self,
         to: NodeId,
         partition: &PartitionId,
         fetch: Fetch,
     ) -> BoxFuture<'static, Outcome<(FetchReply, Batches)>> {
-        let called = self.call(to, partition, &ReplicaRequest::Fetch(fetch), fetch.max_wait + FETCH_GRACE);
-        let parse = |reply: Outcome<Reply>| {
-            let reply = reply?;
-            let answer = codec::decode::<FetchReply>(&reply.message).map_err(|error| error.to_string())?;
-            Ok((answer, Batches::unverified(reply.body)))
-        };
-        called.map(parse).boxed()
+        match self.0.get(&to) {
+            Some((_, fetcher)) => fetcher.fetch(partition, fetch),
+            None => future::ready(Err(no_address(to))).boxed(),
+        }
     }
 
-    /// Sends a report now. If it is lost, so is the connection, and the fetch after that says the same.
+    /// Sends a report now, likewise.
     pub(crate) fn report(&self, to: NodeId, partition: &PartitionId, report: Report) {
-        if let Some(peer) = self.0.get(&to)
-            && let Err(error) = peer.send(request(partition, &ReplicaRequest::Report(report)))
-        {
-            tracing::debug!(%partition, %to, %error, "a report was not sent");
+        if let Some((_, fetcher)) = self.0.get(&to) {
+            fetcher.report(partition, report);
         }
     }
 
@@ -80,13 +90,22 @@ impl Network {
         timeout: Duration,
     ) -> BoxFuture<'static, Outcome<Reply>> {
         match self.0.get(&to) {
-            Some(peer) => {
+            Some((peer, _)) => {
                 let called = peer.call(request(partition, message), timeout);
                 called.map(|reply| reply.map_err(|error| error.to_string())).boxed()
             }
-            None => future::ready(Err(format!("broker {to} has no address here"))).boxed(),
+            None => future::ready(Err(no_address(to))).boxed(),
         }
     }
+}
+
+fn no_address(to: NodeId) -> String {
+    format!("broker {to} has no address here")
+}
+
+/// A message that concerns many partitions: they are named in it.
+fn shared(message: &ReplicaRequest) -> Request {
+    request(&PartitionId::new("__shared", 0).expect("a legal name"), message)
 }
 
 fn request(partition: &PartitionId, message: &ReplicaRequest) -> Request {
@@ -101,6 +120,7 @@ fn request(partition: &PartitionId, message: &ReplicaRequest) -> Request {
 /// The door of a broker for other replicas.
 pub(crate) struct ReplicaService {
     pub(crate) partitions: Arc<Registry>,
+    pub(crate) sessions: Sessions,
 }
 
 impl Service for ReplicaService {
@@ -112,26 +132,14 @@ impl Service for ReplicaService {
                 return future::ready(Answer::Close).boxed();
             }
         };
-        let partition = self.partitions.get(&request.partition);
         match message {
-            ReplicaRequest::Fetch(fetch) => {
-                let held = partition.map(|partition| partition.fetch(fetch));
-                async move {
-                    let (reply, body) = match held {
-                        Some(held) => held.await,
-                        None => (FetchReply::Refused(FetchRefusal::NoSuchPartition), Bytes::new()),
-                    };
-                    Answer::Reply(Reply { message: codec::encode(&reply), body })
-                }
-                .boxed()
-            }
-            ReplicaRequest::Report(report) => {
-                if let Some(partition) = partition {
-                    partition.report(report);
-                }
+            ReplicaRequest::Fetches(fetch) => self.sessions.take(&self.partitions, fetch),
+            ReplicaRequest::Reports(reports) => {
+                take_reports(&self.partitions, reports);
                 future::ready(Answer::Silence).boxed()
             }
             ReplicaRequest::Confirm(confirm) => {
+                let partition = self.partitions.get(&request.partition);
                 let asked = partition.map(|partition| partition.confirm(confirm));
                 async move {
                     let reply = match asked {

@@ -29,6 +29,7 @@ use crate::controller::broker::{BrokerConfig, BrokerEvent, BrokerLink};
 use crate::controller::lease::LeaseWish;
 use crate::metadata::{Incarnation, PartitionState};
 use crate::mutant::{Mutant, Mutated};
+use crate::network::sessions::Sessions;
 use crate::network::{Network, ReplicaService};
 use crate::partition::{CLIENT_CALLS_MAX, NamedReplica, NotClosed, PEER_CALLS_MAX, PeerCall, ReplicaHandle};
 use crate::probe::ReplicaWindow;
@@ -56,6 +57,11 @@ impl Registry {
         self.lock().get(partition).cloned()
     }
 
+    /// Another replica is open.
+    pub(crate) fn put(&self, replica: ReplicaHandle) {
+        self.lock().insert(replica.partition.clone(), replica);
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<PartitionId, ReplicaHandle>> {
         self.open.lock().expect("no holder panics")
     }
@@ -70,6 +76,7 @@ impl Registry {
 /// A broker that runs. Its tasks end with its world, or by [`Node::stop`].
 #[derive(Debug)]
 pub struct Node {
+    world: World,
     clients: Arc<PartitionService>,
     partitions: Arc<Registry>,
     stop: mpsc::Sender<oneshot::Sender<()>>,
@@ -119,7 +126,7 @@ impl Node {
         let partitions = Arc::new(Registry::default());
         let broker = Broker {
             world: world.clone(),
-            network: Network::new(world, &config.brokers),
+            network: Network::new(world, config.node, &config.brokers, config.fetch_wait),
             config,
             link,
             life,
@@ -130,13 +137,16 @@ impl Node {
             mutated,
         };
         world.tasks.spawn(broker.run(decisions, stops));
-        Ok(Self { clients, partitions, stop })
+        Ok(Self { world: world.clone(), clients, partitions, stop })
     }
 
     /// What the broker answers: clients, and other replicas.
     #[must_use]
     pub fn service(&self) -> SharedService {
-        let replicas = Arc::new(ReplicaService { partitions: Arc::clone(&self.partitions) });
+        let replicas = Arc::new(ReplicaService {
+            partitions: Arc::clone(&self.partitions),
+            sessions: Sessions::new(&self.world),
+        });
         let clients: SharedService = Arc::clone(&self.clients) as SharedService;
         Arc::new(Router::new().with(Channel::Client, clients).with(Channel::Replica, replicas))
     }
@@ -385,7 +395,7 @@ impl Broker {
         if let Tenure::Leased(until) = self.lease {
             let _ = handle.peers.send(PeerCall::Leased(until)).await;
         }
-        self.partitions.lock().insert(id.clone(), handle.clone());
+        self.partitions.put(handle.clone());
         self.clients.add(id.clone(), Arc::new(handle.clone()));
         Ok(handle)
     }
