@@ -9,6 +9,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use crate::node::Partitions;
 use crate::system::Shape;
 
 mod place;
@@ -162,13 +163,17 @@ impl Drop for DataDir {
 }
 
 /// The directory of a cluster of this shape, in a data directory: the one that a run before made with the same settings, or a new one
-/// (`<system>-<replicas>`, or with `-<k>` when that is another setting's).
+/// (`<system>-<replicas>`, or with `-<k>` when that is another setting's; with `-p<partitions>` when there are many).
 ///
 /// # Errors
 /// [`DataDirError::Unusable`] when the disk refuses.
-pub fn cluster(data: &Path, shape: &Shape) -> Result<PathBuf, DataDirError> {
+pub fn cluster(data: &Path, shape: &Shape, partitions: Partitions) -> Result<PathBuf, DataDirError> {
     let wanted = serde_json::to_string(shape).expect("a shape is plain data");
-    let mut name = shape.to_string();
+    let first = match partitions {
+        Partitions::ONE => shape.to_string(),
+        many => format!("{shape}-p{many}"),
+    };
+    let mut name = first.clone();
     let mut another = 1;
     loop {
         let dir = data.join(&name);
@@ -177,7 +182,7 @@ pub fn cluster(data: &Path, shape: &Shape) -> Result<PathBuf, DataDirError> {
             Ok(found) if found == wanted => return Ok(dir),
             Ok(_) => {
                 another += 1;
-                name = format!("{shape}-{another}");
+                name = format!("{first}-{another}");
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 fs::create_dir_all(&dir).map_err(unusable)?;

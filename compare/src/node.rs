@@ -24,6 +24,7 @@ mod plan;
 mod process;
 mod real;
 mod role;
+mod scale;
 mod tuning;
 
 pub use args::NodeArgs;
@@ -36,4 +37,5 @@ pub use plan::Plan;
 pub use process::run;
 pub use real::client_world;
 pub use role::Role;
+pub use scale::{Heartbeats, NotPartitions, Partitions, Scale};
 pub(crate) use tuning::{Broken, Tuning};

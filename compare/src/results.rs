@@ -133,11 +133,20 @@ pub struct IdleCluster {
     pub system: System,
     /// On how many replicas.
     pub replicas: usize,
+    /// How many partitions it has.
+    #[serde(default = "cell::one_partition")]
+    pub partitions: u32,
     /// CPU seconds a second of all its processes; unknown when they share this one.
     pub cpu: Option<f64>,
     /// The part of it that its controllers take; none where there are none.
     #[serde(default)]
     pub controllers_cpu: Option<f64>,
+    /// Syncs a second, its controllers' included.
+    #[serde(default)]
+    pub syncs_per_s: f64,
+    /// Bytes of frames a second, its controllers' included.
+    #[serde(default)]
+    pub sent_bytes_per_s: f64,
 }
 
 impl Results {

@@ -11,14 +11,15 @@ mod process;
 mod procfs;
 mod running;
 mod shape;
+mod spread;
 mod usage;
 
 use partition::world::World;
 
 pub use error::LaunchError;
 pub use hindered::{NotAReplica, Whom};
-pub use launch::{Hosting, launch, launch_delayed, launch_program};
-pub use running::Running;
+pub use launch::{Hosting, launch, launch_delayed, launch_program, launch_scaled};
+pub use running::{Connections, Running};
 pub use shape::{MinIsr, NotASystem, Replicas, Shape, ShapeError, Survives, System};
 pub use usage::{Consumed, Usage};
 

@@ -23,7 +23,7 @@ use futures_util::future::{self, BoxFuture, join_all};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use partition::client::service::PartitionService;
 use partition::clock::Clock;
-use partition::ids::{NodeId, PartitionId};
+use partition::ids::PartitionId;
 use partition::partition::Partition;
 use partition::transport::{Answer, Channel, Reply, Request, Service, SharedService, codec};
 use partition::world::World;
@@ -33,7 +33,7 @@ use crate::message::{AppendHead, AppendVerdict, ReplicaReply, ReplicaRequest};
 use crate::mutant::Mutated;
 use crate::network::links::Links;
 use crate::network::service::ReplicaService;
-use crate::node::{Node, OpenError};
+use crate::node::{Birth, Node, OpenError};
 
 /// Heartbeats in one message, and waiting for one. Each is some 60 bytes.
 pub(crate) const BEATS_MAX: usize = 4096;
@@ -61,11 +61,12 @@ pub enum Heartbeats {
 
 /// One partition of a host.
 #[derive(Clone, Debug)]
-pub struct Founding {
+pub struct Seat {
     /// How the replica is started.
     pub config: Config,
-    /// Who calls the first election, and so leads at first, if all goes well: leaders are to be spread over the nodes.
-    pub first: NodeId,
+    /// Whether it is a founder; who calls the first election leads at first, if all goes well: leaders are to be spread
+    /// over the nodes.
+    pub birth: Birth,
 }
 
 /// Replicas of many partitions on one node.
@@ -82,7 +83,7 @@ impl Host {
     pub async fn open(
         world: &World,
         heartbeats: Heartbeats,
-        partitions: Vec<Founding>,
+        partitions: Vec<Seat>,
     ) -> Result<Self, OpenError> {
         Self::open_mutated(world, heartbeats, partitions, Mutated::NOT).await
     }
@@ -94,13 +95,13 @@ impl Host {
     pub async fn open_mutated(
         world: &World,
         heartbeats: Heartbeats,
-        partitions: Vec<Founding>,
+        partitions: Vec<Seat>,
         mutated: Mutated,
     ) -> Result<Self, OpenError> {
         let links = Links::new(world, heartbeats);
-        let open = |Founding { config, first }: Founding| {
+        let open = |Seat { config, birth }: Seat| {
             let (world, links, id) = (world.clone(), links.clone(), config.partition.clone());
-            async move { Node::open_hosted(world, config, links, first, mutated).await.map(|node| (id, node)) }
+            async move { Node::open_hosted(world, config, links, birth, mutated).await.map(|node| (id, node)) }
         };
         let opened = stream::iter(partitions.into_iter().map(open)).buffered(OPENED_AT_ONCE);
         let nodes: BTreeMap<PartitionId, Node> = opened.try_collect().await?;

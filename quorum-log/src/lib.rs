@@ -57,13 +57,16 @@
 //! in name; a leader that restarts could go on in its term (H-01: switched off); voters are changed by joint sets only; and
 //! a voter that was voted out is not told so, asks in vain whether it would be elected, and is switched off by its operator.
 //!
+//! Many partitions on one node are as many raft groups ([`host`]), over one connection to each other node, one writer and one
+//! checkpoint store. Their heartbeats may be gathered, a frame for all of them.
+//!
 //! What is held for a follower that does not answer is bounded: 8 MiB or 64 messages on their way, of 1 MiB each (and at most
 //! one batch more); everything else stays in the log, from where it is read again. What clients may have waiting for the
 //! writer is half of `pending_bytes_max`; beyond that they are told to come again.
 //!
 //! Where to read: `replica.rs` says what openraft decides and where it calls us; `watermark.rs` turns its entries into
 //! offsets; `ledger.rs` holds its count of copies against our own; `door.rs` is what clients meet, `store.rs` what openraft
-//! meets, `network.rs` what the other voters meet, `operator.rs` what operators meet; `runtime.rs` makes it repeatable.
+//! meets, `network.rs` what the other voters meet, `host.rs` how many partitions share a node, `operator.rs` what operators meet; `runtime.rs` makes it repeatable.
 //!
 //! Left out: deleting what was trimmed on a leader while a voter is down (openraft keeps what it may yet have to send); telling
 //! clients of nodes that were added (they are told where all are that may lead); finishing a change that a dead leader left,
@@ -92,4 +95,4 @@ mod watermark;
 
 pub use config::{Config, Reads, Timing};
 pub use host::Host;
-pub use node::{Node, OpenError};
+pub use node::{Birth, Node, OpenError};

@@ -69,7 +69,7 @@ pub struct Node {
 
 /// How a node came to be a replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Birth {
+pub enum Birth {
     /// It is one of those with which the partition began.
     Founder {
         /// Who of them calls the first election.
@@ -107,16 +107,19 @@ impl Node {
         Self::start(world, config, links, Birth::Founder { first }, mutated).await
     }
 
-    /// One of many partitions of a host: over its connections, and with the first election called by `first`.
+    /// One of many partitions of a host: over its connections.
     pub(crate) async fn open_hosted(
         world: World,
         config: Config,
         links: Links,
-        first: NodeId,
+        birth: Birth,
         mutated: Mutated,
     ) -> Result<Self, OpenError> {
-        config.check_founder()?;
-        Self::start(world, config, links, Birth::Founder { first }, mutated).await
+        match birth {
+            Birth::Founder { .. } => config.check_founder()?,
+            Birth::Joiner => config.check_joiner()?,
+        }
+        Self::start(world, config, links, birth, mutated).await
     }
 
     /// Opens the files of a node that is none of the founders (or makes them), and waits to be added by an operator

@@ -14,6 +14,7 @@ use partition::partition::Acks;
 use super::Places;
 use super::points::{Pace, Point, Survive, Systems, parse_min_isr};
 use crate::experiment::{Hang, Producers};
+use crate::node::{Heartbeats, Partitions};
 use crate::profile::Profile;
 use crate::results::{acks_named, durability_named};
 use crate::workload::{Arrivals, Gathering, InFlight};
@@ -107,6 +108,13 @@ pub(super) struct LatencyArgs {
     /// Stops a replica in the middle of each block for so long (its number, leader or follower)
     #[arg(long, value_name = "REPLICA:SECONDS")]
     hang: Option<Hang>,
+    /// How many partitions share the load, 1 to 2000: led by all replicas alike, over shared connections and writers. Clusters of
+    /// many are up one at a time, without floors
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1")]
+    partitions: Vec<Partitions>,
+    /// How heartbeats of many partitions go to a node: each (in a frame of its own) or gathered (quorum)
+    #[arg(long, value_name = "KIND", default_value = "each")]
+    heartbeats: Heartbeats,
     /// How long each cell is measured [default: 4]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     seconds: Option<Duration>,

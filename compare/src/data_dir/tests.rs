@@ -85,7 +85,7 @@ fn settings_that_need_another_cluster_get_a_directory_of_their_own() {
     let dir = tempfile::tempdir().unwrap();
     let data = DataDir::open(dir.path()).unwrap();
     let name = |durability| {
-        let path = cluster(data.path(), &shape(durability)).unwrap();
+        let path = cluster(data.path(), &shape(durability), Partitions::ONE).unwrap();
         path.file_name().unwrap().to_str().unwrap().to_owned()
     };
     assert_eq!(name(Durability::Synced), "isr-3");

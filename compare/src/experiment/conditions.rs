@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::node::Scale;
 use crate::profile::Profile;
 use crate::system::Whom;
 
@@ -16,6 +17,8 @@ pub struct Conditions {
     pub slow_replicas: usize,
     /// One replica is held in each block.
     pub hang: Option<Hang>,
+    /// How many partitions there are.
+    pub scale: Scale,
 }
 
 /// One replica is stopped (SIGSTOP) when a third of a block is over, and goes on after this time: in every block, so

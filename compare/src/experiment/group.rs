@@ -20,10 +20,10 @@ use super::seek::MeasuredKnee;
 use super::sender::Sender;
 use super::{Ending, Run};
 use crate::machine::own_cpu;
-use crate::node::Injected;
+use crate::node::{Injected, Partitions};
 use crate::profile::SLOW_TIMES;
 use crate::stats::Block;
-use crate::system::{Consumed, LaunchError, Running, Shape, Usage, launch_delayed};
+use crate::system::{Connections, Consumed, LaunchError, Running, Shape, Usage, launch_delayed};
 use crate::workload::{ANSWER_WITHIN, Outlet};
 
 /// How long idle clusters are watched before the first block, to tell what they disturb.
@@ -72,10 +72,16 @@ impl MeasuredCell {
 pub struct Idle {
     /// Which.
     pub shape: Shape,
+    /// How many partitions it has.
+    pub partitions: Partitions,
     /// CPU seconds a second of its replicas; unknown when they run in this process.
     pub replicas: Option<f64>,
     /// The same of its controllers.
     pub controllers: Option<f64>,
+    /// Syncs a second, controllers' included.
+    pub syncs: f64,
+    /// Bytes of frames a second, controllers' included.
+    pub sent: f64,
 }
 
 /// A group's cells.
@@ -173,15 +179,15 @@ impl Run<'_> {
         self.progress.starting(&shapes);
         // All at once: most of a start is waiting for elections. Those that came up are ended with the group.
         let Plan { hosting, seed, .. } = *self.plan;
-        let (profile, dir) = (&group.conditions.profile, self.dir.path());
-        let starts = shapes.iter().map(|shape| launch_delayed(*shape, hosting, dir, seed, profile));
+        let (Conditions { profile, scale, .. }, dir) = (&group.conditions, self.dir.path());
+        let starts = shapes.iter().map(|shape| launch_delayed(*shape, hosting, dir, seed, profile, *scale));
         let started = self.interrupts.unless(join_all(starts)).await?;
         let mut failure = None;
         for (shape, started) in shapes.into_iter().zip(started) {
             match started {
                 Ok(running) => {
-                    let count = self.plan.producers.get();
-                    let producers = (0..count).map(|_| running.connect(&self.world)).collect();
+                    let connections = Connections::Sets(self.plan.producers.get());
+                    let producers = running.connect_all(&self.world, connections);
                     targets.insert(shape, Target { running, producers });
                 }
                 Err(error) => failure = failure.or(Some(error)),
@@ -195,7 +201,7 @@ impl Run<'_> {
                 target.running.slow_followers(group.conditions.slow_replicas, SLOW_TIMES).await?;
             }
         }
-        group.idle = self.watch_idle(targets).await?;
+        group.idle = self.watch_idle(targets, group.conditions.scale.partitions).await?;
         self.seek_knees(group, targets).await?;
         for block in 0..self.plan.blocks {
             let mut order: Vec<usize> = (0..group.cells.len()).collect();
@@ -273,7 +279,11 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn watch_idle(&mut self, targets: &mut BTreeMap<Shape, Target>) -> Result<Vec<Idle>, Cut> {
+    async fn watch_idle(
+        &mut self,
+        targets: &mut BTreeMap<Shape, Target>,
+        partitions: Partitions,
+    ) -> Result<Vec<Idle>, Cut> {
         let mut before = Vec::new();
         for target in targets.values_mut() {
             before.push((self.world.clock.now(), target.running.usage().await?));
@@ -285,7 +295,10 @@ impl Run<'_> {
             let seconds = self.world.clock.now().since(then).as_secs_f64();
             let share = |used: Consumed| used.cpu.map(|cpu| cpu.as_secs_f64() / seconds);
             let (replicas, controllers) = (share(used.replicas), share(used.controllers));
-            idle.push(Idle { shape: *shape, replicas, controllers });
+            let rate =
+                |of: fn(&Consumed) -> u64| (of(&used.replicas) + of(&used.controllers)) as f64 / seconds;
+            let (syncs, sent) = (rate(|used| used.syncs), rate(|used| used.sent.0));
+            idle.push(Idle { shape: *shape, partitions, replicas, controllers, syncs, sent });
         }
         Ok(idle)
     }

@@ -14,6 +14,7 @@ use partition::transport::Address;
 use super::injected::Injection;
 use super::plan::Plan;
 use super::role::Role;
+use super::scale::{Heartbeats, Partitions, Scale};
 use crate::profile::Profile;
 
 /// Runs one replica, controller or floor echo, until it is told to stop.
@@ -43,6 +44,12 @@ pub struct NodeArgs {
     /// The partition to replicate
     #[arg(long, value_name = "TOPIC-N", default_value = "compare-0")]
     pub partition: PartitionId,
+    /// How many partitions there are, numbered from that one on (isr, quorum, controller)
+    #[arg(long, value_name = "COUNT", default_value = "1")]
+    pub partitions: Partitions,
+    /// How heartbeats of many partitions go to a node: each (in a frame of its own) or gathered (quorum)
+    #[arg(long, value_name = "KIND", default_value = "each")]
+    pub heartbeats: Heartbeats,
     /// How many replicas must be in sync (isr) [default: 2, or 1 for a single replica]
     #[arg(long, value_name = "COUNT")]
     pub min_isr: Option<usize>,
@@ -126,6 +133,7 @@ impl NodeArgs {
             copies: self.copies.unwrap_or(replicas.len()),
             durability: self.durability.into(),
             injected: self.injection(),
+            scale: Scale { partitions: self.partitions, heartbeats: self.heartbeats },
             replicas,
             controllers,
         }

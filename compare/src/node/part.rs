@@ -21,6 +21,8 @@ use partition::partition::Partition;
 use partition::transport::router::Router;
 use partition::transport::{Channel, SharedService};
 use partition::world::World;
+use quorum_log::Birth;
+use quorum_log::host::Seat;
 
 use super::hosted::NodeError;
 use super::plan::Plan;
@@ -45,8 +47,8 @@ pub(crate) struct Place {
 pub(crate) enum Part {
     FloorLeader(Arc<FloorLeader>),
     FloorEcho(Arc<FloorEcho>),
-    /// A replica by majority.
-    Quorum(Box<quorum_log::Node>),
+    /// Replicas by majority.
+    Quorum(Box<quorum_log::Host>),
     /// A controller, and its replica of the metadata partition, by majority as well.
     Controller {
         voter: Box<quorum_log::Node>,
@@ -105,21 +107,27 @@ impl Place {
     }
 
     async fn quorum(&self, plan: &Plan, tuning: &Tuning) -> Result<(SharedService, Part), NodeError> {
-        let config = quorum_log::Config {
-            node: self.node,
-            voters: plan.replicas.clone(),
-            partition: plan.partition.clone(),
-            dir: self.dir.clone(),
-            log: tuning.log.clone(),
-            timing: tuning.timing,
-            reads: quorum_log::Reads::default(),
+        let founder = plan.replicas.contains_key(&self.node);
+        let seat = |(partition, turn): (PartitionId, Vec<NodeId>)| Seat {
+            config: quorum_log::Config {
+                node: self.node,
+                voters: plan.replicas.clone(),
+                partition,
+                dir: self.dir.clone(),
+                log: tuning.log.clone(),
+                timing: tuning.timing,
+                reads: quorum_log::Reads::default(),
+            },
+            birth: match founder {
+                true => Birth::Founder { first: *turn.first().expect("a partition has replicas") },
+                false => Birth::Joiner,
+            },
         };
-        let (world, broken) = (self.world.clone(), tuning.broken.quorum);
-        let node = match plan.replicas.contains_key(&self.node) {
-            true => quorum_log::Node::open_mutated(world, config, broken).await?,
-            false => quorum_log::Node::join_mutated(world, config, broken).await?,
-        };
-        Ok((node.service(), Part::Quorum(Box::new(node))))
+        let (partitions, heartbeats) = (plan.partitions().map(seat), plan.scale.heartbeats.of_quorum());
+        let broken = tuning.broken.quorum;
+        let host =
+            quorum_log::Host::open_mutated(&self.world, heartbeats, partitions.collect(), broken).await?;
+        Ok((host.service(), Part::Quorum(Box::new(host))))
     }
 
     async fn isr(&self, plan: &Plan, tuning: &Tuning) -> Result<(SharedService, Part), NodeError> {
@@ -151,14 +159,10 @@ impl Place {
             reads: quorum_log::Reads::default(),
         };
         let node = quorum_log::Node::open(self.world.clone(), config).await?;
-        let spec = PartitionSpec {
-            id: plan.partition.clone(),
-            replicas: plan.replicas.keys().copied().collect(),
-            min_isr: plan.min_isr,
-            commit: plan.commit,
-        };
+        let (min_isr, commit) = (plan.min_isr, plan.commit);
+        let specs = plan.partitions().map(|(id, replicas)| PartitionSpec { id, replicas, min_isr, commit });
         let Tuning { session, leases, preference, historic, .. } = *tuning;
-        let config = ControllerConfig::new(self.node, vec![spec]);
+        let config = ControllerConfig::new(self.node, specs.collect());
         let config = ControllerConfig { session, leases, preference, historic, ..config };
         let controller = Controller::start_mutated(&self.world, config, node.partition(), tuning.broken.isr);
         let controller = controller.map_err(NodeError::Controller)?;
@@ -176,10 +180,10 @@ impl Part {
         match self {
             Self::FloorLeader(leader) => leader.failure(),
             Self::FloorEcho(echo) => echo.failure(),
-            Self::Quorum(node) | Self::Controller { voter: node, .. } => {
-                ill_health(world.clone(), node.partition()).boxed()
-            }
-            Self::Isr { replica, .. } => ill_health(world.clone(), Arc::clone(replica)).boxed(),
+            Self::Quorum(host) => ill_health(world.clone(), partitions_of(host)).boxed(),
+            Self::Controller { voter, .. } => ill_health(world.clone(), vec![voter.partition()]).boxed(),
+            // A broker ends with the first of its logs that fails.
+            Self::Isr { replica, .. } => ill_health(world.clone(), vec![Arc::clone(replica)]).boxed(),
         }
     }
 
@@ -188,9 +192,8 @@ impl Part {
     pub(crate) fn has_ended(&self) -> bool {
         match self {
             Self::FloorLeader(_) | Self::FloorEcho(_) => false,
-            Self::Quorum(node) | Self::Controller { voter: node, .. } => {
-                matches!(node.partition().status().now_or_never(), Some(Err(ReadError::Stopped(_))))
-            }
+            Self::Quorum(host) => partitions_of(host).iter().any(has_stopped),
+            Self::Controller { voter, .. } => has_stopped(&voter.partition()),
             Self::Isr { node, .. } => node.ended().now_or_never().is_some(),
         }
     }
@@ -199,7 +202,7 @@ impl Part {
     pub(crate) fn journeys(&self, partition: &PartitionId) -> Option<Journeys> {
         match self {
             Self::FloorLeader(leader) => Some(leader.journeys()),
-            Self::Quorum(node) => Some(node.journeys()),
+            Self::Quorum(host) => Some(host.nodes().get(partition)?.journeys()),
             Self::Isr { node, .. } => Some(node.journeys(partition)),
             Self::FloorEcho(_) | Self::Controller { .. } => None,
         }
@@ -209,18 +212,29 @@ impl Part {
     pub(crate) async fn stop(&self) {
         match self {
             Self::FloorLeader(_) | Self::FloorEcho(_) => {}
-            Self::Quorum(node) | Self::Controller { voter: node, .. } => node.stop().await,
+            Self::Quorum(host) => host.stop().await,
+            Self::Controller { voter, .. } => voter.stop().await,
             Self::Isr { node, .. } => node.stop().await,
         }
     }
 }
 
-/// Resolves when a replica says that it has stopped.
-async fn ill_health(world: World, replica: Arc<dyn Partition>) -> String {
+fn partitions_of(host: &quorum_log::Host) -> Vec<Arc<dyn Partition>> {
+    host.nodes().values().map(quorum_log::Node::partition).collect()
+}
+
+fn has_stopped(replica: &Arc<dyn Partition>) -> bool {
+    matches!(replica.status().now_or_never(), Some(Err(ReadError::Stopped(_))))
+}
+
+/// Resolves when one of these replicas says that it has stopped.
+async fn ill_health(world: World, replicas: Vec<Arc<dyn Partition>>) -> String {
     loop {
         world.clock.sleep(HEALTH_INTERVAL).await;
-        if let Err(ReadError::Stopped(why)) = replica.status().await {
-            return why;
+        for replica in &replicas {
+            if let Err(ReadError::Stopped(why)) = replica.status().await {
+                return why;
+            }
         }
     }
 }

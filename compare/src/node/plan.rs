@@ -9,11 +9,12 @@ use partition::transport::Address;
 use serde::{Deserialize, Serialize};
 
 use super::injected::Injection;
+use super::scale::Scale;
 
 /// The cluster, as each of its nodes is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// The partition they replicate.
+    /// The partition they replicate; the first of them, when there are many.
     pub partition: PartitionId,
     /// The replicas in assignment order of their ids, and where they listen.
     pub replicas: BTreeMap<NodeId, Address>,
@@ -33,6 +34,9 @@ pub struct Plan {
     /// Delays that every node injects into itself; without any, nothing is in the way.
     #[serde(default)]
     pub injected: Option<Injection>,
+    /// How many partitions there are.
+    #[serde(default)]
+    pub scale: Scale,
 }
 
 /// Why a plan cannot be carried out.
@@ -98,9 +102,16 @@ impl Plan {
         }
     }
 
-    /// How the partition's log is kept.
+    /// How each partition's log is kept.
     #[must_use]
     pub fn log(&self) -> LogConfig {
-        LogConfig { durability: self.durability, ..LogConfig::default() }
+        self.scale.log(LogConfig { durability: self.durability, ..LogConfig::default() })
+    }
+
+    /// Each partition, and its replicas: who is to lead it at first comes first.
+    pub fn partitions(&self) -> impl Iterator<Item = (PartitionId, Vec<NodeId>)> + use<> {
+        let replicas: Vec<NodeId> = self.replicas.keys().copied().collect();
+        let turns = move |(number, id)| (id, Scale::in_turn(number, &replicas));
+        self.scale.ids(&self.partition).enumerate().map(turns)
     }
 }

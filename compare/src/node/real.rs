@@ -11,7 +11,8 @@ use partition::world::{Random, World};
 
 use super::meter::{Metered, Sent};
 
-/// Writer threads of a node. One: a replica has one partition, whose log has one writer; a second would be idle.
+/// Writer threads of a node. One, whose syncs serve all its partitions: on one disk a second would only wait for the first,
+/// and with one partition be idle.
 const WRITERS: NonZeroUsize = NonZeroUsize::MIN;
 
 /// The world of the node whose files lie in `dir`.

@@ -71,8 +71,11 @@ impl Results {
                 group: number,
                 system: idle.shape.system,
                 replicas: idle.shape.replicas.get(),
+                partitions: idle.partitions.get(),
                 cpu: idle.replicas.map(|cpu| cpu + idle.controllers.unwrap_or_default()),
                 controllers_cpu: idle.controllers,
+                syncs_per_s: idle.syncs,
+                sent_bytes_per_s: idle.sent,
             }));
         }
         results
@@ -128,6 +131,7 @@ fn key_of(setting: &Setting, conditions: &Conditions) -> CellKey {
         load: setting.load.into(),
         profile: conditions.profile.name.clone(),
         slow_replicas: conditions.slow_replicas,
+        partitions: conditions.scale.partitions.get(),
     }
 }
 
@@ -199,7 +203,7 @@ fn cell_of(plan: &Plan, conditions: &Conditions, measured: &MeasuredCell) -> Cel
         linger_ms: u64::try_from(plan.gathering.wait().as_millis()).unwrap_or(u64::MAX),
         keys: plan.keys.0,
         producers: plan.producers.get(),
-        partitions: 1,
+        partitions: key.partitions,
         profile: conditions.profile.name.clone(),
         slow_replicas: conditions.slow_replicas,
         hang: conditions.hang.map(|hang| hang.to_string()),

@@ -38,6 +38,14 @@ pub struct CellKey {
     /// Replicas that are slowed down.
     #[serde(default)]
     pub slow_replicas: usize,
+    /// How many partitions share the load.
+    #[serde(default = "one_partition")]
+    pub partitions: u32,
+}
+
+/// What files say that were written when there was one.
+pub(super) fn one_partition() -> u32 {
+    1
 }
 
 /// How work arrives.
@@ -291,6 +299,7 @@ impl Cell {
             load: self.load,
             profile: self.profile.clone(),
             slow_replicas: self.slow_replicas,
+            partitions: self.partitions,
         }
     }
 

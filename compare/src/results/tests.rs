@@ -117,8 +117,11 @@ pub(crate) fn results(cells: Vec<Cell>) -> Results {
             group: 0,
             system: System::Isr,
             replicas: 3,
+            partitions: 1,
             cpu: Some(0.011),
             controllers_cpu: Some(0.008),
+            syncs_per_s: 0.0,
+            sent_bytes_per_s: 900.0,
         }],
     }
 }

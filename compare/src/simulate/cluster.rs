@@ -24,7 +24,7 @@ use super::overseer::Overseer;
 use super::scenario::Scenario;
 use super::verdict::Finding;
 use super::voters::Operator;
-use crate::node::{NodeError, Part, Place, Plan, Role, Tuning};
+use crate::node::{NodeError, Part, Place, Plan, Role, Scale, Tuning};
 use crate::system::{Shape, System};
 
 /// Controllers of an isr cluster: the smallest quorum that survives a loss.
@@ -148,6 +148,7 @@ impl VirtualCluster {
             copies: shape.copies_awaited(),
             durability: shape.durability,
             injected: None,
+            scale: Scale::default(),
         };
         let replica = if shape.system.is_in_sync() { Role::Isr } else { Role::Quorum };
         let controllers = plan.controllers.keys().map(|node| (*node, Role::Controller));

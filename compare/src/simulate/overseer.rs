@@ -60,7 +60,10 @@ impl Overseer {
         let mut watches = self.watches();
         match part {
             Part::Isr { node: broker, .. } => watches.partition.started(node, broker.probe(&plan.partition)),
-            Part::Quorum(voter) => watches.partition.started(node, voter.probe()),
+            Part::Quorum(host) => {
+                let voter = host.nodes().get(&plan.partition).expect("the plan's first partition is hosted");
+                watches.partition.started(node, voter.probe());
+            }
             Part::Controller { voter, controller } => {
                 watches.partition.controller_started(node, controller.probe());
                 watches.metadata.started(node, voter.probe());

@@ -5,7 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use futures_util::future::try_join_all;
+use futures_util::stream;
 use partition::ids::{NodeId, PartitionId};
 use partition::partition::{Partition, Role as PartitionRole};
 use partition::transport::Address;
@@ -18,10 +20,10 @@ use super::error::LaunchError;
 use super::host::{Host, Identity};
 use super::in_process::TaskHost;
 use super::process::{Nursery, ProcessHost};
-use super::running::Running;
+use super::running::{Connections, Running};
 use super::shape::{Shape, System};
 use crate::data_dir;
-use crate::node::{Delays, Injection, Plan, Role, Sender};
+use crate::node::{Delays, Injection, Partitions, Plan, Role, Scale, Sender};
 use crate::profile::Profile;
 
 /// Controllers of an isr cluster, for any number of replicas: the smallest quorum that survives a loss.
@@ -32,6 +34,8 @@ const READY_LIMIT: Duration = Duration::from_secs(30);
 const PROOF_LIMIT: Duration = Duration::from_secs(2);
 /// How often it is asked.
 const READY_POLL: Duration = Duration::from_millis(10);
+/// Partitions that are asked at once whether they are ready: each proves it by a round among its replicas.
+pub(super) const ASKED_AT_ONCE: usize = 32;
 /// The partition that all measurements use.
 const TOPIC: &str = "compare";
 
@@ -50,10 +54,10 @@ pub enum Hosting {
 /// # Errors
 /// [`LaunchError`]; nothing is left running.
 pub async fn launch(shape: Shape, hosting: Hosting, data: &Path, seed: u64) -> Result<Running, LaunchError> {
-    launch_delayed(shape, hosting, data, seed, &Profile::natural()).await
+    launch_delayed(shape, hosting, data, seed, &Profile::natural(), Scale::default()).await
 }
 
-/// The same, with delays of this profile between its nodes and on their disks.
+/// The same, of so many partitions, with delays of this profile between its nodes and on their disks.
 ///
 /// # Errors
 /// [`LaunchError`]; nothing is left running.
@@ -63,11 +67,12 @@ pub async fn launch_delayed(
     data: &Path,
     seed: u64,
     profile: &Profile,
+    scale: Scale,
 ) -> Result<Running, LaunchError> {
     let own = std::env::current_exe();
     let own = own.map_err(|error| LaunchError::BadInput(format!("cannot find this program: {error}")))?;
     let injected = (!profile.is_natural()).then(|| Injection { profile: profile.clone(), seed });
-    start(&own, shape, hosting, data, seed, injected).await
+    start(&own, shape, hosting, data, seed, Terms { injected, scale }).await
 }
 
 /// The same, with processes of another program: the `compare` binary, for whoever is not it.
@@ -81,7 +86,28 @@ pub async fn launch_program(
     data: &Path,
     seed: u64,
 ) -> Result<Running, LaunchError> {
-    start(program, shape, hosting, data, seed, None).await
+    launch_scaled(program, shape, hosting, data, seed, Scale::default()).await
+}
+
+/// The same, of so many partitions.
+///
+/// # Errors
+/// [`LaunchError`]; nothing is left running.
+pub async fn launch_scaled(
+    program: &Path,
+    shape: Shape,
+    hosting: Hosting,
+    data: &Path,
+    seed: u64,
+    scale: Scale,
+) -> Result<Running, LaunchError> {
+    start(program, shape, hosting, data, seed, Terms { injected: None, scale }).await
+}
+
+/// What is told to all nodes beside the shape.
+struct Terms {
+    injected: Option<Injection>,
+    scale: Scale,
 }
 
 async fn start(
@@ -90,9 +116,11 @@ async fn start(
     hosting: Hosting,
     data: &Path,
     seed: u64,
-    injected: Option<Injection>,
+    terms: Terms,
 ) -> Result<Running, LaunchError> {
-    let dir = data_dir::cluster(data, &shape).map_err(|error| LaunchError::BadInput(error.to_string()))?;
+    let Terms { injected, scale } = terms;
+    let dir = data_dir::cluster(data, &shape, scale.partitions)
+        .map_err(|error| LaunchError::BadInput(error.to_string()))?;
     let casualties = Casualties::default();
     let world = client_world();
     let tasks = Tasks::default();
@@ -113,7 +141,7 @@ async fn start(
         held.map_err(|error| LaunchError::BadInput(format!("no free port on this machine: {error}")))?;
     let addresses: Vec<_> = ports.iter().map(HeldPort::address).collect();
     try_join_all(hosts.iter_mut().zip(&addresses).map(|(host, at)| host.bind(*at))).await?;
-    let plan = Plan { injected, ..plan(shape, &hosts, &addresses) };
+    let plan = Plan { injected, scale, ..plan(shape, &hosts, &addresses) };
     try_join_all(hosts.iter_mut().map(|host| host.start(&plan))).await?;
     let delays = Delays::of(Sender::Client, &plan, &world.clock);
     let running = Running { shape, plan, hosts, _ports: ports, casualties, world, tasks, delays };
@@ -156,29 +184,41 @@ fn plan(shape: Shape, hosts: &[Host], addresses: &[Address]) -> Plan {
         copies: shape.copies_awaited(),
         durability: shape.durability,
         injected: None,
+        scale: Scale::default(),
     }
 }
 
 impl Running {
-    /// Resolves when the partition takes writes, with all the copies that its shape promises.
+    /// Resolves when all partitions take writes, with all the copies that their shape promises.
     pub async fn is_whole(&self) {
-        let client = self.connect(&self.world);
-        while !is_ready(self, &*client).await {
-            self.world.clock.sleep(READY_POLL).await;
-        }
+        let clients = self.connect_all(&self.world, Connections::One);
+        let all = clients.iter().map(|client| async move {
+            while !is_ready(self, &**client).await {
+                self.world.clock.sleep(READY_POLL).await;
+            }
+        });
+        stream::iter(all).buffer_unordered(ASKED_AT_ONCE).collect::<()>().await;
     }
 }
 
-/// Waits until the partition takes writes, with all the copies that its shape promises.
+/// Waits until all partitions take writes, with all the copies that their shape promises, and are led by all nodes alike.
 async fn wait_until_ready(running: &Running) -> Result<(), LaunchError> {
     let world = &running.world;
-    let ready = world.clock.timeout(READY_LIMIT, running.is_whole());
+    let limit = running.plan.scale.patience(READY_LIMIT);
+    let ready = async {
+        running.is_whole().await;
+        if running.plan.scale.partitions > Partitions::ONE {
+            running.spread_leaders().await;
+            running.is_whole().await;
+        }
+    };
+    let ready = world.clock.timeout(limit, ready);
     tokio::select! {
         biased;
         casualty = running.casualty() => Err(casualty),
         ready = ready => ready.map_err(|_| LaunchError::TooSlow {
             what: format!("the start of {}", running.shape),
-            limit: READY_LIMIT,
+            limit,
         }),
     }
 }

@@ -120,7 +120,7 @@ impl ProcessHost {
 
     pub(super) async fn start(&mut self, plan: &Plan) -> Result<(), LaunchError> {
         self.tell(&serde_json::to_string(plan).expect("a plan is plain data")).await?;
-        let line = self.line("its start", START_LIMIT).await?;
+        let line = self.line("its start", plan.scale.patience(START_LIMIT)).await?;
         if line == "ready" { Ok(()) } else { Err(self.nonsense(&line)) }
     }
 

@@ -8,11 +8,12 @@ use futures_util::future::{BoxFuture, join_all};
 use partition::client::leader::LeaderClient;
 use partition::client::remote::RemotePartition;
 use partition::client::retry::RetryConfig;
-use partition::ids::NodeId;
+use partition::ids::{NodeId, PartitionId};
 use partition::journeys::Journeyed;
 use partition::partition::Partition;
 use partition::transport::Address;
 use partition::transport::held_port::HeldPort;
+use partition::transport::rpc::Peer;
 use partition::world::{Tasks, World};
 
 use super::casualty::Casualties;
@@ -36,6 +37,24 @@ pub struct Running {
     pub(super) tasks: Tasks,
     /// What its clients inject into themselves.
     pub(super) delays: Option<Delays>,
+}
+
+/// How many sets of connections the clients of a cluster share: one connection to each replica in each set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connections {
+    /// All share one.
+    One,
+    /// So many, in turn.
+    Sets(u32),
+}
+
+impl Connections {
+    fn sets(self) -> u32 {
+        match self {
+            Self::One => 1,
+            Self::Sets(count) => count.max(1),
+        }
+    }
 }
 
 impl Running {
@@ -67,6 +86,25 @@ impl Running {
             delays.put_into(&mut world);
         }
         Arc::new(LeaderClient::new(&world, replicas, partition, RetryConfig::default()))
+    }
+
+    /// A client for each partition, over so many sets of connections that they share.
+    #[must_use]
+    pub fn connect_all(&self, world: &World, connections: Connections) -> Vec<Arc<dyn Partition>> {
+        let mut world = world.clone();
+        if let Some(delays) = &self.delays {
+            delays.put_into(&mut world);
+        }
+        let peers = |_| -> BTreeMap<NodeId, Peer> {
+            self.plan.replicas.iter().map(|(node, at)| (*node, Peer::new(&world, *at))).collect()
+        };
+        let sets: Vec<BTreeMap<NodeId, Peer>> = (0..connections.sets()).map(peers).collect();
+        let partitions: Vec<_> = self.plan.scale.ids(&self.plan.partition).collect();
+        let clients = partitions.len().max(sets.len());
+        let of = |(peers, id): (&BTreeMap<NodeId, Peer>, &PartitionId)| -> Arc<dyn Partition> {
+            Arc::new(LeaderClient::over(&world, peers, id, RetryConfig::default()))
+        };
+        sets.iter().cycle().zip(partitions.iter().cycle()).take(clients).map(of).collect()
     }
 
     /// One replica, asked as it is, over a connection of its own.

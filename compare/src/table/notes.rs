@@ -214,16 +214,24 @@ fn noise(results: &Results) -> Option<String> {
 fn idle(results: &Results) -> Option<String> {
     let mut largest = BTreeMap::new();
     for idle in results.idle.iter().filter(|idle| idle.cpu.is_some()) {
-        let known = largest.entry(idle.system.to_string()).or_insert(idle);
+        let known = largest.entry((idle.partitions, idle.system.to_string())).or_insert(idle);
         if idle.replicas > known.replicas {
             *known = idle;
         }
     }
-    let told = |(system, idle): (&String, &&IdleCluster)| {
+    let told = |((partitions, system), idle): (&(u32, String), &&IdleCluster)| {
         let (all, controllers) = (idle.cpu?, idle.controllers_cpu);
         let replicas = share(all - controllers.unwrap_or_default());
         let beside = controllers.map(|cpu| format!(" + {} of its controllers", share(cpu)));
-        Some(format!("{system} {replicas}{} (n = {})", beside.unwrap_or_default(), idle.replicas))
+        let many = match partitions {
+            1 => String::new(),
+            many => format!(
+                ", {many} partitions, {:.0} syncs and {:.0} kB sent a second",
+                idle.syncs_per_s,
+                idle.sent_bytes_per_s / 1e3
+            ),
+        };
+        Some(format!("{system} {replicas}{} (n = {}{many})", beside.unwrap_or_default(), idle.replicas))
     };
     let told: Vec<String> = largest.iter().filter_map(told).collect();
     (!told.is_empty()).then(|| {

@@ -7,3 +7,4 @@ mod hosted;
 mod kept;
 mod leader_loss;
 mod node;
+mod scale;

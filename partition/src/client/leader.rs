@@ -17,6 +17,7 @@ use crate::error::{AppendError, Doubt, ReadError, Refusal};
 use crate::ids::{Epoch, NodeId, Offset, PartitionId};
 use crate::partition::{Acks, Append, Appended, Fetched, Partition, Read, Status, Tail};
 use crate::transport::Address;
+use crate::transport::rpc::Peer;
 use crate::world::World;
 
 /// How long the replicas have to say who leads: dead ones must not keep the live ones' word from us.
@@ -57,11 +58,23 @@ impl LeaderClient {
         partition: &PartitionId,
         config: RetryConfig,
     ) -> Self {
-        let remote = |address: &Address| RemotePartition::new(world, *address, partition.clone());
+        let peers = replicas.iter().map(|(node, address)| (*node, Peer::new(world, *address))).collect();
+        Self::over(world, &peers, partition, config)
+    }
+
+    /// A client of `partition`, whose replicas are behind these peers: clients of other partitions may share them.
+    #[must_use]
+    pub fn over(
+        world: &World,
+        replicas: &BTreeMap<NodeId, Peer>,
+        partition: &PartitionId,
+        config: RetryConfig,
+    ) -> Self {
+        let remote = |peer: &Peer| RemotePartition::over(peer.clone(), partition.clone());
         Self(Arc::new(Inner {
             world: world.clone(),
             partition: partition.clone(),
-            replicas: replicas.iter().map(|(node, address)| (*node, remote(address))).collect(),
+            replicas: replicas.iter().map(|(node, peer)| (*node, remote(peer))).collect(),
             config,
             known: Mutex::default(),
             asking: tokio::sync::Mutex::default(),

@@ -16,7 +16,9 @@ use partition::partition::Acks;
 use super::super::points::{Clamped, Pace, Point};
 use super::LatencyArgs;
 use crate::experiment::{Conditions, Group, LoadSweep, Setting};
-use crate::system::{MinIsr, Replicas, Shape};
+use crate::node::{Partitions, Scale};
+use crate::profile::Profile;
+use crate::system::{MinIsr, Replicas, Shape, System};
 use crate::workload::{Arrivals, InFlight, Load, Schedule};
 
 /// Replica counts that are taken where nothing is said.
@@ -31,30 +33,49 @@ impl LatencyArgs {
         let mut groups = Vec::new();
         for profile in &self.profile {
             for slow in &self.slow_replicas {
-                for durability in &self.durability {
-                    for shapes in self.sets(*durability, &mut remarks) {
-                        let followers =
-                            shapes.iter().map(|shape| shape.replicas.get() - 1).min().unwrap_or(0);
-                        if *slow > followers {
-                            remarks.push(format!(
-                                "a cluster of {} has {followers} followers; --slow-replicas {slow} leaves it out",
-                                followers + 1
-                            ));
-                        }
-                        let shapes = shapes
-                            .into_iter()
-                            .filter(|shape| *slow < shape.replicas.get())
-                            .collect::<Vec<_>>();
-                        let conditions =
-                            Conditions { profile: profile.clone(), slow_replicas: *slow, hang: self.hang };
-                        join(&mut groups, self.group(&shapes, conditions));
-                    }
+                for partitions in &self.partitions {
+                    let scale = Scale { partitions: *partitions, heartbeats: self.heartbeats };
+                    self.join_groups(&mut groups, &mut remarks, (profile, *slow, scale));
                 }
             }
         }
         groups.retain(|group| !group.shapes().is_empty());
         remarks.dedup();
         (groups, remarks)
+    }
+
+    fn join_groups(
+        &self,
+        groups: &mut Vec<Group>,
+        remarks: &mut Vec<String>,
+        (profile, slow, scale): (&Profile, usize, Scale),
+    ) {
+        let conditions = Conditions { profile: profile.clone(), slow_replicas: slow, hang: self.hang, scale };
+        for durability in &self.durability {
+            for shapes in self.sets(*durability, remarks) {
+                let followers = shapes.iter().map(|shape| shape.replicas.get() - 1).min().unwrap_or(0);
+                if slow > followers {
+                    remarks.push(format!(
+                        "a cluster of {} has {followers} followers; --slow-replicas {slow} leaves it out",
+                        followers + 1
+                    ));
+                }
+                let shapes = shapes.into_iter().filter(|shape| slow < shape.replicas.get());
+                if scale.partitions == Partitions::ONE {
+                    join(groups, self.group(&shapes.collect::<Vec<_>>(), conditions.clone()));
+                    continue;
+                }
+                // Idle ones of many partitions would take from those that are measured.
+                let (floors, systems): (Vec<Shape>, Vec<Shape>) = shapes.partition(is_floor);
+                if !floors.is_empty() {
+                    remarks
+                        .push("a floor has one partition, and is left out where there are more".to_owned());
+                }
+                for shape in systems {
+                    join(groups, self.group(&[shape], conditions.clone()));
+                }
+            }
+        }
     }
 
     /// Shapes that are compared: of so many replicas each, and those that survive the same.
@@ -137,6 +158,10 @@ impl LatencyArgs {
             self.rate.iter().filter_map(open).collect()
         }
     }
+}
+
+fn is_floor(shape: &Shape) -> bool {
+    matches!(shape.system, System::FloorAll | System::FloorMajority)
 }
 
 /// Adds cells to those that share a cluster with them, which then are one group; each cell once.

@@ -7,6 +7,7 @@ use partition::ids::{ByteSize, RecordCount};
 use super::LatencyArgs;
 use crate::cli::workload::WorkloadError;
 use crate::experiment::{Group, Hang, Plan, Producers};
+use crate::node::Partitions;
 use crate::system::{Hosting, Replicas, Shape, Whom};
 use crate::workload::{BatchShape, Gathering, Keys, Linger, Payload, PayloadError, Span};
 
@@ -42,6 +43,10 @@ pub(in crate::cli) enum PlanError {
     NobodyToHang { whom: Whom, replicas: Replicas },
     #[error("no cluster has so many followers: --slow-replicas leaves nothing to measure")]
     NothingToMeasure,
+    #[error(
+        "of many partitions every replica leads some: hang one by its number, and name no --slow-replicas"
+    )]
+    AllLead,
     #[error("--arrivals is of an open loop: name its --rate too")]
     NoSchedule,
 }
@@ -72,6 +77,7 @@ impl LatencyArgs {
             return Err(PlanError::NothingToMeasure);
         }
         self.check_hang(&shapes)?;
+        self.check_partitions()?;
         let plan = Plan {
             groups,
             blocks: self.blocks,
@@ -111,6 +117,13 @@ impl LatencyArgs {
             Gathering::Beforehand => payload,
             Gathering::Lingering(_) => payload.one_by_one(),
         })
+    }
+
+    fn check_partitions(&self) -> Result<(), PlanError> {
+        let many = self.partitions.iter().any(|partitions| *partitions > Partitions::ONE);
+        let by_role = self.hang.is_some_and(|hang| !matches!(hang.whom, Whom::Replica(_)));
+        let slowed = self.slow_replicas.iter().any(|count| *count > 0);
+        if many && (by_role || slowed) { Err(PlanError::AllLead) } else { Ok(()) }
     }
 
     /// Whoever is to hang has to be in every cluster, or its cells would show a world without a hang.

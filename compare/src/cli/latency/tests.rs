@@ -184,3 +184,20 @@ fn a_workload_file_fills_in_what_the_command_line_leaves_open() {
         remarks[0].ends_with("consumerBacklogSizeGB is not used: appends are measured, without consumers")
     );
 }
+
+#[test]
+fn clusters_of_many_partitions_are_up_one_at_a_time_and_without_floors() {
+    let Planned { plan, remarks } = plan("--replicas 3 --partitions 1,10 --in-flight 1").unwrap();
+    let cells: Vec<usize> = plan.groups.iter().map(|group| group.cells.len()).collect();
+    assert_eq!(cells, [4, 1, 1]);
+    assert_eq!(plan.groups[2].conditions.scale.partitions.get(), 10);
+    assert_eq!(remarks, ["a floor has one partition, and is left out where there are more"]);
+}
+
+#[test]
+fn of_many_partitions_nobody_is_slowed_or_hung_by_his_role() {
+    let refused = |line: &str| plan(line).err().map(|error| error.to_string());
+    assert!(refused("--replicas 3 --partitions 10 --hang leader:1").unwrap().contains("by its number"));
+    assert!(refused("--replicas 3 --partitions 10 --profile three-zones --slow-replicas 1").is_some());
+    assert_eq!(refused("--replicas 3 --partitions 10 --hang 2:1"), None);
+}

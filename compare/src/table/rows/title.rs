@@ -1,6 +1,7 @@
 //! Cells by what they have in common: a section of each table, and its title.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use partition::log::Durability;
 use partition::partition::Acks;
@@ -11,30 +12,47 @@ use crate::system::System;
 
 /// Sections with their titles, and the cells of each in the order of its rows.
 pub(in crate::table) fn sections(results: &Results) -> Vec<(String, Vec<&Cell>)> {
-    let mut sections: BTreeMap<(Durability, Acks, Load, String, usize), Vec<&Cell>> = BTreeMap::new();
+    let mut sections: BTreeMap<Common, Vec<&Cell>> = BTreeMap::new();
     for cell in &results.cells {
         let key = cell.key();
-        let CellKey { durability, acks, load, profile, slow_replicas, .. } = key;
-        sections.entry((durability, acks, load.class(), profile, slow_replicas)).or_default().push(cell);
+        let CellKey { durability, acks, load, profile, slow_replicas: slow, partitions, .. } = key;
+        let common = Common { durability, acks, load: load.class(), profile, slow, partitions };
+        sections.entry(common).or_default().push(cell);
     }
-    let sections = sections.into_iter().map(|((durability, acks, load, profile, slow), mut cells)| {
+    let sections = sections.into_iter().map(|(common, mut cells)| {
         cells.sort_by_key(|cell| {
             let order = System::ALL.iter().position(|system| *system == cell.system);
             (cell.replicas, order, cell.min_isr)
         });
-        (title(durability, acks, load, &profile, slow), cells)
+        (common.to_string(), cells)
     });
     sections.collect()
 }
 
-fn title(durability: Durability, acks: Acks, load: Load, profile: &str, slow: usize) -> String {
-    let (acks, durability) = (acks_name(acks), durability_name(durability));
-    let mut title = format!("{load}, {durability}, acks {acks}");
-    if profile != NATURAL {
-        title += &format!(", {profile}");
+/// What the cells of a section have in common, in the order in which sections come.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Common {
+    durability: Durability,
+    acks: Acks,
+    load: Load,
+    profile: String,
+    slow: usize,
+    partitions: u32,
+}
+
+impl fmt::Display for Common {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { durability, acks, load, profile, slow, partitions } = self;
+        write!(f, "{load}, {}, acks {}", durability_name(*durability), acks_name(*acks))?;
+        if profile != NATURAL {
+            write!(f, ", {profile}")?;
+        }
+        if *partitions > 1 {
+            write!(f, ", {partitions} partitions")?;
+        }
+        if *slow > 0 {
+            write!(f, ", {slow} slow")?;
+        }
+        Ok(())
     }
-    if slow > 0 {
-        title += &format!(", {slow} slow");
-    }
-    title
 }

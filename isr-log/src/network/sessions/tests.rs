@@ -92,7 +92,7 @@ fn tags(answers: Option<Vec<(Tag, FetchReply, Bytes)>>) -> Vec<u64> {
 #[test]
 fn a_replica_that_hangs_holds_up_no_other_in_the_same_request() {
     simulation::run(1, async |simulation| {
-        let scene = Scene::new(simulation);
+        let scene = Scene::new(&simulation);
         let (mut hung, mut well) = (scene.open("hung-0"), scene.open("well-0"));
         let began = scene.clock.now();
         let asked = scene.ask(5, Standing::Opens, vec![fetch(1, "hung-0"), fetch(2, "well-0")]);
@@ -114,7 +114,7 @@ fn a_replica_that_hangs_holds_up_no_other_in_the_same_request() {
 #[test]
 fn what_is_ready_together_goes_together_and_a_request_waits_no_longer_than_it_says() {
     simulation::run(2, async |simulation| {
-        let scene = Scene::new(simulation);
+        let scene = Scene::new(&simulation);
         let (mut one, mut other) = (scene.open("t-1"), scene.open("t-2"));
         let asked = scene.ask(5, Standing::Opens, vec![fetch(1, "t-1"), fetch(2, "t-2")]);
         answer_to(&mut one, b"1").await;
@@ -129,7 +129,7 @@ fn what_is_ready_together_goes_together_and_a_request_waits_no_longer_than_it_sa
 #[test]
 fn more_requests_than_are_kept_are_answered_at_once_so_that_new_fetches_can_come() {
     simulation::run(3, async |simulation| {
-        let scene = Scene::new(simulation);
+        let scene = Scene::new(&simulation);
         let _calls = scene.open("t-1");
         let began = scene.clock.now();
         let first = scene.ask(5, Standing::Opens, vec![fetch(1, "t-1")]);
@@ -143,7 +143,7 @@ fn more_requests_than_are_kept_are_answered_at_once_so_that_new_fetches_can_come
 #[test]
 fn a_session_that_is_not_known_or_was_replaced_is_told_so() {
     simulation::run(4, async |simulation| {
-        let scene = Scene::new(simulation);
+        let scene = Scene::new(&simulation);
         let mut calls = scene.open("t-1");
         assert_eq!(scene.ask(5, Standing::Continues, vec![fetch(1, "t-1")]).await, None);
         assert!(calls.try_recv().is_err(), "its fetch reached nobody");
@@ -159,7 +159,7 @@ fn a_session_that_is_not_known_or_was_replaced_is_told_so() {
 #[test]
 fn partitions_that_are_not_here_are_refused_and_nonsense_closes_the_connection() {
     simulation::run(5, async |simulation| {
-        let scene = Scene::new(simulation);
+        let scene = Scene::new(&simulation);
         let items = vec![(id("none-0"), Item::Report(report())), fetch(9, "none-1"), fetch(9, "none-1")];
         let answers = scene.ask(5, Standing::Opens, items).await.unwrap();
         let refused = FetchReply::Refused(FetchRefusal::NoSuchPartition);
