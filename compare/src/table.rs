@@ -11,6 +11,7 @@ mod matrix;
 mod notes;
 pub mod predictions;
 mod rows;
+mod scale;
 mod survival;
 
 pub use checks::checks;

@@ -25,6 +25,7 @@ pub fn render(results: &Results) -> String {
         }
     }
     text.extend(super::survival::section(results));
+    text.extend(super::scale::section(results));
     text
 }
 
