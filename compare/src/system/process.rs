@@ -56,6 +56,8 @@ struct Life {
     fate: Arc<Mutex<Fate>>,
     /// Resolves when it has ended and been waited for.
     ended: oneshot::Receiver<Ended>,
+    /// How long an orderly stop may take: longer, the more logs there are to close.
+    stops_within: Duration,
 }
 
 /// How a process ended.
@@ -113,7 +115,8 @@ impl ProcessHost {
             tell,
         };
         self.nursery.tasks.spawn(mourner.wait(child, stderr));
-        self.life = Some(Life { pid, stdin, stdout: BufReader::new(stdout).lines(), fate, ended });
+        let stdout = BufReader::new(stdout).lines();
+        self.life = Some(Life { pid, stdin, stdout, fate, ended, stops_within: STOP_LIMIT });
         let line = self.line("listening", BIND_LIMIT).await?;
         if line == format!("listening {at}") { Ok(()) } else { Err(self.nonsense(&line)) }
     }
@@ -121,6 +124,9 @@ impl ProcessHost {
     pub(super) async fn start(&mut self, plan: &Plan) -> Result<(), LaunchError> {
         self.tell(&serde_json::to_string(plan).expect("a plan is plain data")).await?;
         let line = self.line("its start", plan.scale.patience(START_LIMIT)).await?;
+        if let Some(life) = &mut self.life {
+            life.stops_within = plan.scale.patience(STOP_LIMIT);
+        }
         if line == "ready" { Ok(()) } else { Err(self.nonsense(&line)) }
     }
 
@@ -173,7 +179,8 @@ impl ProcessHost {
         life.doom(Signal::TERM);
         // One that is held would not hear of it.
         life.signal(Signal::CONT);
-        if let Ok(ended) = self.nursery.clock.timeout(STOP_LIMIT, &mut life.ended).await {
+        let limit = life.stops_within;
+        if let Ok(ended) = self.nursery.clock.timeout(limit, &mut life.ended).await {
             let in_order = |ended: &Ended| ended.status.is_some_and(|status| status.success());
             return match ended {
                 Ok(ended) if !in_order(&ended) => Err(ended.obituary(&self.identity.name)),
@@ -182,10 +189,7 @@ impl ProcessHost {
         }
         life.signal(Signal::KILL);
         let _ = life.ended.await;
-        Err(LaunchError::TooSlow {
-            what: format!("an orderly stop of {}", self.identity.name),
-            limit: STOP_LIMIT,
-        })
+        Err(LaunchError::TooSlow { what: format!("an orderly stop of {}", self.identity.name), limit })
     }
 
     pub(super) async fn pause(&mut self) -> Result<(), LaunchError> {
