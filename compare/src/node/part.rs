@@ -115,7 +115,7 @@ impl Place {
                 partition,
                 dir: self.dir.clone(),
                 log: tuning.log.clone(),
-                timing: tuning.timing,
+                timing: plan.scale.timing(tuning.timing),
                 reads: quorum_log::Reads::default(),
             },
             birth: match founder {
@@ -123,7 +123,7 @@ impl Place {
                 false => Birth::Joiner,
             },
         };
-        let (partitions, heartbeats) = (plan.partitions().map(seat), plan.scale.heartbeats.of_quorum());
+        let (partitions, heartbeats) = (plan.partitions().map(seat), plan.scale.heartbeats());
         let broken = tuning.broken.quorum;
         let host =
             quorum_log::Host::open_mutated(&self.world, heartbeats, partitions.collect(), broken).await?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use partition::ids::{ByteSize, NodeId, PartitionId};
 use partition::log::LogConfig;
+use quorum_log::Timing;
 use serde::{Deserialize, Serialize};
 
 /// What one node's logs may keep in memory for readers, all together; one alone takes no more than its default.
@@ -14,7 +15,10 @@ const CACHES: ByteSize = ByteSize::mib(256);
 const PENDING: ByteSize = ByteSize::mib(1024);
 /// The least that one log needs of each: its largest batch, and one more that comes meanwhile.
 const SHARE_MIN: ByteSize = ByteSize::mib(2);
-/// How long heartbeats are gathered: an eighth of their interval.
+/// As many raft groups beat at the usual pace. On two cores a hundred idle ones of three replicas took 0.2 of a core, and a thousand
+/// would take more than both; beyond this number all beat more rarely. Databases with a group for each range do the same.
+const AT_USUAL_PACE: u32 = 250;
+/// How long heartbeats are gathered at the usual pace: an eighth of their interval.
 const GATHERED_WITHIN: Duration = Duration::from_millis(25);
 
 /// How many partitions a cluster has: 1 to [`Partitions::MAX`].
@@ -86,16 +90,6 @@ pub enum Heartbeats {
     Gathered,
 }
 
-impl Heartbeats {
-    /// As the nodes are told.
-    pub(crate) fn of_quorum(self) -> quorum_log::host::Heartbeats {
-        match self {
-            Self::Each => quorum_log::host::Heartbeats::Each,
-            Self::Gathered => quorum_log::host::Heartbeats::Gathered(GATHERED_WITHIN),
-        }
-    }
-}
-
 impl FromStr for Heartbeats {
     type Err = String;
 
@@ -149,6 +143,29 @@ impl Scale {
         }
     }
 
+    /// How often raft groups beat, and when they miss a leader.
+    pub(crate) fn timing(self, one: Timing) -> Timing {
+        let slower = self.slower();
+        let Timing { heartbeat, election_min, election_max } = one;
+        Timing {
+            heartbeat: heartbeat * slower,
+            election_min: election_min * slower,
+            election_max: election_max * slower,
+        }
+    }
+
+    /// How heartbeats go, as the nodes are told.
+    pub(crate) fn heartbeats(self) -> quorum_log::host::Heartbeats {
+        match self.heartbeats {
+            Heartbeats::Each => quorum_log::host::Heartbeats::Each,
+            Heartbeats::Gathered => quorum_log::host::Heartbeats::Gathered(GATHERED_WITHIN * self.slower()),
+        }
+    }
+
+    fn slower(self) -> u32 {
+        self.partitions.0.div_ceil(AT_USUAL_PACE)
+    }
+
     /// How much longer what takes a while for one partition may take for all of them.
     #[must_use]
     pub fn patience(self, one: Duration) -> Duration {
@@ -182,6 +199,16 @@ mod tests {
         let thousand = scale(1000).log(one.clone());
         assert_eq!((thousand.cache_bytes, thousand.pending_bytes_max), (SHARE_MIN, SHARE_MIN));
         assert!(scale(10).log(one).cache_bytes < ByteSize::mib(26));
+    }
+
+    #[test]
+    fn beyond_some_number_of_groups_they_beat_more_rarely_and_gather_longer() {
+        let usual = Timing::default();
+        assert_eq!(scale(250).timing(usual), usual);
+        let thousand = Scale { heartbeats: Heartbeats::Gathered, ..scale(1000) };
+        assert_eq!(thousand.timing(usual).heartbeat, usual.heartbeat * 4);
+        assert_eq!(thousand.timing(usual).election_max, usual.election_max * 4);
+        assert_eq!(thousand.heartbeats(), quorum_log::host::Heartbeats::Gathered(GATHERED_WITHIN * 4));
     }
 
     #[test]
