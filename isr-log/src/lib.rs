@@ -51,9 +51,9 @@
 //!
 //! **Giving up the start of the log.** A trim, by a client or by retention, goes to the members with the next answers to
 //! their fetches; the leader's own log follows when all of the set have given up as much, so that whoever leads next
-//! begins no lower than a reader has seen. A member tells its start before that is on
-//! its disk: if it loses its power right then, and leads next, what was given up may be there again. A replica that ends below the leader's start begins anew there, with the
-//! leader's table of what producers had sent before.
+//! begins no lower than a reader has seen. A start is told, to the leader as to a reader, once it is on disk, so that no loss of
+//! power brings back what was given up. A replica that ends below the leader's start begins anew there, with the leader's
+//! table of what producers had sent before.
 //!
 //! **How to read the code.** `replica` decides, without clock, I/O or chance; `runtime` is the task that owns a log and
 //! does what was decided; `node` opens the partitions that the controllers give it; `partition` and `network` are the

@@ -51,7 +51,7 @@ pub struct Report {
     pub fetch: FetchNumber,
     /// All below it is on its disk, to its promise of durability.
     pub durable_to: Offset,
-    /// Its first offset, so that a trim is known to have arrived.
+    /// Its first offset, as it is on its disk, so that a trim is known to have arrived for good.
     pub log_start: Offset,
 }
 

@@ -196,6 +196,7 @@ impl ReplicaTask {
         while let Some(event) = next {
             let log = LogView {
                 start: self.log.start(),
+                durable_start: self.log.durable_start(),
                 end: self.log.end(),
                 durable: self.log.stored().min(self.log.end()),
                 epochs: self.log.epochs(),
@@ -316,7 +317,7 @@ impl ReplicaTask {
             role: self.replica.role(),
             leader: self.replica.leader(),
             epoch: decided.map_or(Epoch::ZERO, |state| state.epoch),
-            log_start: self.log.start(),
+            log_start: self.log.durable_start(),
             high_watermark: self.replica.high_watermark(),
             stored: self.log.stored(),
             log_end: self.log.end(),

@@ -193,6 +193,8 @@ impl Follower {
         self.sent = self.sent.next();
         let mut report = step.report(self.epoch, self.sent);
         report.durable_to = report.durable_to.min(from);
+        // What begins anew further back starts there.
+        report.log_start = report.log_start.min(from);
         let fetch = Fetch {
             report,
             fetch_from: from,

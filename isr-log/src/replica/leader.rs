@@ -410,7 +410,7 @@ impl Leader {
         if by_others > step.log.start {
             step.put(Command::Trim(by_others));
         }
-        let everywhere = by_others.min(step.log.start);
+        let everywhere = by_others.min(step.log.durable_start);
         if everywhere > self.trimmed_to {
             self.trimmed_to = everywhere;
             step.put(Command::TrimmedEverywhere(everywhere));

@@ -55,6 +55,8 @@ use throttle::Standing;
 pub struct LogView<'a> {
     /// The first offset there is.
     pub start: Offset,
+    /// No crash makes it start below this: behind `start` while a trim is on its way to the disk.
+    pub durable_start: Offset,
     /// The next offset (LEO).
     pub end: Offset,
     /// All below it is stored to the log's promise of durability; never beyond `end`.
@@ -124,7 +126,7 @@ pub enum Event {
     Stored,
     /// As leader: all below, which is committed, may be given up.
     Trim(Offset),
-    /// The log start has moved.
+    /// The log's durable start has moved.
     Trimmed,
     /// A follower fetches.
     Fetch(FetchId, Fetch),
@@ -266,7 +268,7 @@ impl Step<'_> {
             epoch,
             fetch,
             durable_to: if unsynced { self.log.end } else { self.log.durable },
-            log_start: self.log.start,
+            log_start: self.log.durable_start,
         }
     }
 }

@@ -313,7 +313,7 @@ impl ReplicaTask {
         };
         match error {
             Some(error) => drop(answer.send(Err(error))),
-            None if to <= self.state.trimmed_to => drop(answer.send(Ok(self.log.start()))),
+            None if to <= self.state.trimmed_to => drop(answer.send(Ok(self.state.trimmed_to))),
             None => {
                 self.state.reads.await_trim(to, deadline, answer);
                 self.step(Event::Trim(to));
@@ -368,7 +368,8 @@ impl ReplicaTask {
     /// Answers a read, or lets it wait for data.
     fn read(&mut self, waiting: WaitingRead) {
         let Read { from, max_bytes, isolation, .. } = waiting.read;
-        let (log_start, log_end) = (self.log.start(), self.log.end());
+        // What a reader is told must not come back.
+        let (log_start, log_end) = (self.log.durable_start(), self.log.end());
         let high_watermark = self.replica.high_watermark();
         let until = match isolation {
             Isolation::Uncommitted => log_end,
@@ -379,6 +380,10 @@ impl ReplicaTask {
         };
         if from > log_end && self.replica.role() != Role::Leader {
             // The leader may have it, and this replica soon.
+            return drop(waiting.answer.send(Err(ReadError::NotAvailable)));
+        }
+        if (log_start..self.log.start()).contains(&from) {
+            // Given up; once the disk says so, the reader is told where the log begins.
             return drop(waiting.answer.send(Err(ReadError::NotAvailable)));
         }
         // A follower may hear late that what it has is committed, so up to the log end one may wait.
@@ -407,7 +412,7 @@ impl ReplicaTask {
     }
 
     pub(super) fn answer_empty(&self, waiting: WaitingRead) {
-        let _ = waiting.answer.send(Ok(Fetched::empty(self.log.start(), self.replica.high_watermark())));
+        let _ = waiting.answer.send(Ok(Fetched::empty(self.log.durable_start(), self.replica.high_watermark())));
     }
 }
 

@@ -15,6 +15,8 @@ pub struct Record {
 #[derive(Clone, Debug, Default)]
 pub struct FakeLog {
     pub start: usize,
+    /// Of a trim that was stored.
+    pub durable_start: usize,
     pub records: Vec<Record>,
     pub durable: usize,
     pub epochs: EpochHistory,
@@ -24,6 +26,7 @@ impl FakeLog {
     pub fn view(&self) -> LogView<'_> {
         LogView {
             start: offset(self.start),
+            durable_start: offset(self.durable_start),
             end: self.end(),
             durable: offset(self.durable),
             epochs: &self.epochs,
@@ -48,8 +51,9 @@ impl FakeLog {
     /// A log that begins anew; what lies before `start` is only a place holder.
     pub(super) fn restart_at(&mut self, start: usize) {
         let nothing = Record { epoch: Epoch(0), value: 0 };
-        *self =
-            Self { start, records: vec![nothing; start], durable: start, epochs: EpochHistory::default() };
+        let records = vec![nothing; start];
+        let epochs = EpochHistory::default();
+        *self = Self { start, durable_start: start, records, durable: start, epochs };
     }
 }
 

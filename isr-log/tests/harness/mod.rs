@@ -254,7 +254,11 @@ impl Harness {
         }
         let log = &mut self.node_mut(node).log;
         log.durable = log.records.len();
+        let trimmed = std::mem::replace(&mut log.durable_start, log.start) < log.start;
         self.step(node, Event::Stored);
+        if trimmed {
+            self.step(node, Event::Trimmed);
+        }
     }
 
     /// A client trims at the leader.
@@ -370,7 +374,6 @@ impl Harness {
                 self.node_mut(id).log.start = index(to);
                 self.node_mut(id).log.epochs.trim(to);
                 self.note(id, &format!("trims to {to}"));
-                events.push_back(Event::Trimmed);
             }
             Command::Propose(proposal) => {
                 let members: Vec<u32> = proposal.members.keys().map(|node| node.0).collect();

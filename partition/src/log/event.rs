@@ -23,6 +23,8 @@ pub enum LogEvent {
     },
     /// All below `to` is gone, and that is durable.
     Trimmed {
+        /// The generation in which it was asked for.
+        generation: Generation,
         /// The new log start.
         to: Offset,
     },

@@ -47,6 +47,10 @@ pub struct Log {
     recalled: Option<oneshot::Receiver<Producers>>,
     end: Offset,
     stored: Offset,
+    /// A crash leaves no lower start than this.
+    durable_start: Offset,
+    /// In which the log began anew last. What was reported of a start before that holds no more.
+    restarted: Generation,
     opening: Opening,
     poisoned: Option<String>,
     /// Why the disk takes nothing at the moment.
@@ -112,6 +116,8 @@ impl Log {
         let shared =
             Shared::new(recovered.view, Arc::clone(&world.disk), dir.to_owned(), config.index_interval);
         Ok(Self {
+            durable_start: state.start,
+            restarted: state.generation,
             shared: Arc::new(shared),
             writer: world.writers.adopt(recovered.back),
             tasks: world.tasks.clone(),
@@ -289,6 +295,8 @@ impl Log {
         self.epochs = Arc::default();
         self.end = start;
         self.stored = start;
+        self.durable_start = self.durable_start.min(start);
+        self.restarted = self.state.generation;
         let gone: Vec<_> = {
             let mut view = self.shared.view();
             let gone = view.segments.iter().map(|segment| segment.base()).collect();
@@ -318,7 +326,12 @@ impl Log {
                 self.stored = *to;
                 self.shared.view().cache.stored(*to);
             }
-            LogEvent::Trimmed { .. } => {}
+            LogEvent::Trimmed { generation, to } => {
+                if *generation < self.restarted {
+                    return None;
+                }
+                self.durable_start = *to;
+            }
             LogEvent::Full(why) => {
                 tracing::warn!(%why, "the disk has no room for a log: appends are refused");
                 self.full = Some(why.clone());
@@ -342,6 +355,12 @@ impl Log {
     #[must_use]
     pub fn start(&self) -> Offset {
         self.state.start
+    }
+
+    /// The first offset there is even after a crash: the start follows a trim at once, this one when it is on disk.
+    #[must_use]
+    pub fn durable_start(&self) -> Offset {
+        self.durable_start
     }
 
     /// The next offset (LEO).

@@ -155,7 +155,7 @@ impl Replica {
         match self.log.observe(event) {
             Some(LogEvent::Failed(why)) => return Err(why),
             Some(LogEvent::Stored { .. }) => self.acknowledge(),
-            Some(LogEvent::Trimmed { to }) => {
+            Some(LogEvent::Trimmed { to, .. }) => {
                 while let Some((_, answer)) = self.trims.pop_front_if(|(asked, _)| *asked <= to) {
                     drop(answer.send(Ok(to)));
                 }

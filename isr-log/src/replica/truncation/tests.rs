@@ -20,7 +20,7 @@ fn log(start: u64, runs: &Runs) -> (EpochHistory, Offset, Offset) {
 }
 
 fn view(log: &(EpochHistory, Offset, Offset)) -> LogView<'_> {
-    LogView { start: log.1, end: log.2, durable: log.2, epochs: &log.0 }
+    LogView { start: log.1, durable_start: log.1, end: log.2, durable: log.2, epochs: &log.0 }
 }
 
 /// Runs the exchange to its end; returns the follower's end after each cut.

@@ -175,9 +175,9 @@ impl Back {
     }
 
     async fn trim(&mut self, state: &LogState, gone: &[Offset], pace: &Pace) -> io::Result<()> {
-        let to = state.start;
+        let (generation, to) = (state.generation, state.start);
         self.store_state(state, pace).await?;
-        self.tell(LogEvent::Trimmed { to });
+        self.tell(LogEvent::Trimmed { generation, to });
         let recycle = match self.config.durability {
             Durability::Synced => Recycle::Yes,
             Durability::Cached => Recycle::No,
@@ -212,7 +212,7 @@ impl Back {
         self.marks.begin_again(mark.take());
         self.go_on_at(state, to);
         self.tell(LogEvent::Truncated { generation, to });
-        self.tell(LogEvent::Trimmed { to });
+        self.tell(LogEvent::Trimmed { generation, to });
         Ok(())
     }
 

@@ -183,7 +183,7 @@ async fn a_trim_makes_room_on_a_disk_that_stays_full() {
     bench.settle().await;
     // What is kept of the log start takes as much room the second time as the first.
     bench.log.trim(Offset(5)).unwrap();
-    assert_eq!(bench.event().await, LogEvent::Trimmed { to: Offset(5) });
+    assert!(matches!(bench.event().await, LogEvent::Trimmed { to: Offset(5), .. }));
     bench.world.clock.sleep(Duration::from_secs(1)).await;
     bench.disk.fault(&DiskFault::Full);
     for _ in 0..20 {
@@ -197,7 +197,7 @@ async fn a_trim_makes_room_on_a_disk_that_stays_full() {
     );
     bench.log.trim(Offset(10)).unwrap();
     let clock = bench.world.clock.clone();
-    let trimmed = async { while bench.event().await != (LogEvent::Trimmed { to: Offset(10) }) {} };
+    let trimmed = async { while !matches!(bench.event().await, LogEvent::Trimmed { to: Offset(10), .. }) {} };
     clock.timeout(Duration::from_secs(60), trimmed).await.expect("it overtakes what is stuck");
     // Its space becomes the next segment's.
     clock.timeout(Duration::from_secs(60), bench.settle()).await.expect("what waited finds room");

@@ -30,7 +30,7 @@ const NOW: Timestamp = Timestamp(20 * 60_000);
 
 async fn trim(bench: &mut Bench, due: Offset) {
     bench.log.trim(due).unwrap();
-    while bench.event().await != (LogEvent::Trimmed { to: due }) {}
+    while !matches!(bench.event().await, LogEvent::Trimmed { to, .. } if to == due) {}
 }
 
 #[tokio::test(start_paused = true)]

@@ -57,7 +57,7 @@ async fn append_watched(bench: &mut Bench, epoch: Epoch) {
 
 async fn trim(bench: &mut Bench, to: Offset) {
     bench.log.trim(to).unwrap();
-    while bench.event().await != (LogEvent::Trimmed { to }) {}
+    while !matches!(bench.event().await, LogEvent::Trimmed { to: start, .. } if start == to) {}
 }
 
 /// A log of two segments, from this offset on, whose second one has room for one more batch. It was opened just now, so it

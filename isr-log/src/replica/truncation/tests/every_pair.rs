@@ -100,7 +100,7 @@ fn history(log: &[u32]) -> EpochHistory {
 
 fn view<'a>(history: &'a EpochHistory, log: &[u32]) -> LogView<'a> {
     let end = Offset(log.len() as u64);
-    LogView { start: Offset::ZERO, end, durable: end, epochs: history }
+    LogView { start: Offset::ZERO, durable_start: Offset::ZERO, end, durable: end, epochs: history }
 }
 
 /// What a rule leaves of the follower's log.
