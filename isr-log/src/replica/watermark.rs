@@ -169,7 +169,13 @@ mod tests {
 
     fn hw(in_sync: &InSync, ends: [Option<(u64, u64)>; 2]) -> u64 {
         let epochs = EpochHistory::default();
-        let log = LogView { start: Offset(0), durable_start: Offset(0), end: Offset(20), durable: Offset(15), epochs: &epochs };
+        let log = LogView {
+            start: Offset(0),
+            durable_start: Offset(0),
+            end: Offset(20),
+            durable: Offset(15),
+            epochs: &epochs,
+        };
         advance(Offset(5), log, in_sync, &followers(ends), NOW, RULES).0
     }
 
@@ -198,7 +204,13 @@ mod tests {
     /// The high watermark after 5, by any two of the set, in an epoch that began there.
     fn by_two(in_sync: &InSync, start: u64, ends: [Option<(u64, u64)>; 2]) -> u64 {
         let epochs = EpochHistory::default();
-        let log = LogView { start: Offset(0), durable_start: Offset(0), end: Offset(20), durable: Offset(15), epochs: &epochs };
+        let log = LogView {
+            start: Offset(0),
+            durable_start: Offset(0),
+            end: Offset(20),
+            durable: Offset(15),
+            epochs: &epochs,
+        };
         advance_by_enough(Offset(5), (NodeId(1), Offset(start)), log, in_sync, &followers(ends), RULES).0
     }
 
@@ -244,7 +256,13 @@ mod tests {
     fn by_the_loose_rule_what_too_few_have_is_committed() {
         let historic = HistoricRules { minimum: MinimumRule::Loose, ..RULES.historic };
         let epochs = EpochHistory::default();
-        let log = LogView { start: Offset(0), durable_start: Offset(0), end: Offset(20), durable: Offset(15), epochs: &epochs };
+        let log = LogView {
+            start: Offset(0),
+            durable_start: Offset(0),
+            end: Offset(20),
+            durable: Offset(15),
+            epochs: &epochs,
+        };
         let (alone, rules) = (state(&[1], 2), Rules { historic, ..RULES });
         assert_eq!(advance(Offset(5), log, &alone, &followers([None, None]), NOW, rules), Offset(15));
     }
@@ -266,7 +284,13 @@ mod tests {
     #[test]
     fn a_caught_up_joiner_is_waited_for_unless_it_was_refused() {
         let epochs = EpochHistory::default();
-        let log = LogView { start: Offset(0), durable_start: Offset(0), end: Offset(20), durable: Offset(20), epochs: &epochs };
+        let log = LogView {
+            start: Offset(0),
+            durable_start: Offset(0),
+            end: Offset(20),
+            durable: Offset(20),
+            epochs: &epochs,
+        };
         let mut followers = followers([Some((20, 7)), Some((20, 7))]);
         let longer = LogView { end: Offset(25), durable: Offset(25), ..log };
         let in_sync = state(&[1], 1);
