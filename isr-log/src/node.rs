@@ -307,6 +307,8 @@ impl Broker {
         if stopped.is_some() {
             self.end_life(closed).await;
         }
+        // Whoever waits may open the directory.
+        drop(self);
         if let Some(stopped) = stopped {
             let _ = stopped.send(());
         }

@@ -121,6 +121,34 @@ fn h02_a_wiped_broker_does_not_pass_for_the_old_one() {
 }
 
 #[test]
+fn a_broker_leads_nothing_before_its_life_is_on_disk_and_its_logs_are_open() {
+    simulation::run(14, |simulation| async move {
+        let scene = Scene::new(&simulation, &[A]).await;
+        let a = scene.brokers().await.remove(&A).unwrap();
+        simulation.crash(A).await;
+        let (link, mut events) = scene.only_links(A, A, Disk::Clean(a.life));
+        let told = loop {
+            match events.recv().await {
+                Some(BrokerEvent::Told(to)) => break to,
+                other => assert!(!leads(&other), "{other:?}"),
+            }
+        };
+        // Still recovering: it is alive, and says so.
+        scene.passes(SESSION * 2).await;
+        while let Ok(event) = events.try_recv() {
+            assert!(!leads(&Some(event.clone())), "{event:?}");
+        }
+        link.handled(told);
+        while !leads(&events.recv().await) {}
+    });
+}
+
+/// Whether a broker is told that somebody leads.
+fn leads(event: &Option<BrokerEvent>) -> bool {
+    matches!(event, Some(BrokerEvent::Partition(state)) if state.leader.is_some())
+}
+
+#[test]
 fn a_life_that_was_replaced_stops_for_good() {
     simulation::run(7, |simulation| async move {
         let scene = Scene::new(&simulation, &[A, B]).await;

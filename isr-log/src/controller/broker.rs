@@ -13,7 +13,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use partition::clock::BootMoment;
-use partition::ids::NodeId;
+use partition::ids::{NodeId, Offset};
 use partition::partition::Partition;
 use partition::transport::Address;
 use partition::world::{Tasks, World};
@@ -83,6 +83,9 @@ pub enum BrokerEvent {
     /// Until then no leadership is taken from this broker, of what it leads by the states before this event or becomes the
     /// leader of after it. Not so any more once it has asked to be let go.
     Leased(BootMoment),
+    /// This broker is fenced, and all that is known of the time before this place in the log was told: say so by
+    /// [`BrokerLink::handled`] once it is done. It is elected nowhere before.
+    Told(Offset),
     /// Another process has registered as this broker: stop for good. Nothing follows.
     Replaced,
     /// A metadata record cannot be read: this program is older than the controllers'. Nothing follows.
@@ -111,6 +114,7 @@ pub struct BrokerLink {
     node: NodeId,
     tasks: Tasks,
     directory: Arc<Directory>,
+    progress: Arc<Progress>,
     request_timeout: Duration,
 }
 
@@ -141,15 +145,26 @@ impl BrokerLink {
         let desk = Desk {
             delivery: Delivery::new(config.node, mutated),
             directory: Arc::clone(&directory),
-            progress: Arc::clone(&progress),
             events,
             lease: None,
         };
         world.tasks.spawn(desk.run(follow(world, metadata, mutated), inbox));
         let (clock, directory_too) = (world.clock.clone(), Arc::clone(&directory));
-        let duty = Duty { clock, config, directory: directory_too, progress, orders, mutated };
+        let duty = Duty {
+            clock,
+            config,
+            directory: directory_too,
+            progress: Arc::clone(&progress),
+            orders,
+            mutated,
+        };
         world.tasks.spawn(duty.run());
-        (Self { node, tasks: world.tasks.clone(), directory, request_timeout }, receiver)
+        (Self { node, tasks: world.tasks.clone(), directory, progress, request_timeout }, receiver)
+    }
+
+    /// All that was told before this place is done: the life is on disk, and the logs are open. From then on this broker may lead.
+    pub fn handled(&self, to: Offset) {
+        self.progress.handled(to);
     }
 
     /// Asks to be let go: everything it leads passes to others, and no set waits for it any more (KIP-841). What came of it

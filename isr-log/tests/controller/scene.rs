@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use isr_log::controller::active::{Controller, ControllerConfig};
-use isr_log::controller::broker::{AlterError, BrokerConfig, BrokerEvent, BrokerLink};
+use isr_log::controller::broker::{AlterError, BrokerConfig, BrokerEvent, BrokerLink, EVENTS_MAX};
 use isr_log::controller::command::{AlterInSync, Disk, LogReport};
 use isr_log::controller::rejection::Rejection;
 use isr_log::metadata::{CommitRule, Incarnation, LogEnd, PartitionSpec, PartitionState};
@@ -13,6 +13,7 @@ use partition::ids::{Epoch, NodeId, Offset, PartitionId};
 use partition::simulation::Simulation;
 use partition::transport::rpc;
 use partition::transport::{Address, SharedService};
+use partition::world::World;
 use tokio::sync::mpsc;
 
 use super::metadata::Metadata;
@@ -70,8 +71,20 @@ impl Scene {
         rpc::serve(&world, listener, service);
     }
 
-    /// Starts the link of a broker on that node.
+    /// Starts the link of a broker on that node, which does at once what it is told.
     pub(crate) fn links(
+        &self,
+        broker: NodeId,
+        node: NodeId,
+        disk: Disk,
+    ) -> (BrokerLink, mpsc::Receiver<BrokerEvent>) {
+        let (link, events) = self.only_links(broker, node, disk);
+        let events = is_done_at_once(&self.simulation.world(node), &link, events);
+        (link, events)
+    }
+
+    /// The same, and it is for the test to say what is done.
+    pub(crate) fn only_links(
         &self,
         broker: NodeId,
         node: NodeId,
@@ -102,6 +115,26 @@ impl Scene {
     pub(crate) async fn passes(&self, time: Duration) {
         self.simulation.clock().sleep(time).await;
     }
+}
+
+/// All that the broker is told, but for the places that it has to say that it has reached: it says so at once.
+pub(crate) fn is_done_at_once(
+    world: &World,
+    link: &BrokerLink,
+    mut events: mpsc::Receiver<BrokerEvent>,
+) -> mpsc::Receiver<BrokerEvent> {
+    let (told, hears) = mpsc::channel(EVENTS_MAX);
+    let link = link.clone();
+    world.tasks.spawn(async move {
+        while let Some(event) = events.recv().await {
+            if let BrokerEvent::Told(to) = event {
+                link.handled(to);
+            } else if told.send(event).await.is_err() {
+                return;
+            }
+        }
+    });
+    hears
 }
 
 impl Broker {

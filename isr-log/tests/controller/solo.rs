@@ -21,7 +21,7 @@ use partition::solo::Solo;
 use partition::transport::router::Router;
 use partition::transport::{Address, Channel, rpc};
 
-use super::scene::{A, B, Broker, FIRST, SESSION};
+use super::scene::{A, B, Broker, FIRST, SESSION, is_done_at_once};
 
 /// Few, so that a short test sees many.
 const SNAPSHOT_EVERY: u64 = 40;
@@ -61,6 +61,7 @@ async fn starts_broker(simulation: &Simulation, node: NodeId) -> Broker {
     let metadata = LeaderClient::new(&world, &controllers, &metadata_partition(), RetryConfig::default());
     let config = BrokerConfig::new(node, controllers, Disk::Fresh);
     let (link, events) = BrokerLink::start(&world, config, Arc::new(metadata));
+    let events = is_done_at_once(&world, &link, events);
     Broker::joined(simulation, link, events).await
 }
 

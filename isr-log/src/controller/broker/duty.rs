@@ -18,12 +18,19 @@ use crate::controller::rejection::Rejection;
 use crate::metadata::Incarnation;
 use crate::mutant::{Mutant, Mutated};
 
-/// What the reading task has seen that concerns the other one.
+/// What the broker has done that concerns the controllers.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
-    applied_to: AtomicU64,
-    /// The broker is fenced, and has read so: time for a heartbeat that says it has.
+    handled_to: AtomicU64,
+    /// The broker is fenced, and has done what goes with that: time for a heartbeat that says so.
     fenced: Notify,
+}
+
+impl Progress {
+    pub(super) fn handled(&self, to: Offset) {
+        self.handled_to.store(to.0, Ordering::Relaxed);
+        self.fenced.notify_one();
+    }
 }
 
 /// What the controllers told the broker itself.
@@ -65,7 +72,7 @@ impl Duty {
             let heartbeat = ControllerRequest::Heartbeat {
                 node: self.config.node,
                 incarnation,
-                applied_to: Offset(self.progress.applied_to.load(Ordering::Relaxed)),
+                applied_to: Offset(self.progress.handled_to.load(Ordering::Relaxed)),
                 lease: self.config.lease,
             };
             let sent = self.clock.boot_now();
@@ -117,7 +124,6 @@ impl Duty {
 pub(super) struct Desk {
     pub(super) delivery: Delivery,
     pub(super) directory: Arc<Directory>,
-    pub(super) progress: Arc<Progress>,
     pub(super) events: mpsc::Sender<BrokerEvent>,
     /// The newest lease, until the records are applied that it is granted on.
     pub(super) lease: Option<Lease>,
@@ -155,18 +161,18 @@ impl Desk {
             let claimed =
                 self.delivery.image().controller().filter(|_| self.delivery.image().epoch() != epoch);
             claimed.into_iter().for_each(|controller| self.directory.believe(controller));
-            self.progress.applied_to.store(self.delivery.image().applied_to().0, Ordering::Relaxed);
             let applied_to = self.delivery.image().applied_to();
             // Behind the states that it counts for, on the same way.
             let lease = self.lease.take_if(|lease| lease.applied_to <= applied_to);
             events.extend(lease.map(|lease| BrokerEvent::Leased(lease.until)));
+            // Who is not fenced is elected anyway.
+            if self.delivery.is_fenced() {
+                events.push(BrokerEvent::Told(applied_to));
+            }
             for event in events {
                 if self.events.send(event).await.is_err() {
                     return;
                 }
-            }
-            if self.delivery.is_fenced() {
-                self.progress.fenced.notify_one();
             }
         }
     }

@@ -46,6 +46,7 @@ fn lines(events: &[BrokerEvent]) -> Vec<String> {
         BrokerEvent::NotAReplica(state) => format!("no replica of {}", state.spec.id),
         BrokerEvent::Left => "left".to_owned(),
         BrokerEvent::Leased(until) => format!("leased until {until:?}"),
+        BrokerEvent::Told(to) => format!("told to {to}"),
         BrokerEvent::Replaced => "replaced".to_owned(),
         BrokerEvent::Failed(error) => error.clone(),
     };
