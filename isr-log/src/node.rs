@@ -40,6 +40,9 @@ use crate::store::{Life, open_log, remove_log};
 /// Why a broker could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
+    /// Its directory cannot be claimed: another process uses it, or the disk fails.
+    #[error("the broker's directory cannot be used: {0}")]
+    Claim(LogError),
     /// The file that names its last life cannot be read or written.
     #[error(transparent)]
     Meta(#[from] MetaError),
@@ -87,7 +90,7 @@ impl Node {
     /// metadata partition. The caller binds the broker's address and serves [`Node::service`] there.
     ///
     /// # Errors
-    /// [`OpenError`] when the broker's own file cannot be read.
+    /// [`OpenError`] when another process uses the broker's directory, or its own file cannot be read.
     pub async fn open(
         world: &World,
         config: Config,
@@ -99,7 +102,7 @@ impl Node {
     /// The same in a simulation, with a rule that is broken.
     ///
     /// # Errors
-    /// [`OpenError`] when the broker's own file cannot be read.
+    /// [`OpenError`] when another process uses the broker's directory, or its own file cannot be read.
     pub async fn open_mutated(
         world: &World,
         config: Config,
@@ -337,6 +340,11 @@ impl Broker {
             }
             BrokerEvent::Leased(until) => {
                 self.leased(until).await;
+                Ok(Gone::NotYet)
+            }
+            BrokerEvent::Told(to) => {
+                // Only now may it lead: its life is on its disk, and what it has is open.
+                self.link.handled(to);
                 Ok(Gone::NotYet)
             }
             BrokerEvent::Left => Ok(Gone::Yes),

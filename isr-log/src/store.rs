@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use partition::ids::{Generation, Offset, PartitionId};
+use partition::log::disk::DiskLock;
 use partition::log::{self, Log, LogConfig, LogError, LogEvents};
 use partition::meta::{Checkpoints, MetaError, TwoSlotFile};
 use partition::transport::codec;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::controller::command::Disk;
 use crate::metadata::Incarnation;
 use crate::mutant::{Mutant, Mutated};
+use crate::node::OpenError;
 
 /// The file that says which life of the broker wrote this disk last.
 const LIFE_FILE: &str = "broker";
@@ -40,12 +42,16 @@ pub(crate) struct Life {
     file: TwoSlotFile<LifeRecord>,
     /// The life that began in this process. None began before it was registered.
     begun: Option<Incarnation>,
+    /// No other process writes to this broker's disk as long as this one may: not when it is replaced, nor while it ends.
+    _claim: DiskLock,
 }
 
 impl Life {
-    /// Opens the file, or makes it.
-    pub(crate) async fn open(world: &World, dir: &Path) -> Result<Self, MetaError> {
-        Ok(Self { file: TwoSlotFile::open(world, &dir.join("meta").join(LIFE_FILE)).await?, begun: None })
+    /// Claims the broker's directory, and opens the file, or makes it.
+    pub(crate) async fn open(world: &World, dir: &Path) -> Result<Self, OpenError> {
+        let claim = log::claim(world, dir).await.map_err(OpenError::Claim)?;
+        let file = TwoSlotFile::open(world, &dir.join("meta").join(LIFE_FILE)).await?;
+        Ok(Self { file, begun: None, _claim: claim })
     }
 
     /// What the disk holds, as the controllers are told.
@@ -125,5 +131,31 @@ impl Watermark {
     /// Keeps it, some time soon.
     pub(crate) fn keep(&self, generation: Generation, high_watermark: Offset) {
         self.checkpoints.put(&self.key, codec::encode(&(generation, high_watermark)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use partition::ids::NodeId;
+    use partition::simulation;
+
+    use super::*;
+
+    #[test]
+    fn a_brokers_directory_is_used_once_and_free_when_its_process_ends() {
+        simulation::run(1, |simulation| async move {
+            let node = NodeId(1);
+            let (world, dir) = (simulation.world(node), Path::new("/n1"));
+            let first = Life::open(&world, dir).await.expect("nobody uses it");
+            // Its logs have claims of their own.
+            let log = log::claim(&world, &dir.join("orders-0")).await.expect("nobody has opened it");
+            let second = Life::open(&world, dir).await;
+            assert!(matches!(&second, Err(OpenError::Claim(_))), "{second:?}");
+            drop((first, log));
+            let again = Life::open(&world, dir).await.expect("it was let go");
+            simulation.crash(node).await;
+            Life::open(&simulation.world(node), dir).await.expect("whoever held it is dead");
+            drop(again);
+        });
     }
 }

@@ -54,6 +54,7 @@ mod back;
 mod beside;
 mod cache;
 mod checkpoint;
+mod claim;
 mod config;
 pub mod disk;
 pub mod epochs;
@@ -83,6 +84,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::record::Batch;
 
+pub use claim::claim;
 pub use config::{Durability, LogConfig};
 pub use epochs::EpochHistory;
 pub use error::LogError;

@@ -3,16 +3,14 @@
 mod past;
 mod push;
 
-use std::io;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::claim::claim;
 use super::config::LogConfig;
-use super::disk::DiskLock;
 use super::epochs::EpochHistory;
 use super::error::LogError;
 use super::event::{LogEvent, LogEvents};
@@ -57,33 +55,6 @@ pub struct Log {
     full: Option<String>,
 }
 
-/// How long an opening waits for a log that is just being let go of, and how often it looks.
-const LOCK_PATIENCE: Duration = Duration::from_secs(2);
-const LOCK_STEP: Duration = Duration::from_millis(20);
-/// Who holds a lock on this file has the log open.
-pub(super) const LOCK_FILE: &str = ".lock";
-
-/// Claims a log's directory: two writers of one log would write over each other.
-pub(super) async fn lock(world: &World, dir: &Path) -> Result<DiskLock, LogError> {
-    let deadline = world.clock.now().after(LOCK_PATIENCE);
-    loop {
-        let (disk, path) = (Arc::clone(&world.disk), dir.to_owned());
-        let claim = move || disk.create_dir(&path).and_then(|()| disk.lock(&path.join(LOCK_FILE)));
-        let claimed = if world.disk.is_instant() { claim() } else { world.tasks.blocking(claim).await };
-        match claimed {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                if world.clock.now() >= deadline {
-                    let what =
-                        "the log is open elsewhere: close it there, or give this one another directory";
-                    return Err(LogError::Disk(format!("{}: {what}", dir.display())));
-                }
-                world.clock.sleep(LOCK_STEP).await;
-            }
-            claimed => return claimed.map_err(|error| LogError::disk(dir, &error)),
-        }
-    }
-}
-
 impl Log {
     /// Opens the log in `dir`, or makes it; reads again what may not have been flushed, and cuts a torn tail.
     ///
@@ -95,7 +66,7 @@ impl Log {
         config: LogConfig,
         events: LogEvents,
     ) -> Result<Self, LogError> {
-        let lock = lock(world, dir).await?;
+        let lock = claim(world, dir).await?;
         let request = recovery::Request {
             lock,
             disk: Arc::clone(&world.disk),

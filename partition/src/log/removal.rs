@@ -9,9 +9,9 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::claim::{LOCK_FILE, claim};
 use super::disk::{Disk, OpenMode};
 use super::error::LogError;
-use super::front::{LOCK_FILE, lock};
 use crate::world::World;
 
 /// A directory with this file in it holds what is left of a log that is being removed.
@@ -34,7 +34,7 @@ pub async fn remove(world: &World, dir: &Path) -> Result<(), LogError> {
     if !found.map_err(|error| LogError::disk(dir, &error))? {
         return Ok(());
     }
-    let claim = lock(world, dir).await?;
+    let claim = claim(world, dir).await?;
     let (disk, path) = (Arc::clone(&world.disk), dir.to_owned());
     let work = move || {
         let file = disk.open(&path.join(MARK), OpenMode::OrNew)?;
