@@ -1,6 +1,7 @@
 //! The task that owns one replica: its log, and the state machine that decides about it.
 
 mod act;
+mod fetched;
 mod noted;
 mod pending;
 mod reads;

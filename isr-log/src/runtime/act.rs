@@ -7,9 +7,9 @@ use futures_util::FutureExt;
 use partition::clock::Moment;
 use partition::error::{AppendError, ReadError, Refusal};
 use partition::ids::{ByteSize, Epoch, NodeId, Offset, Timestamp};
-use partition::log::{CacheRead, LogError, Producers, SequenceCheck};
+use partition::log::{CacheRead, LogError, SequenceCheck};
 use partition::partition::{Fetched, Isolation, Read, Role, Tail};
-use partition::record::{BatchBuilder, Batches, ControlKind};
+use partition::record::{BatchBuilder, ControlKind};
 use partition::transport::codec;
 
 use super::pending::Waiting;
@@ -166,46 +166,6 @@ impl ReplicaTask {
         let epoch = fetch.report.epoch;
         let answer = self.network.fetch(leader, &self.partition, fetch);
         self.state.fetching = Some(answer.map(move |outcome| (epoch, outcome)).boxed());
-    }
-
-    fn append_fetched(&mut self) {
-        let (epoch, batches) = self.state.fetched.take().expect("records come with the reply");
-        let appended = if batches.is_empty() { Ok(self.log.end()) } else { self.append_batches(&batches) };
-        match appended {
-            Ok(_) => {
-                self.state.events.push_back(Event::Appended);
-                self.serve_waiting_reads();
-            }
-            Err(LogError::Poisoned(what)) => self.fail(what),
-            Err(error) => {
-                tracing::warn!(partition = %self.partition, %error, "what was fetched could not be appended");
-                self.state.events.push_back(Event::FetchFailed(epoch));
-            }
-        }
-    }
-
-    fn append_batches(&mut self, batches: &Batches) -> Result<Offset, LogError> {
-        let (batches, start) = (batches.verified()?, self.log.start());
-        // A trim cuts no batch, so the leader's log may start inside one, which is then the first that this log gets.
-        let first =
-            batches.first().filter(|batch| batch.base_offset() < start && start < batch.next_offset());
-        let Some(first) = first.filter(|_| self.log.end() == start) else {
-            return self.log.append_placed(&batches);
-        };
-        let producers = self.log.producers().clone();
-        self.log.restart_with(first.base_offset(), self.log.ordinals().end, producers)?;
-        let end = self.log.append_placed(&batches)?;
-        self.log.trim(start)?;
-        Ok(end)
-    }
-
-    /// What the leader says that producers had sent before the place where this log starts anew.
-    fn told_producers(&self) -> Producers {
-        let told = self.state.fetched.as_ref().map(|(_, beside)| codec::decode(beside.bytes()));
-        told.and_then(Result::ok).unwrap_or_else(|| {
-            tracing::warn!(partition = %self.partition, "the leader's table of producers cannot be understood");
-            Producers::partial()
-        })
     }
 
     fn propose(&mut self, proposal: Proposal) {
@@ -412,7 +372,8 @@ impl ReplicaTask {
     }
 
     pub(super) fn answer_empty(&self, waiting: WaitingRead) {
-        let _ = waiting.answer.send(Ok(Fetched::empty(self.log.durable_start(), self.replica.high_watermark())));
+        let _ =
+            waiting.answer.send(Ok(Fetched::empty(self.log.durable_start(), self.replica.high_watermark())));
     }
 }
 
