@@ -22,6 +22,10 @@ use crate::world::World;
 
 /// How long the replicas have to say who leads: dead ones must not keep the live ones' word from us.
 const ASK_TIME: Duration = Duration::from_millis(300);
+/// A leader that has not committed anything for us for so long is doubted: one that was cut off from all others goes on to
+/// take what nobody else has to confirm, and to show what was committed once. Kafka's `metadata.max.age.ms`: what such a
+/// client risks it has chosen, and an idle one costs a question in five minutes.
+const DOUBTED_AFTER: Duration = Duration::from_secs(300);
 
 /// A client of one partition. While the leader is known, a call is one request and nothing else: no task, no copy.
 #[derive(Clone)]
@@ -45,6 +49,8 @@ struct Known {
     epoch: Epoch,
     /// How often its connection had been lost when it was found.
     losses: u64,
+    /// When it was found, or doubted, or has committed something, last.
+    believed: Moment,
 }
 
 type Attempt<T, E> = (NodeId, BoxFuture<'static, Result<T, E>>);
@@ -89,6 +95,7 @@ impl LeaderClient {
     ) -> BoxFuture<'static, Result<T, ReadError>> {
         let inner = Arc::clone(&self.0);
         let pace = Pace::new(inner.config, inner.now().after(time + inner.config.patience));
+        inner.doubt();
         let first = inner.leader().map(|(node, remote)| (node, request(remote)));
         inner.repeat(pace, first, request).boxed()
     }
@@ -98,6 +105,7 @@ impl Partition for LeaderClient {
     fn append(&self, append: Append) -> BoxFuture<'static, Result<Appended, AppendError>> {
         let inner = Arc::clone(&self.0);
         let pace = Pace::new(inner.config, inner.now().after(append.timeout));
+        inner.doubt();
         let known = match append.acks {
             Acks::Nobody => inner.leader_without_loss(),
             Acks::Leader | Acks::Committed => inner.leader(),
@@ -177,7 +185,12 @@ impl Inner {
         loop {
             let (node, error) = match attempt {
                 Some((node, attempt)) => match attempt.await {
-                    Ok(appended) => return Ok(appended),
+                    Ok(appended) => {
+                        if append.acks == Acks::Committed {
+                            self.believe(node);
+                        }
+                        return Ok(appended);
+                    }
                     Err(error) => (Some(node), error),
                 },
                 None => (None, Refusal::NotLeader { leader: None }.into()),
@@ -238,10 +251,36 @@ impl Inner {
                 Some(remote) => {
                     known.leader = Some(leader);
                     known.losses = remote.losses();
+                    known.believed = self.now();
                 }
                 None => known.leader = None,
             },
         }
+    }
+
+    /// It leads: others have confirmed it just now.
+    fn believe(&self, node: NodeId) {
+        let mut known = self.known();
+        if known.leader == Some(node) {
+            known.believed = self.now();
+        }
+    }
+
+    /// Asks the replicas whether the leader still leads, once in a while, and beside what is asked of it meanwhile.
+    fn doubt(self: &Arc<Self>) {
+        let now = self.now();
+        {
+            let mut known = self.known();
+            if known.leader.is_none() || now < known.believed.after(DOUBTED_AFTER) {
+                return;
+            }
+            known.believed = now;
+        }
+        let doubting = Arc::clone(self);
+        self.world.tasks.spawn(async move {
+            let _asking = doubting.asking.lock().await;
+            let _ = doubting.look().await;
+        });
     }
 
     /// Waits, and says where the next attempt goes, if anybody leads.
@@ -280,10 +319,15 @@ impl Inner {
         if let Some(found) = self.leader() {
             return Some(found);
         }
+        self.look().await
+    }
+
+    async fn look(&self) -> Option<(NodeId, &RemotePartition)> {
         let epoch = self.known().epoch;
         let (leader, epoch) = self.ask_all(epoch).await?;
         let remote = self.replicas.get(&leader)?;
-        *self.known() = Known { leader: Some(leader), epoch, losses: remote.losses() };
+        let (losses, believed) = (remote.losses(), self.now());
+        *self.known() = Known { leader: Some(leader), epoch, losses, believed };
         Some((leader, remote))
     }
 

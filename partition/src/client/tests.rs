@@ -261,6 +261,32 @@ fn a_producer_that_awaits_no_reply_finds_the_new_leader_c7() {
     });
 }
 
+/// A leader that was cut off from all but its clients answers, and nothing it answers tells that others have elected another.
+#[test]
+fn a_leader_that_commits_nothing_is_doubted_after_a_while() {
+    simulation::run(12, async |simulation| {
+        let ([first, second, _], client) = three(&simulation).await;
+        client.append(append("committed", Acks::Committed)).await.unwrap();
+        second.behaves(Manner::Leads, 2);
+        let clock = simulation.clock();
+        let cut = clock.now();
+        while second.log().is_empty() {
+            client.append(append("alone", Acks::Leader)).await.unwrap();
+            clock.sleep(Duration::from_secs(1)).await;
+            assert!(clock.now().since(cut) < Duration::from_secs(310), "it believes the old one for ever");
+        }
+        assert!(first.log().len() > 290, "it was doubted early, after {} appends", first.log().len());
+        // Whoever commits is not asked after: the word of two that lead would be another one.
+        first.behaves(Manner::Leads, 3);
+        let before = second.log().len();
+        for _ in 0..400 {
+            client.append(append("committed", Acks::Committed)).await.unwrap();
+            clock.sleep(Duration::from_secs(1)).await;
+        }
+        assert_eq!(second.log().len(), before + 400);
+    });
+}
+
 /// C7: whatever else is on the connection that a silent producer's error closes is in doubt. Whoever stamps sends it again,
 /// to the leader that is found then.
 #[test]
