@@ -87,6 +87,12 @@
 //! when so many have that one disk among theirs has lost nothing, whoever has most leads (`controller/image/comparison`). So
 //! `min_isr` - 1 disks may lose what they had stored, whatever else ends at the same time. Older rules are switches in [`rules`].
 //!
+//! **A leader whose disk is full** refuses appends, and leads on: reads go on, its followers stay in sync, and it trims by
+//! retention as before, which makes room. Kafka would take the whole log directory offline, and the broker with it. Another
+//! member might have room, but mostly has none: its log has the same bytes, and leadership would go round, with a
+//! batch for each new epoch that has to find room, too. Room is for whoever runs the cluster to make; a follower without it
+//! leaves the set as any slow one does.
+//!
 //! **Moving a partition to other brokers** is a record, and ends with one (KIP-455): the newcomers copy the log, no faster than
 //! [`config::Config::catch_up_rate`] until they have nearly caught up, and in the atom that puts the last of them into the set
 //! those leave who are not assigned any more. These remove their logs. Whoever is added again begins anew, and what he
