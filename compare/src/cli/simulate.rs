@@ -14,6 +14,7 @@ use super::points::{Clamped, Point};
 use super::{bad_input, printed, seeds};
 use crate::history::ClientId;
 use crate::progress::SeedProgress;
+use crate::results::durability_named;
 use crate::simulate::{self, FaultChoice, Halt, Leasing, Mutant, Scenario, Sweep, Twist, text};
 use crate::system::{Shape, System};
 
@@ -51,6 +52,9 @@ pub(super) struct SimulateArgs {
     /// How many replicas; `n:m` sets min-ISR
     #[arg(long, value_name = "N[:M]", default_value = "3")]
     replicas: Point,
+    /// What counts as stored: synced, or cached (written; what a loss of power takes is no finding then)
+    #[arg(long, value_name = "NAME", default_value = "synced", value_parser = durability_named)]
+    durability: Durability,
     /// Draws only these kinds of faults (cut, pause, power-loss, ...), or commits this schedule
     /// (`3s+1500ms cut 1>2; 4s reset 1-3`), or none
     #[arg(long, value_name = "LIST", value_parser = fault_choice)]
@@ -122,8 +126,8 @@ pub(super) fn run(args: &SimulateArgs) -> ExitCode {
         );
     }
     let systems = args.system.map_or_else(|| vec![System::Isr, System::Quorum], |system| vec![system]);
-    let shape =
-        |system| Shape { system, replicas: args.replicas.replicas, min_isr, durability: Durability::Synced };
+    let (replicas, durability) = (args.replicas.replicas, args.durability);
+    let shape = |system| Shape { system, replicas, min_isr, durability };
     let shapes: Vec<Shape> = systems.into_iter().map(shape).collect();
     if let Some(mutant) = args.mutant.filter(|mutant| Some(mutant.system()) != args.system) {
         return bad_input(&format!("{mutant} is a rule of --system {}", mutant.system()));

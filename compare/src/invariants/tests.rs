@@ -165,7 +165,11 @@ impl Probe for Fake {
 
 impl Scene {
     fn new(durability: Durability) -> Self {
-        Self { now: NOW, watch: Watch::new(Setting { durability, replicas: 3 }), replicas: BTreeMap::new() }
+        Self {
+            now: NOW,
+            watch: Watch::new(Setting { durability, replicas: 3, powers: 0 }),
+            replicas: BTreeMap::new(),
+        }
     }
 
     fn synced() -> Self {

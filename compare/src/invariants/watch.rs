@@ -1,5 +1,6 @@
 //! The watch: told who starts and ends and what clients hear, it looks at what has changed.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use isr_log::probe::ControllerProbe;
@@ -25,6 +26,9 @@ pub struct Setting {
     pub durability: Durability,
     /// How many replicas there are.
     pub replicas: usize,
+    /// How many of them may lose their power under `Cached`, and with it what they had not synced, before what is committed
+    /// may be lost.
+    pub powers: usize,
 }
 
 /// Whether a watch is told what clients ask to give up.
@@ -53,6 +57,8 @@ pub struct Watch {
     /// The leader that was found to have all that was acknowledged so far.
     complete: Option<Reign>,
     guarantee: Guarantee,
+    /// Who has lost its power under `Cached`.
+    powerless: BTreeSet<NodeId>,
     voters: Voters,
     /// Which of the sights have changed in this look.
     turned: Vec<usize>,
@@ -82,7 +88,7 @@ enum LogWas {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Guarantee {
     Holds,
-    /// A power was lost under `Cached`: that is what it does not survive.
+    /// More have lost their power under `Cached` than it survives.
     Void,
 }
 
@@ -102,6 +108,7 @@ impl Watch {
             trims: Trims::Untold,
             complete: None,
             guarantee: Guarantee::Holds,
+            powerless: BTreeSet::new(),
             voters: Voters::default(),
             turned: Vec::new(),
             coverage: Coverage::default(),
@@ -123,7 +130,10 @@ impl Watch {
         let durability = self.setting.durability;
         self.sight(node).ended(loss, durability);
         if (loss, durability) == (Loss::Power, Durability::Cached) {
-            self.guarantee = Guarantee::Void;
+            self.powerless.insert(node);
+            if self.powerless.len() > self.setting.powers {
+                self.guarantee = Guarantee::Void;
+            }
         }
         self.durable(Offset::ZERO).map_err(at(now))
     }
@@ -164,6 +174,12 @@ impl Watch {
         complete.and_then(|()| self.durable(base)).map_err(at(now))
     }
 
+    /// Whether more have lost their power under `Cached` than what is committed survives: clients may miss it then.
+    #[must_use]
+    pub fn is_void(&self) -> bool {
+        self.guarantee == Guarantee::Void
+    }
+
     /// From now on each trim is told before it is asked, by [`Watch::trimming`]: a log that starts later is a finding.
     pub fn trims_are_told(&mut self) {
         self.trims = Trims::Told;
@@ -185,6 +201,9 @@ impl Watch {
     /// # Errors
     /// [`Violation`] when it does not reach the floor.
     pub fn read_reached(&self, now: Moment, floor: Offset, tail: Offset) -> Result<(), Violation> {
+        if self.is_void() {
+            return Ok(());
+        }
         majority::reaches(floor, tail).map_err(at(now))
     }
 

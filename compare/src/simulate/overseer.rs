@@ -41,9 +41,13 @@ impl Overseer {
     /// Watches a cluster of this shape, from now on after each step.
     pub(super) fn of(simulation: &Simulation, scenario: &Scenario, plan: &Plan) -> Self {
         let (durability, judges) = (scenario.shape.durability, scenario.twist.judges);
-        let partition = Watch::new(Setting { durability, replicas: plan.replicas.len() });
+        let partition = Watch::new(Setting {
+            durability,
+            replicas: plan.replicas.len(),
+            powers: scenario.shape.spared_powers(),
+        });
         // What the controllers have decided is synced, whatever the partition's durability (H-15).
-        let synced = Setting { durability: Durability::Synced, replicas: plan.controllers.len() };
+        let synced = Setting { durability: Durability::Synced, replicas: plan.controllers.len(), powers: 0 };
         let metadata = Watch::new(synced);
         let watches = Arc::new(Mutex::new(Watches { partition, metadata }));
         let looked_at = Arc::clone(&watches);
@@ -131,6 +135,11 @@ impl Overseer {
         let now = self.simulation.clock().now();
         let seen = self.watches().partition.read_reached(now, floor, tail);
         self.judge(seen);
+    }
+
+    /// Whether so many have lost their power that what is committed may be gone.
+    pub(super) fn is_void(&self) -> bool {
+        self.watches().partition.is_void()
     }
 
     /// What the run has met so far.

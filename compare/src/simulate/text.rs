@@ -2,10 +2,13 @@
 
 use std::fmt::Write;
 
+use partition::log::Durability;
+
 use super::figures::{Figures, Met, Occurrence};
 use super::run::Ran;
 use super::scenario::{FaultChoice, Scenario, Twist, leasing};
 use super::sweep::{Sweep, Swept};
+use crate::results::durability_name;
 use crate::system::Shape;
 
 /// Failing seeds that are printed, each with the line that repeats it.
@@ -56,6 +59,9 @@ fn of_seed(shape: Shape, seed: u64, faults: &FaultChoice, twist: Twist) -> Strin
     if shape.system.is_in_sync() {
         let _ = write!(line, ":{}", shape.min_isr);
     }
+    if shape.durability != Durability::Synced {
+        let _ = write!(line, " --durability {}", durability_name(shape.durability));
+    }
     match faults {
         FaultChoice::Any => {}
         FaultChoice::Kinds(kinds) => {
@@ -80,8 +86,9 @@ fn of_seed(shape: Shape, seed: u64, faults: &FaultChoice, twist: Twist) -> Strin
 #[must_use]
 pub fn swept(sweep: &Sweep, swept: &Swept) -> String {
     let mut text = format!(
-        "{}: {} seeds from {}, {} failed\n",
+        "{}, {}: {} seeds from {}, {} failed\n",
         name(sweep.shape),
+        durability_name(sweep.shape.durability),
         swept.runs,
         sweep.seeds.start,
         swept.failed.len()

@@ -226,6 +226,18 @@ impl Shape {
         }
     }
 
+    /// How many may lose their power where stored is no more than written, with what they had not synced, before what is
+    /// committed may be lost. Whoever was in sync and ended uncleanly is not elected; a voter that forgets votes on, and so is
+    /// one of any k.
+    #[must_use]
+    pub fn spared_powers(&self) -> usize {
+        match self.system {
+            System::Isr => self.min_isr.get() - 1,
+            System::FloorAll => self.replicas.get() - 1,
+            System::KOfIsr | System::Quorum | System::FloorMajority => 0,
+        }
+    }
+
     /// Whom a commit of an in-sync set waits for.
     #[must_use]
     pub fn commit_rule(&self) -> CommitRule {

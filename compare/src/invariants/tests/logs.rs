@@ -124,6 +124,22 @@ fn what_a_cached_log_does_not_survive_is_no_finding() {
 }
 
 #[test]
+fn what_a_cached_log_does_survive_is_a_finding() {
+    let lost = |powers| {
+        let mut scene = Scene::new(Durability::Cached);
+        scene.watch = Watch::new(Setting { durability: Durability::Cached, replicas: 3, powers });
+        scene.show([replica(1, &[(1, 10)]).leads(1, &[1, 2]).high(1), replica(2, &[(1, 10)])]);
+        scene.ack(0, 10).unwrap();
+        scene.end(1, Loss::Power);
+        assert_eq!(scene.watch.is_void(), powers == 0);
+        scene.show([replica(1, &[])]);
+        scene.try_show([replica(1, &[(2, 20)]).leads(2, &[1]).high(1)])
+    };
+    lost(0).unwrap();
+    assert!(lost(1).is_err(), "one of two had lost its power");
+}
+
+#[test]
 fn nothing_is_read_that_has_not_changed() {
     let mut scene = Scene::synced();
     scene.show([replica(1, &[(1, 10)])]);
