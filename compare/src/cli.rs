@@ -45,7 +45,7 @@ struct HeadlineArgs {
 }
 
 /// Where files go.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 struct Places {
     /// Keeps the clusters' files there [default: a temporary directory, removed at the end]
     #[arg(long, value_name = "DIR")]

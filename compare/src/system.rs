@@ -5,6 +5,7 @@ mod cluster;
 mod error;
 mod hindered;
 mod host;
+mod hosts;
 mod in_process;
 mod launch;
 mod process;
@@ -18,7 +19,8 @@ use partition::world::World;
 
 pub use error::LaunchError;
 pub use hindered::{NotAReplica, Whom};
-pub use launch::{Hosting, launch, launch_delayed, launch_program, launch_scaled};
+pub use hosts::{Hosts, HostsError};
+pub use launch::{Hosting, join_elsewhere, launch, launch_delayed, launch_program, launch_scaled};
 pub use running::{Connections, Running};
 pub use shape::{MinIsr, NotASystem, Replicas, Shape, ShapeError, Survives, System};
 pub use usage::{Consumed, Usage};

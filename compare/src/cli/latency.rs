@@ -27,7 +27,7 @@ const SECONDS_MAX: f64 = 86_400.0;
 const BLOCKS_MAX: usize = 1000;
 
 /// Lists, separated by commas, make a sweep: every system at every point under every setting.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct LatencyArgs {
     /// isr, quorum, k-of-isr, floor; `floor` makes floor-all and floor-majority
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "isr,quorum,floor")]
@@ -78,8 +78,8 @@ pub(super) struct LatencyArgs {
     #[arg(long, value_name = "FILE")]
     records: Option<PathBuf>,
     /// Takes from this file what the command line does not say of the load: TOML whose fields are called as the options
-    /// are (name, rate, in-flight, arrivals, record-bytes, batch-records, linger, keys, producers, records, acks, seconds),
-    /// or a workload of the OpenMessaging Benchmark (.yaml)
+    /// are (name, rate, in-flight, arrivals, record-bytes, batch-records, linger, keys, producers, partitions, records,
+    /// acks, seconds), or a workload of the OpenMessaging Benchmark (.yaml)
     #[arg(long, value_name = "FILE")]
     workload: Option<PathBuf>,
     /// Injects delays: LINK, LINK+DISK, or a file. Links: natural, one-zone, three-zones, three-regions. Disks: nvme,
@@ -109,8 +109,8 @@ pub(super) struct LatencyArgs {
     #[arg(long, value_name = "REPLICA:SECONDS")]
     hang: Option<Hang>,
     /// How many partitions share the load, 1 to 2000: led by all replicas alike, over shared connections and writers. Clusters of
-    /// many are up one at a time, without floors
-    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1")]
+    /// many are up one at a time, without floors [default: 1]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
     partitions: Vec<Partitions>,
     /// How heartbeats of many partitions go to a node: each (in a frame of its own) or gathered (quorum)
     #[arg(long, value_name = "KIND", default_value = "each")]
@@ -127,6 +127,10 @@ pub(super) struct LatencyArgs {
     /// Runs each replica as a process of its own, not all in this one
     #[arg(long)]
     processes: bool,
+    /// Measures nodes that run elsewhere: a TOML file that names each [[host]] (name = "n1" for a replica, "c1" for a controller;
+    /// address = "10.0.0.1:9001"), where `compare node` runs with the same terms. One of --systems, and no --replicas
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["replicas", "survive", "processes", "profile", "slow_replicas", "hang"])]
+    hosts: Option<PathBuf>,
     #[command(flatten)]
     pub(super) places: Places,
 }

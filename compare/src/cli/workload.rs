@@ -9,6 +9,7 @@
 //! linger = 5                        # milliseconds
 //! keys = 1000
 //! producers = 4
+//! partitions = 1                    # or a list
 //! acks = "committed"                # or a list: ["leader", "committed"]
 //! seconds = 8                       # each cell
 //! ```
@@ -26,6 +27,7 @@ use partition::partition::Acks;
 
 use super::points::Pace;
 use crate::experiment::Producers;
+use crate::node::Partitions;
 use crate::workload::{Arrivals, InFlight};
 
 /// What a file asks for; nothing where it is silent.
@@ -41,6 +43,7 @@ pub(super) struct Workload {
     pub(super) linger: Option<Duration>,
     pub(super) keys: Option<u64>,
     pub(super) producers: Option<Producers>,
+    pub(super) partitions: Vec<Partitions>,
     pub(super) records: Option<PathBuf>,
     pub(super) seconds: Option<Duration>,
     /// A line for each field that was not used.

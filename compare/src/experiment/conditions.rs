@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::node::Scale;
 use crate::profile::Profile;
-use crate::system::Whom;
+use crate::system::{Hosts, Whom};
 
 /// Under which conditions clusters run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Conditions {
     pub hang: Option<Hang>,
     /// How many partitions there are.
     pub scale: Scale,
+    /// Nodes that run elsewhere, in place of those that would be started here.
+    pub hosts: Option<Hosts>,
 }
 
 /// One replica is stopped (SIGSTOP) when a third of a block is over, and goes on after this time: in every block, so

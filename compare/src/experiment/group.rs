@@ -23,7 +23,9 @@ use crate::machine::own_cpu;
 use crate::node::{Injected, Partitions};
 use crate::profile::SLOW_TIMES;
 use crate::stats::Block;
-use crate::system::{Connections, Consumed, LaunchError, Running, Shape, Usage, launch_delayed};
+use crate::system::{
+    Connections, Consumed, LaunchError, Running, Shape, Usage, join_elsewhere, launch_delayed,
+};
 use crate::workload::{ANSWER_WITHIN, Outlet};
 
 /// How long idle clusters are watched before the first block, to tell what they disturb.
@@ -179,8 +181,12 @@ impl Run<'_> {
         self.progress.starting(&shapes);
         // All at once: most of a start is waiting for elections. Those that came up are ended with the group.
         let Plan { hosting, seed, .. } = *self.plan;
-        let (Conditions { profile, scale, .. }, dir) = (&group.conditions, self.dir.path());
-        let starts = shapes.iter().map(|shape| launch_delayed(*shape, hosting, dir, seed, profile, *scale));
+        let (Conditions { profile, scale, hosts, .. }, dir) = (&group.conditions, self.dir.path());
+        let start = async |shape: &Shape| match hosts {
+            Some(hosts) => join_elsewhere(*shape, hosts, *scale).await,
+            None => launch_delayed(*shape, hosting, dir, seed, profile, *scale).await,
+        };
+        let starts = shapes.iter().map(start);
         let started = self.interrupts.unless(join_all(starts)).await?;
         let mut failure = None;
         for (shape, started) in shapes.into_iter().zip(started) {
@@ -201,7 +207,9 @@ impl Run<'_> {
                 target.running.slow_followers(group.conditions.slow_replicas, SLOW_TIMES).await?;
             }
         }
-        group.idle = self.watch_idle(targets, group.conditions.scale.partitions).await?;
+        if group.conditions.hosts.is_none() {
+            group.idle = self.watch_idle(targets, group.conditions.scale.partitions).await?;
+        }
         self.seek_knees(group, targets).await?;
         for block in 0..self.plan.blocks {
             let mut order: Vec<usize> = (0..group.cells.len()).collect();

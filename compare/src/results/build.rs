@@ -177,9 +177,11 @@ fn cell_of(plan: &Plan, conditions: &Conditions, measured: &MeasuredCell) -> Cel
     let committed = setting.acks == Acks::Committed;
     let sum = |count: fn(&Block) -> u64| blocks.iter().map(count).sum();
     let usage = &measured.usage;
+    // What runs elsewhere is not looked at.
+    let is_here = conditions.hosts.is_none();
     let split = |of: fn(&Consumed) -> Option<u64>, client: Option<u64>| Split {
-        replicas: of(&usage.replicas),
-        controllers: if key.system.is_in_sync() { of(&usage.controllers) } else { None },
+        replicas: of(&usage.replicas).filter(|_| is_here),
+        controllers: of(&usage.controllers).filter(|_| is_here && key.system.is_in_sync()),
         client,
     };
     let (figures, injected) = (figures_of(plan, blocks), injected(conditions, measured));
@@ -210,6 +212,7 @@ fn cell_of(plan: &Plan, conditions: &Conditions, measured: &MeasuredCell) -> Cel
         lacking_blocks: measured.lacking,
         injected,
         processes: plan.hosting == Hosting::Processes,
+        elsewhere: conditions.hosts.is_some(),
         blocks: blocks.len(),
         acked: sum(|block| block.acked),
         failed: sum(|block| block.failed),

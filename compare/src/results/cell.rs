@@ -161,6 +161,9 @@ pub struct Cell {
     pub injected: Option<InjectedCheck>,
     /// Whether each replica is a process of its own.
     pub processes: bool,
+    /// Whether its nodes ran elsewhere, started by somebody else (`--hosts`): what they consumed is not known.
+    #[serde(default)]
+    pub elsewhere: bool,
     /// Blocks that were measured.
     pub blocks: usize,
     /// Records acknowledged.

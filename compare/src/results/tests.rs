@@ -48,6 +48,7 @@ pub(crate) fn cell(system: System, replicas: usize, in_flight: u32, p50_us: f64)
         lacking_blocks: 0,
         injected: None,
         processes: true,
+        elsewhere: false,
         blocks: 8,
         acked: 10_000,
         failed: 0,

@@ -18,6 +18,7 @@ use super::casualty::Casualties;
 use super::client_world;
 use super::error::LaunchError;
 use super::host::{Host, Identity};
+use super::hosts::Hosts;
 use super::in_process::TaskHost;
 use super::process::{Nursery, ProcessHost};
 use super::running::{Connections, Running};
@@ -145,6 +146,21 @@ async fn start(
     try_join_all(hosts.iter_mut().map(|host| host.start(&plan))).await?;
     let delays = Delays::of(Sender::Client, &plan, &world.clock);
     let running = Running { shape, plan, hosts, _ports: ports, casualties, world, tasks, delays };
+    wait_until_ready(&running).await?;
+    Ok(running)
+}
+
+/// A client's view of a cluster of this shape whose nodes run elsewhere, once it takes writes. Nothing of it is started or ended here,
+/// and what it consumes is not known.
+///
+/// # Errors
+/// [`LaunchError`] when it does not take writes in time.
+pub async fn join_elsewhere(shape: Shape, hosts: &Hosts, scale: Scale) -> Result<Running, LaunchError> {
+    let partition = PartitionId::new(TOPIC, 0).expect("letters make a legal topic");
+    let plan = hosts.plan(shape, partition, scale);
+    let (casualties, tasks) = (Casualties::default(), Tasks::default());
+    let (hosts, ports, world) = (Vec::new(), Vec::new(), client_world());
+    let running = Running { shape, plan, hosts, _ports: ports, casualties, world, tasks, delays: None };
     wait_until_ready(&running).await?;
     Ok(running)
 }

@@ -56,7 +56,10 @@ fn durability(results: &Results) -> Option<String> {
 /// Who calls itself synced has synced: as often as its acknowledgements need.
 fn syncs(results: &Results) -> Option<String> {
     let synced = results.cells.iter().filter(|cell| {
-        cell.durability == Durability::Synced && cell.acks == Acks::Committed && cell.acked > 0
+        cell.durability == Durability::Synced
+            && cell.acks == Acks::Committed
+            && cell.acked > 0
+            && !cell.elsewhere
     });
     let (mut cells, mut without) = (0, Vec::new());
     for cell in synced {

@@ -24,7 +24,7 @@ pub fn render(results: &Results) -> String {
 }
 
 fn row(cell: &Cell) -> Option<[String; 7]> {
-    let PerAck { cpu_us, written, sent, syncs } = cell.per_ack?;
+    let PerAck { cpu_us, written, sent, syncs } = cell.per_ack.filter(|_| !cell.elsewhere)?;
     let megabytes = |bytes: Option<u64>| bytes.map(|bytes| bytes as f64 / 1e6);
     let resident = Split {
         replicas: megabytes(cell.rss_bytes.replicas),
@@ -67,6 +67,13 @@ mod tests {
             "{text}"
         );
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
+    }
+
+    #[test]
+    fn of_nodes_elsewhere_the_clients_cost_alone_is_not_passed_for_all() {
+        let mut elsewhere = cell(System::Quorum, 3, 1, 300.0);
+        (elsewhere.per_ack, elsewhere.elsewhere) = (PerAck::of(&elsewhere), true);
+        assert_eq!(render(&results(vec![elsewhere])), "");
     }
 
     #[test]

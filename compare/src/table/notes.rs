@@ -51,6 +51,9 @@ fn method(results: &Results) -> String {
         _ => String::new(),
     };
     let hosted = match results.cells.first() {
+        Some(cell) if cell.elsewhere => {
+            "on nodes that were running elsewhere (--hosts), whose costs are not seen here"
+        }
         Some(cell) if cell.processes => "a process a replica",
         _ => "all replicas in this process",
     };
@@ -257,6 +260,13 @@ fn machine(results: &Results) -> String {
     } else {
         String::new()
     };
+    if results.cells.iter().any(|cell| cell.elsewhere) {
+        return format!(
+            "The client ran on {}, {} cores, {}. Nothing of it is shared with the nodes, unless their addresses are \
+             its own.{busy}",
+            machine.cpu, machine.cores, machine.kernel
+        );
+    }
     let crowded = results.cells.iter().map(|cell: &Cell| cell.replicas).max().unwrap_or(0) > machine.cores;
     let shared = if crowded {
         " All replicas and the client share its cores and its disk: with more of them than cores, contention is \

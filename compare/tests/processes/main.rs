@@ -4,6 +4,7 @@
 
 mod floor;
 mod hosted;
+mod hosts;
 mod kept;
 mod leader_loss;
 mod node;

@@ -28,6 +28,9 @@ impl LatencyArgs {
         if self.acks.is_empty() {
             self.acks = file.acks;
         }
+        if self.partitions.is_empty() {
+            self.partitions = file.partitions;
+        }
         self.batch_records = self.batch_records.or(file.batch_records);
         self.linger = self.linger.or(file.linger);
         self.keys = self.keys.or(file.keys);

@@ -18,7 +18,7 @@ use super::LatencyArgs;
 use crate::experiment::{Conditions, Group, LoadSweep, Setting};
 use crate::node::{Partitions, Scale};
 use crate::profile::Profile;
-use crate::system::{MinIsr, Replicas, Shape, System};
+use crate::system::{Hosts, MinIsr, Replicas, Shape, System};
 use crate::workload::{Arrivals, InFlight, Load, Schedule};
 
 /// Replica counts that are taken where nothing is said.
@@ -28,18 +28,19 @@ const IN_FLIGHT: [InFlight; 2] = [InFlight::ONE, InFlight::SIXTY_FOUR];
 
 impl LatencyArgs {
     /// All cells, in groups; and what the user should know of them.
-    pub(super) fn groups(&self) -> (Vec<Group>, Vec<String>) {
+    pub(super) fn groups(&self, hosts: Option<&Hosts>) -> (Vec<Group>, Vec<String>) {
         let mut remarks = Vec::new();
         let mut groups = Vec::new();
         for profile in &self.profile {
             for slow in &self.slow_replicas {
-                for partitions in &self.partitions {
-                    let scale = Scale { partitions: *partitions, heartbeats: self.heartbeats };
+                for partitions in self.partitions() {
+                    let scale = Scale { partitions, heartbeats: self.heartbeats };
                     self.join_groups(&mut groups, &mut remarks, (profile, *slow, scale));
                 }
             }
         }
         groups.retain(|group| !group.shapes().is_empty());
+        groups.iter_mut().for_each(|group| group.conditions.hosts = hosts.cloned());
         remarks.dedup();
         (groups, remarks)
     }
@@ -50,7 +51,8 @@ impl LatencyArgs {
         remarks: &mut Vec<String>,
         (profile, slow, scale): (&Profile, usize, Scale),
     ) {
-        let conditions = Conditions { profile: profile.clone(), slow_replicas: slow, hang: self.hang, scale };
+        let conditions =
+            Conditions { profile: profile.clone(), slow_replicas: slow, hang: self.hang, scale, hosts: None };
         for durability in &self.durability {
             for shapes in self.sets(*durability, remarks) {
                 let followers = shapes.iter().map(|shape| shape.replicas.get() - 1).min().unwrap_or(0);
@@ -134,6 +136,11 @@ impl LatencyArgs {
             }
         }
         group
+    }
+
+    /// How many partitions there are to be: each number in clusters of its own.
+    pub(super) fn partitions(&self) -> Vec<Partitions> {
+        if self.partitions.is_empty() { vec![Partitions::ONE] } else { self.partitions.clone() }
     }
 
     fn acks(&self) -> Vec<Acks> {

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use partition::ids::{ByteSize, RecordCount};
 
+use super::super::points::Point;
 use super::LatencyArgs;
 use crate::cli::workload::WorkloadError;
 use crate::experiment::{Group, Hang, Plan, Producers};
 use crate::node::Partitions;
-use crate::system::{Hosting, Replicas, Shape, Whom};
+use crate::system::{Hosting, Hosts, HostsError, Replicas, Shape, System, Whom};
 use crate::workload::{BatchShape, Gathering, Keys, Linger, Payload, PayloadError, Span};
 
 /// A shorter block would measure timers and not the cluster.
@@ -47,6 +48,14 @@ pub(in crate::cli) enum PlanError {
         "of many partitions every replica leads some: hang one by its number, and name no --slow-replicas"
     )]
     AllLead,
+    #[error(transparent)]
+    Hosts(#[from] HostsError),
+    #[error("the nodes of --hosts run one system on one setting: name one of each, such as --systems quorum")]
+    OneSystem,
+    #[error(
+        "--hosts: controllers belong to isr and k-of-isr, which need them, and to nothing else; not so for {0}"
+    )]
+    Controllers(System),
     #[error("--arrivals is of an open loop: name its --rate too")]
     NoSchedule,
 }
@@ -70,7 +79,11 @@ impl LatencyArgs {
         if self.arrivals.is_some() && self.rate.is_empty() {
             return Err(PlanError::NoSchedule);
         }
-        let (groups, of_cells) = self.groups();
+        let hosts = self.hosts.as_deref().map(Hosts::read).transpose()?;
+        let (groups, of_cells) = match &hosts {
+            Some(hosts) => self.of_hosts(hosts)?.groups(Some(hosts)),
+            None => self.groups(None),
+        };
         remarks.extend(of_cells);
         let shapes: Vec<Shape> = groups.iter().flat_map(Group::shapes).collect();
         if shapes.is_empty() {
@@ -89,7 +102,7 @@ impl LatencyArgs {
             keys: Keys(self.keys.unwrap_or(0)),
             producers: self.producers.unwrap_or(Producers::ONE),
             seed: self.seed,
-            hosting: if self.processes { Hosting::Processes } else { Hosting::InProcess },
+            hosting: if self.processes || hosts.is_some() { Hosting::Processes } else { Hosting::InProcess },
         };
         Ok(Planned { plan, remarks })
     }
@@ -119,8 +132,22 @@ impl LatencyArgs {
         })
     }
 
+    /// The same of nodes that run already: there is one cluster, as large as the file says.
+    fn of_hosts(&self, hosts: &Hosts) -> Result<Self, PlanError> {
+        let mut systems = self.systems.iter().flat_map(|systems| &systems.0);
+        let (Some(system), None) = (systems.next(), systems.next()) else { return Err(PlanError::OneSystem) };
+        if system.is_in_sync() != hosts.have_controllers() {
+            return Err(PlanError::Controllers(*system));
+        }
+        if self.durability.len() != 1 || self.partitions().len() != 1 {
+            return Err(PlanError::OneSystem);
+        }
+        let point = Point { replicas: hosts.replicas()?, min_isr: None };
+        Ok(Self { replicas: vec![point], ..self.clone() })
+    }
+
     fn check_partitions(&self) -> Result<(), PlanError> {
-        let many = self.partitions.iter().any(|partitions| *partitions > Partitions::ONE);
+        let many = self.partitions().into_iter().any(|partitions| partitions > Partitions::ONE);
         let by_role = self.hang.is_some_and(|hang| !matches!(hang.whom, Whom::Replica(_)));
         let slowed = self.slow_replicas.iter().any(|count| *count > 0);
         if many && (by_role || slowed) { Err(PlanError::AllLead) } else { Ok(()) }

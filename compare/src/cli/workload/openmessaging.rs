@@ -8,7 +8,8 @@
 //! | `producersPerTopic` | `--producers` |
 //! | `keyDistributor` | `NO_KEY`: no keys; `KEY_ROUND_ROBIN`: as many keys as it has there, in turn |
 //! | `testDurationMinutes` | `--seconds` |
-//! | `topics`, `partitionsPerTopic` | used when they are 1 |
+//! | `partitionsPerTopic` | `--partitions` |
+//! | `topics` | used when it is 1 |
 //!
 //! Everything else is told to be unused, with the reason.
 
@@ -75,9 +76,9 @@ impl Workload {
                     ));
                 }
             },
-            "topics" | "partitionsPerTopic" if *value == Scalar::Integer(1) => {}
+            "partitionsPerTopic" => self.partitions = vec![parsed(name, &value.to_string())?],
+            "topics" if *value == Scalar::Integer(1) => {}
             "topics" => return Ok(Some("one topic is measured")),
-            "partitionsPerTopic" => return Ok(Some("a workload file here is of one partition")),
             "subscriptionsPerTopic"
             | "consumerPerSubscription"
             | "consumerBacklogSizeGB"

@@ -79,10 +79,11 @@ fn an_openmessaging_workload_is_read_and_each_unused_field_is_told() {
 
 #[test]
 fn a_rate_of_zero_asks_for_the_knee_and_round_robin_for_keys() {
-    let text =
-        "messageSize: 100\nproducerRate: 0\nkeyDistributor: KEY_ROUND_ROBIN\ntopics: 10\nnew: [1, 2]\n";
+    let text = "messageSize: 100\nproducerRate: 0\nkeyDistributor: KEY_ROUND_ROBIN\ntopics: 10\n\
+         partitionsPerTopic: 16\nnew: [1, 2]\n";
     let workload = openmessaging::parse(text).unwrap();
     assert_eq!((rates(&workload), workload.keys), (vec![Pace::Sweep], Some(10_000)));
+    assert_eq!(workload.partitions, [Partitions::try_from(16).unwrap()]);
     assert_eq!(workload.unused.len(), 2, "{:?}", workload.unused);
 }
 
@@ -109,6 +110,8 @@ fn what_a_file_says_wrong_is_told_in_one_line() {
     assert!(refused("a.yaml", "messageSize: big").contains("messageSize:"));
     assert!(refused("a.yaml", "messageSize: 1\nkeyDistributor: MOST").contains("none of NO_KEY"));
     assert!(refused("a.yaml", "messageSize: 1\nproducersPerTopic: 0").contains("producers must be 1 to 256"));
+    let too_many = refused("a.yaml", "messageSize: 1\npartitionsPerTopic: 10000");
+    assert!(too_many.contains("partitionsPerTopic: partitions must be 1 to 2000"), "{too_many}");
     let error = read(Path::new("no/such.toml")).unwrap_err().to_string();
     assert!(error.starts_with("cannot read the workload no/such.toml"), "{error}");
 }

@@ -23,6 +23,7 @@ struct File {
     linger: Option<Value>,
     keys: Option<u64>,
     producers: Option<Value>,
+    partitions: Option<Value>,
     records: Option<PathBuf>,
     seconds: Option<Value>,
 }
@@ -55,6 +56,7 @@ pub(super) fn parse(text: &str, beside: &Path) -> Result<Workload, Wrong> {
         linger: one("linger", file.linger, linger)?,
         keys: file.keys,
         producers: file.producers.map(|value| parsed("producers", &text_of(&value))).transpose()?,
+        partitions: list("partitions", file.partitions, str::parse)?,
         records: file.records.map(|path| beside.join(path)),
         seconds: one("seconds", file.seconds, seconds)?,
         unused: Vec::new(),

@@ -132,10 +132,11 @@ impl Office {
             return;
         };
         let waited = now.since(term.began) >= self.config.session;
-        let missing = self.config.partitions.iter().filter(|spec| {
+        let absent = self.config.partitions.iter().filter(|spec| self.image.partition(&spec.id).is_none());
+        let missing = absent.filter(|spec| {
             let alive = spec.replicas.iter().filter(|node| self.image.brokers().alive(**node).is_some());
             let needed = if waited { spec.min_isr } else { spec.replicas.len() };
-            self.image.partition(&spec.id).is_none() && alive.count() >= needed
+            alive.count() >= needed
         });
         for spec in missing.cloned().collect::<Vec<_>>() {
             self.once(Command::CreatePartition(spec));
