@@ -87,6 +87,9 @@ pub struct PartitionState {
     pub eligible: Members,
     /// Who left the two by an unclean end while the in-sync set was short, each in the last life known to be on the disk that
     /// has all that is committed. Empty while the set is large enough. Their logs are compared when nobody else can lead.
+    ///
+    /// By [`CommitRule::EnoughInSync`]: members on record in a former life, each in the one it has begun since on the same disk,
+    /// which may have lost what was not synced. They are asked as well, but more have to be heard then.
     pub witnesses: Members,
     /// Who led last, while nobody can lead: by an older rule the last resort when nobody is in sync or eligible any more.
     pub last_leader: Option<(NodeId, Incarnation)>,
@@ -154,11 +157,10 @@ impl PartitionState {
     /// Whether this life of a replica is asked what it has.
     #[must_use]
     pub fn asks(&self, node: NodeId, life: Incarnation) -> bool {
-        let asked = match self.spec.commit {
-            CommitRule::AllInSync => &self.witnesses,
-            CommitRule::EnoughInSync => &self.in_sync,
-        };
-        self.poll.is_some() && asked.get(&node) == Some(&life)
+        let is_in = |members: &Members| members.get(&node) == Some(&life);
+        let asked =
+            is_in(&self.witnesses) || self.spec.commit == CommitRule::EnoughInSync && is_in(&self.in_sync);
+        self.poll.is_some() && asked
     }
 
     /// By [`CommitRule::EnoughInSync`], how many members have to say what they have before one is elected: any so many have

@@ -118,7 +118,7 @@ impl Node {
         let link_config = BrokerConfig {
             node: config.node,
             controllers: config.controllers.clone(),
-            disk: life.disk(mutated),
+            disk: life.disk(config.log.durability, mutated),
             heartbeat: config.heartbeat,
             request_timeout: config.request_timeout,
             lease: config.lease_wish(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use partition::ids::{Generation, Offset, PartitionId};
 use partition::log::disk::DiskLock;
-use partition::log::{self, Log, LogConfig, LogError, LogEvents};
+use partition::log::{self, Durability, Log, LogConfig, LogError, LogEvents};
 use partition::meta::{Checkpoints, MetaError, TwoSlotFile};
 use partition::transport::codec;
 use partition::world::World;
@@ -55,11 +55,14 @@ impl Life {
     }
 
     /// What the disk holds, as the controllers are told.
-    pub(crate) fn disk(&self, mutated: Mutated) -> Disk {
+    pub(crate) fn disk(&self, durability: Durability, mutated: Mutated) -> Disk {
         let crashes_show = !mutated.breaks(Mutant::CrashLooksClean);
         match self.file.get() {
             None => Disk::Fresh,
-            Some(LifeRecord { incarnation, end: End::NotYet }) if crashes_show => Disk::Crashed(*incarnation),
+            Some(LifeRecord { incarnation, end: End::NotYet }) if crashes_show => match durability {
+                Durability::Synced => Disk::Crashed(*incarnation),
+                Durability::Cached => Disk::Unsynced(*incarnation),
+            },
             Some(LifeRecord { incarnation, .. }) => Disk::Clean(*incarnation),
         }
     }

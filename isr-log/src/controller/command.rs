@@ -150,6 +150,8 @@ pub enum Disk {
     Crashed(Incarnation),
     /// The log of that life, which ended in order: the clean-shutdown marker names it (H-03).
     Clean(Incarnation),
+    /// As [`Disk::Crashed`], of a broker that calls stored what is only written: a loss of power may have taken some of it.
+    Unsynced(Incarnation),
 }
 
 impl Disk {
@@ -158,7 +160,7 @@ impl Disk {
     pub fn life(self) -> Option<Incarnation> {
         match self {
             Self::Fresh => None,
-            Self::Crashed(life) | Self::Clean(life) => Some(life),
+            Self::Crashed(life) | Self::Clean(life) | Self::Unsynced(life) => Some(life),
         }
     }
 }

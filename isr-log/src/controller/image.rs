@@ -255,7 +255,11 @@ impl Image {
         let kept = kept.map(|(former, _)| former);
         let kept = if self.mutated.breaks(Mutant::WipedDiskPasses) { former } else { kept };
         let disk_since = kept.map_or(life, |former| former.disk_since);
-        let ended = if matches!(wish.disk, Disk::Clean(_)) { End::Clean } else { End::Unclean };
+        let ended = match wish.disk {
+            Disk::Clean(_) => End::Clean,
+            Disk::Fresh | Disk::Crashed(_) => End::Unclean,
+            Disk::Unsynced(_) => End::Unsynced,
+        };
         let standing = Standing::Fenced { since: life.0 };
         if self.mutated.breaks(Mutant::ResumeEpoch) && former.is_some() {
             let standing = Standing::Alive;
@@ -335,6 +339,9 @@ impl Image {
         altered.recovery = Recovery::Done;
         altered.version = state.version.next();
         sets.put_into(&mut altered);
+        if enough {
+            altered.witnesses = poll::still_doubtful(state, &change.in_sync);
+        }
         *state = Arc::new(reassignment::completed(altered, &self.brokers, settling));
         Ok(Applied { partitions: vec![change.partition.clone()] })
     }

@@ -12,7 +12,7 @@ use crate::metadata::{LogEnd, PartitionState};
 /// That needs no record of its own on disk. It has read of this epoch in the metadata log, in a life that was registered
 /// before that record. A later life is registered behind it, and acts on nothing that was decided before its own
 /// registration (H-01): so it never serves an older leader either. What it says here it says of its disk, which a later life
-/// has as well; and if it does not, it is not carried on record, and counts as dead.
+/// has as well; and if it does not, it is not carried on record, and counts as dead; or, where that is not known, as doubtful.
 ///
 /// A witness (`controller/image/comparison`) is asked in a life that may be registered behind the record that asks: it has
 /// had no leader in it.

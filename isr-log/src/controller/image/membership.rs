@@ -36,6 +36,8 @@ pub(super) enum End {
     Clean,
     /// Not so. On a disk that is not synced, or lies about it, something may be missing.
     Unclean,
+    /// Not so, where stored was only written.
+    Unsynced,
 }
 
 /// By what an election is decided.

@@ -117,6 +117,46 @@ fn h17_who_comes_with_another_disk_counts_as_dead_until_its_leader_takes_it_in()
 }
 
 #[test]
+fn h17_who_may_have_lost_what_was_not_synced_is_heard_and_asks_for_one_more() {
+    let mut given = Given::enough(&[A, B, C], 2);
+    let former = given.life(B);
+    // A and B have committed 9; B loses its power, and is back without the last of it.
+    let reborn = given.joins(B, Disk::Unsynced(former));
+    assert_eq!((given.state().in_sync[&B], given.state().witnesses[&B]), (former, reborn));
+    given.fences(A);
+    given.reports(B, 1, 7);
+    given.reports(C, 1, 5);
+    assert_eq!(given.line(), "- e2 [1 2 3]", "neither may have it");
+    given.joins(A, Disk::Unsynced(given.life(A)));
+    given.reports(A, 1, 9);
+    assert_eq!(given.line(), "1 e3 [1 2 3]", "one of the two who had it has lost nothing");
+    assert_eq!((given.state().in_sync[&A], given.state().in_sync[&B]), (given.life(A), former));
+    // A clean end makes nothing good that was lost before.
+    given.joins(B, Disk::Clean(reborn));
+    assert_eq!((given.state().in_sync[&B], given.state().witnesses[&B]), (former, given.life(B)));
+    given.alters(&[A, B, C]).unwrap();
+    assert_eq!(given.state().in_sync[&B], given.life(B), "A has seen that it has all again");
+    assert!(given.state().witnesses.is_empty());
+    given.fences(A);
+    given.reports(B, 3, 9);
+    given.reports(C, 1, 5);
+    assert_eq!(given.line(), "2 e5 [1 2 3]");
+}
+
+#[test]
+fn h17_a_leader_that_keeps_a_doubtful_member_on_record_does_not_vouch_for_it() {
+    let mut given = Given::enough(&[A, B, C], 2);
+    let former = given.life(B);
+    let reborn = given.joins(B, Disk::Unsynced(former));
+    let mut kept = given.proposal(&[A, B, C]);
+    kept.in_sync.insert(B, former);
+    given.says(1, Command::AlterInSync(kept)).unwrap();
+    assert_eq!((given.state().in_sync[&B], given.state().witnesses[&B]), (former, reborn));
+    given.alters(&[A, C]).unwrap();
+    assert!(given.state().witnesses.is_empty(), "it is no member any more");
+}
+
+#[test]
 fn h17_the_dead_stay_in_a_proposed_set_and_never_fewer_than_k_are_left() {
     let mut given = Given::enough(&[A, B, C], 2);
     given.fences(C);
