@@ -279,8 +279,20 @@ impl Inner {
         let doubting = Arc::clone(self);
         self.world.tasks.spawn(async move {
             let _asking = doubting.asking.lock().await;
-            let _ = doubting.look().await;
+            doubting.look_again().await;
         });
+    }
+
+    /// Hears all replicas, and believes the newest epoch. The epoch that is known may be older than that of the leader whom a hint
+    /// has led to: he, deposed, could be the first to say that he leads in a newer one.
+    async fn look_again(&self) {
+        let Some((leader, epoch)) = self.ask_all(Epoch(u32::MAX)).await else { return };
+        let Some(remote) = self.replicas.get(&leader) else { return };
+        let (losses, believed) = (remote.losses(), self.now());
+        let mut known = self.known();
+        if epoch >= known.epoch {
+            *known = Known { leader: Some(leader), epoch, losses, believed };
+        }
     }
 
     /// Waits, and says where the next attempt goes, if anybody leads.

@@ -287,6 +287,24 @@ fn a_leader_that_commits_nothing_is_doubted_after_a_while() {
     });
 }
 
+#[test]
+fn a_deposed_leader_to_whom_a_hint_has_led_is_doubted_too() {
+    simulation::run(9, async |simulation| {
+        let ([first, second, third], client) = three(&simulation).await;
+        client.append(append("a", Acks::Committed)).await.unwrap();
+        first.behaves(Manner::Follows(Some(NodeId(2))), 2);
+        second.behaves(Manner::Leads, 2);
+        client.append(append("b", Acks::Leader)).await.unwrap();
+        first.behaves(Manner::Follows(Some(NodeId(3))), 3);
+        third.behaves(Manner::Leads, 3);
+        for _ in 0..400 {
+            simulation.clock().sleep(Duration::from_secs(1)).await;
+            client.append(append("c", Acks::Leader)).await.unwrap();
+        }
+        assert!(third.log().len() > 90, "of 400 appends {} went to who leads", third.log().len());
+    });
+}
+
 /// C7: whatever else is on the connection that a silent producer's error closes is in doubt. Whoever stamps sends it again,
 /// to the leader that is found then.
 #[test]
