@@ -17,8 +17,11 @@
 //!
 //! - [`Scenario`] is what a seed decides; [`run`] plays it; [`Sweep`] plays many on all cores; [`text`] prints.
 //!
-//! Left out: bytes that were synced and are lost (wiped disks, flipped bits) are drawn only when asked for; `Cached`
-//! durability; changes of the replicas of a set of which any k commit.
+//! Under `Cached` what a power loss takes is lost by right once more replicas have lost theirs than the system spares: then the
+//! invariants of what is committed, and what clients see of its loss, are no findings any more; all others are.
+//!
+//! Left out: bytes that were synced and are lost (wiped disks, flipped bits) are drawn only when asked for; changes of the
+//! replicas of a set of which any k commit.
 
 mod clients;
 mod cluster;

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use compare::checker::{self, Verdict};
+use compare::checker::{self, Anomaly, Verdict};
 use compare::history::History;
 use compare::simulate::{FaultChoice, Ran, Scenario, run};
 use compare::system::{MinIsr, Replicas, Shape, System};
@@ -72,6 +72,25 @@ fn a_run_is_as_long_and_as_busy_as_it_says() {
         assert!(ran.figures.told.appends() >= 200, "{:?}", ran.figures);
         assert!(ran.figures.told.reads >= 200, "{:?}", ran.figures);
     }
+}
+
+#[test]
+fn a_cached_log_may_lose_what_too_many_power_losses_take_and_nothing_else() {
+    let lost = |system, durability, faults: &str| {
+        let replicas = Replicas::new(3).unwrap();
+        let shape = Shape { system, replicas, min_isr: MinIsr::default_for(replicas), durability };
+        let ran = run(&Scenario::of(5, shape, FaultChoice::These(faults.parse().unwrap())), Tracing::Digest);
+        assert_eq!(ran.findings, [], "{system} {durability:?}: {faults}");
+        ran.report.count(Anomaly::LostWrite) > 0
+    };
+    let one = "3s+3s power-loss 1; 3s+2s kill 2; 3s+2s kill 3";
+    let all = "3s+2s power-loss 1; 3s+2s power-loss 2; 3s+2s power-loss 3";
+    for system in SYSTEMS {
+        assert!(!lost(system, Durability::Synced, all), "{system}");
+        assert!(lost(system, Durability::Cached, all), "{system}: or nothing was shown");
+    }
+    assert!(!lost(System::Isr, Durability::Cached, one), "it bears the loss of min-ISR less one disks");
+    assert!(!lost(System::KOfIsr, Durability::Cached, one), "and of k less one");
 }
 
 #[test]

@@ -78,6 +78,29 @@ impl Anomaly {
     pub fn is_violation(self) -> bool {
         self != Self::Unseen
     }
+
+    /// Whether it is what clients see of a log that has lost what was committed, and goes on without it: other batches lie where
+    /// some were known to. The others no loss brings about.
+    #[must_use]
+    pub fn shows_a_loss(self) -> bool {
+        match self {
+            Self::LostWrite
+            | Self::LostRead
+            | Self::InconsistentOffsets
+            | Self::Duplicate
+            | Self::StaleTail
+            | Self::RealTimeOrder
+            | Self::LogStartAhead
+            | Self::LogStartBehind
+            | Self::NonmonotonicSend
+            | Self::PollSkip
+            | Self::NonmonotonicPoll
+            | Self::TornBatch
+            | Self::IntPollSkip
+            | Self::Unseen => true,
+            Self::Phantom | Self::AbortedRead | Self::IntNonmonotonicPoll => false,
+        }
+    }
 }
 
 impl fmt::Display for Anomaly {

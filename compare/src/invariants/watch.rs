@@ -57,7 +57,7 @@ pub struct Watch {
     /// The leader that was found to have all that was acknowledged so far.
     complete: Option<Reign>,
     guarantee: Guarantee,
-    /// Who has lost its power under `Cached`.
+    /// Who has lost its power under `Cached`, or its disk.
     powerless: BTreeSet<NodeId>,
     voters: Voters,
     /// Which of the sights have changed in this look.
@@ -129,7 +129,7 @@ impl Watch {
     pub fn ended(&mut self, now: Moment, node: NodeId, loss: Loss) -> Result<(), Violation> {
         let durability = self.setting.durability;
         self.sight(node).ended(loss, durability);
-        if (loss, durability) == (Loss::Power, Durability::Cached) {
+        if loss >= Loss::Power && durability == Durability::Cached {
             self.powerless.insert(node);
             if self.powerless.len() > self.setting.powers {
                 self.guarantee = Guarantee::Void;

@@ -18,9 +18,9 @@ use super::figures::{Figures, Told};
 use super::liveness::{self, HEALED_WITHIN};
 use super::mutant::Mutant;
 use super::overseer::Overseer;
-use super::scenario::{Scenario, Twist};
+use super::scenario::{Judges, Scenario, Twist};
 use super::verdict::{Finding, Findings};
-use crate::checker::{self, Report, Verdict};
+use crate::checker::{self, Anomaly, Report, Verdict};
 use crate::history::{History, Recorder, Recording};
 use crate::node::Tuning;
 
@@ -115,9 +115,12 @@ pub fn run(scenario: &Scenario, tracing: Tracing) -> Ran {
         None => History::default(),
     };
     let report = checker::check(&history);
-    // What clients saw is held against nobody once more power was lost than `Cached` survives.
-    let is_void = evidence.overseer.get().is_some_and(Overseer::is_void);
-    let broken = report.findings.iter().filter(|found| found.anomaly.is_violation() && !is_void);
+    // What clients saw of a loss is held against nobody once more power was lost than `Cached` survives; where losses are counted
+    // they are.
+    let is_void =
+        scenario.twist.judges == Judges::All && evidence.overseer.get().is_some_and(Overseer::is_void);
+    let counts = |anomaly: Anomaly| anomaly.is_violation() && !(is_void && anomaly.shows_a_loss());
+    let broken = report.findings.iter().filter(|found| counts(found.anomaly));
     findings.extend(broken.map(|found| Finding::new(found.anomaly.name(), &found.shown_by)));
     if findings.is_empty() && report.verdict != Verdict::Kept && !is_void {
         findings.push(Finding::new("verdict", format!("{:?}", report.verdict)));

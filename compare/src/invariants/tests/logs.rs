@@ -140,6 +140,18 @@ fn what_a_cached_log_does_survive_is_a_finding() {
 }
 
 #[test]
+fn a_wiped_disk_beside_a_cached_one_without_power_is_one_too_many() {
+    let mut scene = Scene::new(Durability::Cached);
+    scene.watch = Watch::new(Setting { durability: Durability::Cached, replicas: 3, powers: 1 });
+    scene.show([replica(1, &[(1, 10)]).leads(1, &[1, 2]).high(1), replica(2, &[(1, 10)])]);
+    scene.ack(0, 10).unwrap();
+    scene.end(2, Loss::Disk);
+    assert!(!scene.watch.is_void());
+    scene.end(1, Loss::Power);
+    assert!(scene.watch.is_void());
+}
+
+#[test]
 fn nothing_is_read_that_has_not_changed() {
     let mut scene = Scene::synced();
     scene.show([replica(1, &[(1, 10)])]);
