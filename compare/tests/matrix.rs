@@ -49,6 +49,31 @@ fn s17_a_dead_leader_is_replaced_and_a_dead_follower_is_waited_for_by_the_set_al
 }
 
 #[test]
+fn s24_without_a_majority_of_controllers_a_dead_follower_stops_the_set_until_they_are_back() {
+    for (cell, availability) in [
+        ("controllers-lost/isr-3:2/committed/synced", Availability::GoesOn),
+        ("controllers-lost-then-follower/isr-3:2/committed/synced", Availability::Stops),
+        // It has no controllers to lose, and two of three are enough.
+        ("follower-killed/quorum-3/committed/synced", Availability::GoesOn),
+    ] {
+        let judged = judged(cell);
+        assert_eq!(verdicts(&judged), [Verdict::AsExpected; 4], "{cell}: {:?}", judged.measured);
+        assert_eq!(judged.measured.worst(), Some(availability), "{cell}");
+        assert_eq!(judged.measured.lost, 0, "{cell}: what waited is committed when they are back");
+    }
+}
+
+#[test]
+fn s01_truncation_by_high_watermark_loses_what_was_acknowledged_and_by_epoch_nothing_is_lost() {
+    let cell = "s01-bounce-and-power-cut/isr-3:2/committed/synced";
+    let today = judged(cell);
+    assert_eq!(verdicts(&today), [Verdict::AsExpected; 4], "{:?}", today.measured);
+    let older = judged(&format!("{cell}/truncate-by-high-watermark"));
+    assert!(older.measured.lost > 0, "{:?}", older.measured);
+    assert_eq!(verdicts(&older), [Verdict::AsExpected; 4], "{:?}", older.measured);
+}
+
+#[test]
 fn s12_what_was_never_synced_is_lost_with_the_power_and_the_matrix_counts_it() {
     for system in ["isr-3:2", "quorum-3"] {
         let cached = judged(&format!("all-lose-power/{system}/committed/cached"));

@@ -78,11 +78,13 @@ pub enum Mutant {
     ForgetRecords,
     /// A member that is asked what it has says so, and goes on following its old leader (H-17).
     FollowWhilePolled,
+    /// A new leader shows what it takes for committed before it knows how much is (S-15).
+    ShowOldMark,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::TruncateToHighWatermark,
         Self::OneShotLookup,
         Self::NoEpochStart,
@@ -116,6 +118,7 @@ impl Mutant {
         Self::ResumeOffice,
         Self::ForgetRecords,
         Self::FollowWhilePolled,
+        Self::ShowOldMark,
     ];
 }
 

@@ -53,10 +53,13 @@
 //! `CrashLooksClean`, `AnswerDuplicateAtOnce`, `CallUnknownRefused` and `ReadWithoutProof` are broken in the runtime or on the
 //! disk; `LeaseFromArrival`, `GrantWithoutBarrier` and `DeposeAtOnce` are about clocks; `ShrinkUnheld` needs followers that
 //! lag by different times; `CommitOlderEpochs` (Raft's Figure 8) needs more elections than are tried here; `CompleteAtOnce`
-//! needs replicas that move; `ResumeOffice` and `ForgetRecords` need more controllers than one.
+//! needs replicas that move; `ResumeOffice` and `ForgetRecords` need more controllers than one;
+//! `ShowOldMark` is about what readers are shown.
 //!
 //! A library would do the walking (stateright does), and bring a web server, threads and a second `rand` for it; the walk is
 //! a hundred lines (`explore/search.rs`). `ISR_LOG_EXPLORE=deep cargo test --release -p isr-log --test explore` goes further.
+//! Once, in eight minutes, it came through ten of its eleven spaces, the largest of 2,354,736 states (7,382,608 steps, 16 deep),
+//! and found nothing; the last one, a crash, a fence, a lag and a doubt, was not finished.
 
 #![allow(unreachable_pub, reason = "modules of a test are not a crate's")]
 

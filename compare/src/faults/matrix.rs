@@ -14,8 +14,17 @@
 //! time, from the fault on, without an acknowledged append; times are virtual, and the sessions, lags and elections of
 //! all clusters are about as long as each other's ([`TIMES`](crate::simulate::TIMES)).
 //!
-//! Left out so far: real processes; flipped bits (a replica that finds its log damaged waits for somebody); changes of the
-//! membership; bursts.
+//! **Scripted sequences** (`scripted`) are rows by their numbers, each step once the cluster shows what it waits for, under the
+//! older rule and without: S-01 (truncation by high watermark), S-10 (the last member leads), S-13 and S-20b (unclean election).
+//! Others are rows of plain faults: S-05, S-12, S-14, S-16 to S-20, S-24, S-25, and by cuts.
+//!
+//! What no fault of a whole cluster can place exactly is a transcript or a test elsewhere, by its number in the name: S-02 to
+//! S-04, S-06 to S-09, S-11, S-15, S-21, S-23 (`isr-log/tests/scripts`), S-10b (`isr-log/tests/situations`), S-22
+//! (`partition/src/conformance`), S-26 (`isr-log/src/replica/truncation`), R-05 to R-13 (`quorum-log`). Where the older rule is
+//! no switch, it is a mutant, and [`super::mutants`] hunts it.
+//!
+//! Left out so far: real processes; the partition that is offline for ever (S-13 by one of three, without unclean election): a
+//! cell has to heal.
 
 mod cell;
 mod column;
@@ -23,6 +32,7 @@ mod expected;
 mod measured;
 mod row;
 mod run;
+mod scripted;
 mod switch;
 mod trial;
 

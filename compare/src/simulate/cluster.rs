@@ -12,8 +12,10 @@ use partition::client::leader::LeaderClient;
 use partition::client::remote::RemotePartition;
 use partition::client::retry::RetryConfig;
 use partition::cluster::Cluster;
+use partition::fault::{DiskFault, Fault, Nemesis};
 use partition::ids::{NodeId, PartitionId};
 use partition::partition::Partition;
+use partition::probe::Snapshot;
 use partition::simulation::Simulation;
 use partition::transport::Address;
 use partition::transport::rpc::{Serving, serve};
@@ -254,9 +256,22 @@ impl VirtualCluster {
         &self.overseer
     }
 
-    /// Bytes have changed on a node's disk.
-    pub(super) fn damaged(&self, node: NodeId) {
-        self.overseer.damaged(node, &self.plan);
+    /// What each replica that runs is and has.
+    pub(super) fn seen(&self) -> Vec<Snapshot> {
+        let look = |running: &Running| match &running.part {
+            Part::Isr { node, .. } => node.probe(&self.plan.partition).snapshot(),
+            Part::Quorum(host) => host.nodes().get(&self.plan.partition)?.probe().snapshot(),
+            Part::Controller { .. } | Part::FloorLeader(_) | Part::FloorEcho(_) => None,
+        };
+        self.running.values().filter_map(look).collect()
+    }
+
+    /// A fault is committed; the watch is told of what no replica can know.
+    pub(super) async fn suffers(&mut self, nemesis: &mut Nemesis, fault: &Fault) {
+        if let Fault::Disk { node, fault: DiskFault::FlipBit { .. } } = fault {
+            self.overseer.damaged(*node, &self.plan);
+        }
+        nemesis.commit(self, fault).await;
     }
 
     /// Nodes that serve nothing: they did not start, or their disks failed, or another process took their place.

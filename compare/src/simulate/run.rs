@@ -7,7 +7,7 @@ use futures_util::future::{join, join_all};
 use isr_log::controller::active::Preference;
 use isr_log::controller::lease::Leases;
 use partition::clock::Moment;
-use partition::fault::{DiskFault, Fault, Nemesis, ProcessFault};
+use partition::fault::{Fault, Nemesis, ProcessFault};
 use partition::ids::ByteSize;
 use partition::log::LogConfig;
 use partition::simulation::{self, Digest, Simulation, Tracing};
@@ -19,6 +19,7 @@ use super::liveness::{self, HEALED_WITHIN};
 use super::mutant::Mutant;
 use super::overseer::Overseer;
 use super::scenario::{Judges, Scenario, Twist};
+use super::script;
 use super::verdict::{Finding, Findings};
 use crate::checker::{self, Anomaly, Report, Verdict};
 use crate::history::{History, Recorder, Recording};
@@ -54,6 +55,8 @@ pub struct Ran {
     pub begun: Option<Moment>,
     /// How long it took, from the end of all faults, until one led and all agreed; none when it never came to that.
     pub healed: Option<Duration>,
+    /// Whether each step of the script was taken.
+    pub played: bool,
     /// What clients asked and were told.
     pub history: History,
     /// What the checker says of it.
@@ -85,6 +88,7 @@ struct Evidence {
     recorder: Arc<OnceLock<Recorder>>,
     begun: Arc<OnceLock<Moment>>,
     healed: Arc<OnceLock<Duration>>,
+    played: Arc<OnceLock<bool>>,
     findings: Findings,
 }
 
@@ -137,7 +141,8 @@ pub fn run(scenario: &Scenario, tracing: Tracing) -> Ran {
     };
     let begun = evidence.begun.get().copied();
     let healed = evidence.healed.get().copied();
-    Ran { findings, figures, trace, digest, begun, healed, history, report }
+    let played = evidence.played.get().copied().unwrap_or(scenario.script.is_empty());
+    Ran { findings, figures, trace, digest, begun, healed, played, history, report }
 }
 
 struct Play {
@@ -196,11 +201,10 @@ impl Play {
         let mut nemesis = Nemesis::new(&self.simulation);
         for (at, fault) in self.scenario.faults.steps() {
             clock.sleep_until(begun.after(Duration::from_nanos(at.0))).await;
-            if let Fault::Disk { node, fault: DiskFault::FlipBit { .. } } = &fault {
-                cluster.damaged(*node);
-            }
-            nemesis.commit(cluster, &fault).await;
+            cluster.suffers(&mut nemesis, &fault).await;
         }
+        let played = script::play(&self.scenario.script, cluster, &mut nemesis).await;
+        let _ = self.evidence.played.set(played);
         clock.sleep_until(begun.after(self.scenario.span)).await;
         while load.appends() < APPENDS_MIN && clock.now().since(begun) < LONGEST {
             clock.sleep(LOOK_INTERVAL).await;

@@ -15,6 +15,7 @@ use rand::{RngExt, SeedableRng};
 use super::cluster;
 use super::leasing::Leasing;
 use super::mutant::Mutant;
+use super::script::Step;
 use crate::history::{ClientId, Sender};
 use crate::system::{Shape, System};
 
@@ -41,6 +42,8 @@ pub struct Scenario {
     pub drawn_clients: usize,
     /// What goes wrong, and when, from the moment that the load begins.
     pub faults: Schedule,
+    /// What goes wrong after that, as soon as the cluster shows what each step waits for.
+    pub script: Vec<Step>,
     /// How the faults came to be these.
     pub choice: FaultChoice,
     /// How linearizable reads are proved.
@@ -180,6 +183,7 @@ impl Scenario {
             drawn_clients: clients.len(),
             clients,
             faults,
+            script: Vec::new(),
             choice,
             leasing,
             twist: Twist::default(),
@@ -212,7 +216,8 @@ impl Scenario {
         let names_one = |fault: &Fault| {
             matches!(fault, Fault::Membership(_)) || fault.node().is_some_and(|node| spares.contains(&node))
         };
-        match self.faults.episodes.iter().any(|episode| names_one(&episode.fault)) {
+        let scripted = self.script.iter().flat_map(|step| &step.then);
+        match self.faults.episodes.iter().map(|episode| &episode.fault).chain(scripted).any(names_one) {
             true => spares,
             false => Vec::new(),
         }

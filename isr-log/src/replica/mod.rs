@@ -419,8 +419,9 @@ impl Replica {
     /// What committed reads may see: nothing on a new leader that does not know yet how much is committed (row 22).
     #[must_use]
     pub fn visible_to(&self) -> Option<Offset> {
+        let shows = self.rules.mutated.breaks(Mutant::ShowOldMark);
         match &self.role {
-            Role::Leader(leader) if self.high_watermark < leader.start() => None,
+            Role::Leader(leader) if !shows && self.high_watermark < leader.start() => None,
             Role::Idle | Role::Follower(_) | Role::Leader(_) | Role::Polled(_) => Some(self.high_watermark),
         }
     }

@@ -203,7 +203,8 @@ pub fn caught(mutant: Mutant) -> Option<Caught> {
         | Mutant::DeposeAtOnce
         | Mutant::CompleteAtOnce
         | Mutant::ResumeOffice
-        | Mutant::ForgetRecords => return None,
+        | Mutant::ForgetRecords
+        | Mutant::ShowOldMark => return None,
     };
     let bounds = Bounds { budget, mutated: broken(mutant), ..bounds };
     Some(Caught { bounds, invariant, steps })

@@ -7,10 +7,10 @@ use isr_log::cluster::Shape;
 use isr_log::mutant::{Mutant, Mutated};
 use isr_log::rules::{SuccessorRule, UncleanElection};
 use partition::cluster::Cluster;
-use partition::error::Refusal;
+use partition::error::{ReadError, Refusal};
 use partition::ids::NodeId;
 use partition::log::{Durability, LogConfig};
-use partition::partition::Acks;
+use partition::partition::{Acks, Isolation};
 use partition::simulation::Keeps;
 
 use crate::stage::{A, B, C, Stage, broken, staged};
@@ -233,11 +233,25 @@ fn s14_what_an_unclean_election_loses_is_counted_to_the_record() {
         for _ in 0..100 {
             stage.commits().await;
         }
+        // A consumer has read all of them, and one that went to the leader alone.
+        let before = stage.status(A).await.expect("it leads").high_watermark;
+        assert_eq!((before.0, stage.shows(A, 0, Isolation::Committed).await), (102, Ok(102)));
         stage.cluster.crash(A).await;
         stage.heal();
         stage.until_leads(B).await;
         stage.takes_another_producer();
         stage.commits().await;
+        let after = stage.status(B).await.expect("it leads");
+        assert_eq!(
+            (after.high_watermark.0, after.log_end.0),
+            (3, 3),
+            "what is committed goes back by 100, and up by one"
+        );
+        let beyond = stage.shows(B, before.0, Isolation::Committed).await;
+        assert!(
+            matches!(beyond, Err(ReadError::OutOfRange { .. })),
+            "its next offset does not exist: {beyond:?}"
+        );
         stage.cluster.restart(A).await;
         stage.all_in_sync().await;
         let real = stage.missing().await;

@@ -23,7 +23,12 @@ fn shape(truncation: TruncationRule) -> Shape {
 
 impl Stage {
     /// How many records this replica shows from this offset on.
-    async fn shows(&self, node: NodeId, from: u64, isolation: Isolation) -> Result<usize, ReadError> {
+    pub(crate) async fn shows(
+        &self,
+        node: NodeId,
+        from: u64,
+        isolation: Isolation,
+    ) -> Result<usize, ReadError> {
         let read = Read { from: Offset(from), max_bytes: ByteSize::mib(1), isolation, wait: Duration::ZERO };
         let fetched = self.cluster.replica(node).read(read).await?;
         Ok(fetched.batches.values_from(Offset(from)).expect("sound batches").len())
@@ -147,6 +152,29 @@ fn s15_a_new_leader_shows_nothing_before_it_knows_what_is_committed_and_never_le
         let tail = stage.cluster.replica(B).tail(SOON).await.expect("it knows by now");
         assert_eq!(tail.offset.0, 2, "not less than was told before");
     });
+}
+
+/// S-15: a reader was told of two records. What the next leader shows, which has heard of one commit.
+fn shown_by_the_next_leader(mutated: Mutated) -> Result<usize, ReadError> {
+    staged(15, Shape { mutated, ..Shape::of(3) }, |mut stage| async move {
+        stage.commits().await;
+        stage.passes(SOON).await;
+        stage.fault("delay 1>2 20ms");
+        stage.fault("delay 1>3 20ms");
+        stage.commits().await;
+        assert_eq!(stage.shows(A, 0, Isolation::Committed).await, Ok(2));
+        stage.cut(B, C);
+        stage.cluster.crash(A).await;
+        stage.until_leads(B).await;
+        stage.clock().timeout(SOON * 3, stage.shows(B, 0, Isolation::Committed)).await.expect("an answer")
+    })
+}
+
+#[test]
+fn s15_by_the_older_rule_the_next_leader_takes_back_what_readers_were_told() {
+    assert_eq!(shown_by_the_next_leader(broken(Mutant::ShowOldMark)), Ok(1), "one of the two that were read");
+    let today = shown_by_the_next_leader(Mutated::NOT);
+    assert!(matches!(today, Err(ReadError::NotAvailable | ReadError::Timeout)), "{today:?}");
 }
 
 /// S-01 in a whole cluster. A follower ends and comes back at once, with what it had and with an old high watermark; before it

@@ -8,6 +8,7 @@ use super::column::Column;
 use super::expected::{Answers, Expected, Losses, expected};
 use super::measured::Measured;
 use super::row::Row;
+use super::scripted;
 use super::trial::{Trial, trial};
 use crate::simulate::Judges;
 
@@ -44,11 +45,14 @@ pub enum Verdict {
 }
 
 impl Cell {
-    /// All cells of these columns that make sense: a row that has nothing to hit in a column has no cell there.
+    /// All cells of these columns that make sense: a row that has nothing to hit in a column has no cell there. A sequence may
+    /// have columns of its own.
     #[must_use]
     pub fn all(columns: &[Column]) -> Vec<Self> {
-        let cell = |row| move |column: &Column| Self { row, column: column.clone() };
-        let cells = Row::ALL.iter().flat_map(|row| columns.iter().map(cell(*row)));
+        let cells = Row::ALL.iter().flat_map(|row| {
+            let own = scripted::columns(*row);
+            columns.iter().cloned().chain(own).map(|column| Self { row: *row, column })
+        });
         cells.filter(|cell| cell.trial(0).is_some()).collect()
     }
 

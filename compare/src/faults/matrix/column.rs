@@ -56,14 +56,14 @@ impl Column {
         columns
     }
 
-    fn of(system: System, replicas: usize, min_isr: usize) -> Self {
+    pub(super) fn of(system: System, replicas: usize, min_isr: usize) -> Self {
         let replicas = Replicas::new(replicas).expect("a handful");
         let min_isr = MinIsr::new(min_isr, replicas).expect("no more than there are");
         let shape = Shape { system, replicas, min_isr, durability: Durability::Synced };
         Self { shape, acks: Acks::Committed, switches: BTreeSet::new() }
     }
 
-    fn with(mut self, switch: Switch) -> Self {
+    pub(super) fn with(mut self, switch: Switch) -> Self {
         self.switches.insert(switch);
         self
     }

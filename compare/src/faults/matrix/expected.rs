@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::column::Column;
 use super::row::Row;
+use super::scripted;
 use super::switch::Switch;
 use crate::simulate::Met;
 use crate::system::System;
@@ -85,6 +86,8 @@ pub enum Happened {
     Shrank,
     /// So many replicas were started again.
     Restarted(u64),
+    /// Who replicates was changed.
+    Moved,
 }
 
 impl Happened {
@@ -95,6 +98,7 @@ impl Happened {
             Self::Elected => met.elections > 1,
             Self::Shrank => met.shrinks > 0,
             Self::Restarted(count) => met.restarts >= count,
+            Self::Moved => met.moves > 0,
         }
     }
 }
@@ -131,13 +135,15 @@ const A_FOLLOWER: Gone = Gone { leader: Leader::Serves, followers: 1 };
 
 /// What this row is expected to show in this column.
 pub(super) fn expected(row: Row, column: &Column) -> Expected {
-    let plain = answers(row, column);
+    let scripted = scripted::expected(row, column);
+    let losses = scripted.map_or_else(|| losses(row, column), |sequence| sequence.losses);
+    let plain = scripted.unwrap_or_else(|| answers(row, column));
     // Who asks for no answer does not notice that nobody is there, until its connection tells.
     let answers = match (column.acks, plain.answers) {
         (Acks::Nobody, Answers::Exactly(worst)) => Answers::AtWorst(worst),
         (_, answers) => answers,
     };
-    Expected { answers, losses: losses(row, column), ..plain }
+    Expected { answers, losses, ..plain }
 }
 
 /// Whether appends are acknowledged, and what has to be seen.
@@ -203,6 +209,7 @@ fn answers(row: Row, column: &Column) -> Expected {
             happened: Happened::Committed,
             why: "either it comes back, or another leads",
         },
+        Row::Burst => of(column, NOBODY, Happened::Committed),
         Row::LeaderPaused | Row::LeaderCutOff => of(column, THE_LEADER, Happened::Committed),
         Row::FollowerPaused | Row::FollowerCutOff => of(column, A_FOLLOWER, Happened::Committed),
         Row::LeaderDeaf | Row::LeaderMute => of(column, THE_LEADER, Happened::Committed),
@@ -246,6 +253,12 @@ fn answers(row: Row, column: &Column) -> Expected {
         },
         Row::ClientWithMinority => of(column, THE_LEADER, Happened::Committed),
         Row::LastInSyncKilled => last_in_sync_killed(column),
+        Row::FlippedBit
+        | Row::FollowerReplaced
+        | Row::LeaderReplaced
+        | Row::BounceAndPowerCut
+        | Row::LastReplicaStanding
+        | Row::LastInSyncDestroyed => unreachable!("sequences have expectations of their own"),
         Row::LeadersLosePowerInTurn => Expected {
             answers: Answers::Exactly(Availability::Resumes),
             losses: Losses::None,
@@ -334,7 +347,7 @@ fn losses(row: Row, column: &Column) -> Losses {
     let shape = column.shape;
     if column.acks != Acks::Committed {
         return match row {
-            Row::Nothing => Losses::None,
+            Row::Nothing | Row::Burst => Losses::None,
             _ => Losses::Possible,
         };
     }

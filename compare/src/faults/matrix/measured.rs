@@ -53,7 +53,7 @@ impl Measured {
         self.diverged += report.count(Anomaly::InconsistentOffsets);
         self.phantom += report.count(Anomaly::Phantom) + report.count(Anomaly::AbortedRead);
         self.stale += report.count(Anomaly::StaleTail) + report.count(Anomaly::RealTimeOrder);
-        self.happened += u64::from(happened.is_seen(&ran.figures.met));
+        self.happened += u64::from(ran.played && happened.is_seen(&ran.figures.met));
         self.healed.extend(ran.healed);
         for finding in &ran.findings {
             let place = if is_of_life(finding) { &mut self.unhealed } else { &mut self.broken };
@@ -76,7 +76,7 @@ impl Measured {
 fn is_of_life(finding: &Finding) -> bool {
     matches!(
         finding.name.as_str(),
-        "L1-converge" | "L2-leader" | "L3-fresh-write" | "L4-pending" | "verdict" | "start"
+        "L1-converge" | "L2-leader" | "L3-fresh-write" | "L4-pending" | "L6-change" | "verdict" | "start"
     )
 }
 

@@ -11,7 +11,7 @@ macro_rules! rows {
         }
 
         impl Row {
-            /// All of them: processes, network, disks, clocks.
+            /// All of them: processes, network, disks, clocks, load, membership, and sequences that were written down.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
             /// Its name in results and on the command line.
@@ -118,6 +118,20 @@ rows! {
     ClockAheadLeader = "clock-ahead-leader",
     /// The leader's clock runs at half its speed.
     SlowClockLeader = "slow-clock-leader",
+    /// Two producers more, each with up to 16 batches at once: four times the load.
+    Burst = "burst",
+    /// A bit of a follower's log flips, its process starts anew, and its disk is replaced 2 s later.
+    FlippedBit = "flipped-bit",
+    /// A follower dies for good, and a new replica takes its place 1.5 s later.
+    FollowerReplaced = "follower-replaced",
+    /// A new replica takes the leader's place, which is well.
+    LeaderReplaced = "leader-replaced",
+    /// One is dead, another bounces before it hears what is committed, and their leader dies before it has fetched (S-01).
+    BounceAndPowerCut = "s01-bounce-and-power-cut",
+    /// All replicas leave in turn; the last one loses its power, and comes back after the others (S-10).
+    LastReplicaStanding = "s10-last-replica-standing",
+    /// Leader cut off from its followers, in sync alone, and then its disk is gone (S-13, S-20b).
+    LastInSyncDestroyed = "s13-last-in-sync-destroyed",
 }
 
 impl fmt::Display for Row {

@@ -10,8 +10,9 @@ use rand::{RngExt, SeedableRng};
 
 use super::column::Column;
 use super::row::Row;
+use super::scripted;
 use crate::history::{ClientId, Sender};
-use crate::simulate::{Client, FaultChoice, Judges, Leasing, Manner, Scenario, Twist, Work};
+use crate::simulate::{Client, FaultChoice, Judges, Leasing, Manner, Once, Scenario, Step, Twist, Work};
 use crate::system::{Shape, System};
 
 /// When a fault begins, at the earliest: by then the load is even.
@@ -22,6 +23,8 @@ const LATER_MILLIS: u64 = 1000;
 const AFTERWARDS: Duration = Duration::from_secs(3);
 /// How long it lasts: longer than a cluster may need to come back by itself.
 pub(super) const LASTS: Duration = Duration::from_secs(8);
+/// How long the load goes on from the first step of a sequence, at least.
+const SEQUENCE: Duration = Duration::from_secs(9);
 /// The leader, before anything happens: the first in assignment order, and the first to call an election.
 const LEADER: NodeId = NodeId(1);
 /// The controllers; the first is active before anything happens.
@@ -35,6 +38,10 @@ const IN_FLIGHT: usize = 4;
 /// About how long between two batches of a producer: it is the resolution of a stall.
 const PACE: Duration = Duration::from_millis(25);
 
+/// Batches of a bursting producer on their way at once, and how soon the next ones come.
+const BURST: usize = 16;
+const BURST_PACE: Duration = Duration::from_millis(5);
+
 /// One trial of a cell.
 #[derive(Clone, Debug)]
 pub(super) struct Trial {
@@ -47,7 +54,8 @@ pub(super) struct Trial {
 /// The same cluster under the same load, and a fault that begins a little sooner or later with each seed. None where the
 /// column has nothing that the fault could happen to.
 pub(super) fn trial(row: Row, column: &Column, judges: Judges, seed: u64) -> Option<Trial> {
-    let faults = Target(column.shape).faults(row)?;
+    let script = scripted::steps(row, column);
+    let faults = if script.is_some() { Vec::new() } else { Target(column.shape).faults(row)? };
     let later = StdRng::seed_from_u64(seed).random_range(0..LATER_MILLIS);
     let begins = BEGINS + Duration::from_millis(later);
     let at = |(after, lasts, fault): (Duration, Duration, String)| {
@@ -59,18 +67,23 @@ pub(super) fn trial(row: Row, column: &Column, judges: Judges, seed: u64) -> Opt
     let mut schedule = Schedule { episodes: faults.into_iter().map(at).collect() };
     schedule.episodes.sort_by_key(|episode| episode.at);
     let scenario = Scenario::leased(seed, column.shape, FaultChoice::These(schedule), Leasing::Off);
-    let clients = clients(column);
+    let clients = clients(row, column);
     let twist = Twist { historic: column.rules(), judges, ..Twist::default() };
     let ends =
         scenario.faults.episodes.iter().map(|episode| episode.at.after(episode.lasts.unwrap_or_default()));
     let ends = ends.max().map_or(begins, |last| last.since(Moment::default()));
-    let span = ends + AFTERWARDS;
-    let scenario = Scenario { drawn_clients: clients.len(), clients, span, ..scenario }.twisted(twist);
+    // The first step of a sequence waits until the load is even; how long it takes the cluster decides.
+    let waits = Step { once: Once::Passed(begins), then: Vec::new() };
+    let script: Vec<Step> =
+        script.map_or_else(Vec::new, |steps| std::iter::once(waits).chain(steps).collect());
+    let span = ends + if script.is_empty() { AFTERWARDS } else { SEQUENCE };
+    let scenario =
+        Scenario { drawn_clients: clients.len(), clients, span, script, ..scenario }.twisted(twist);
     Some(Trial { scenario, begins })
 }
 
-/// Two producers whose batches the log knows again, one whose batches it does not; readers of each kind.
-fn clients(column: &Column) -> Vec<Client> {
+/// Two producers whose batches the log knows again, one whose batches it does not; readers of each kind. Last come those of a burst.
+fn clients(row: Row, column: &Column) -> Vec<Client> {
     let manner = |sender| Manner { acks: column.acks, sender, in_flight: IN_FLIGHT, pace: PACE };
     let last = Target(column.shape).follower();
     let work = [
@@ -82,7 +95,9 @@ fn clients(column: &Column) -> Vec<Client> {
         Work::Tail,
         Work::Follow(last),
     ];
-    work.into_iter().zip(1..).map(|(work, id)| Client { id: ClientId(id), work }).collect()
+    let more = Manner { in_flight: BURST, pace: BURST_PACE, ..manner(Sender::Idempotent) };
+    let more = [Work::Produce(more); 2].into_iter().filter(|_| row == Row::Burst);
+    work.into_iter().chain(more).zip(1..).map(|(work, id)| Client { id: ClientId(id), work }).collect()
 }
 
 /// Whom faults hit.
@@ -144,7 +159,7 @@ impl Target {
         };
         let loses_bytes = self.has_controllers() && self.0.survives().lost_copies > 0;
         Some(match row {
-            Row::Nothing => Vec::new(),
+            Row::Nothing | Row::Burst => Vec::new(),
             Row::LeaderKilled => one(format!("kill {leader}")),
             Row::FollowerKilled => one(format!("kill {follower}")),
             Row::LeaderStopped => one(format!("stop {leader}")),
@@ -206,6 +221,13 @@ impl Target {
             Row::SlowDiskFollower => one(format!("slow-sync {follower} 40ms")),
             Row::ClockAheadLeader => one(format!("ahead {leader} 10s")),
             Row::SlowClockLeader => one(format!("drift {leader} 0.5")),
+            // Sequences, which make no sense in this column.
+            Row::FlippedBit
+            | Row::FollowerReplaced
+            | Row::LeaderReplaced
+            | Row::BounceAndPowerCut
+            | Row::LastReplicaStanding
+            | Row::LastInSyncDestroyed => return None,
         })
     }
 }

@@ -192,5 +192,13 @@ pub(super) fn aim(mutant: Mutant) -> Aim {
             "0s+9s delay 2>101 400ms; 0s+9s delay 2>102 400ms; 0s+9s delay 2>103 400ms; 2s+5s cut 1>101; \
              2s+5s cut 101>1; 2s+5s cut 1>102; 2s+5s cut 102>1; 2s+5s cut 1>103; 2s+5s cut 103>1; 3150ms+4s cut 1>2",
         ),
+        // 2 has not heard of the last commits when 1 dies; when it leads, what 3 has is slow to come, and its lease is not.
+        Mutant::ShowOldMark => Aim {
+            leasing: Leasing::Long,
+            ..at(
+                "a new leader shows what it takes for committed before it knows how much is (S-15)",
+                "0s+9s delay 1>2 40ms; 2s+8s power-loss 1; 2s+8s delay 3>2 250ms",
+            ).pinned(1, "ReadIndexBarrier")
+        },
     }
 }
