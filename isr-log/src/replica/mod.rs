@@ -20,6 +20,7 @@ mod leader;
 mod polled;
 mod progress;
 mod proof;
+mod rules;
 mod throttle;
 mod truncation;
 mod watermark;
@@ -40,13 +41,13 @@ pub use crate::metadata::Members;
 use crate::metadata::{Incarnation, LogEnd, PartitionState, Version};
 
 use crate::mutant::{Mutant, Mutated};
-use crate::rules::{HistoricRules, TruncationRule};
 
 use follower::{Follower, Follows};
 pub use in_sync::{Proposal, ProposalOutcome};
 use leader::Leader;
 use polled::Polled;
 pub use proof::Round;
+pub use rules::Rules;
 pub use throttle::CatchUpRate;
 use throttle::Standing;
 
@@ -63,36 +64,6 @@ pub struct LogView<'a> {
     pub durable: Offset,
     /// Which epoch began where.
     pub epochs: &'a EpochHistory,
-}
-
-/// The numbers that shape a replica's behaviour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Rules {
-    /// A follower that has not been caught up for so long leaves the set (C12).
-    pub lag_max: Duration,
-    /// How long a leader may park a fetch.
-    pub fetch_wait: Duration,
-    /// About how much one fetch brings.
-    pub fetch_bytes_max: ByteSize,
-    /// How fast it may copy while it is not in sync. `None`: as fast as it can.
-    pub catch_up_rate: Option<CatchUpRate>,
-    /// Rules that Kafka once had.
-    pub historic: HistoricRules,
-    /// A rule that is broken, in a simulation.
-    pub mutated: Mutated,
-}
-
-impl Rules {
-    /// Where followers cut their logs. Two mutants are no more than an older rule that nobody has asked for.
-    fn truncation(self) -> TruncationRule {
-        if self.mutated.breaks(Mutant::TruncateToHighWatermark) {
-            TruncationRule::ByHighWatermark
-        } else if self.mutated.breaks(Mutant::OneShotLookup) {
-            TruncationRule::ByEpochOnce
-        } else {
-            self.historic.truncation
-        }
-    }
 }
 
 /// After a fetch that failed or was refused, the next one waits so long: an election takes longer than this.
