@@ -160,9 +160,10 @@ fn where_links_scatter_and_keep_their_order_each_system_has_copies_times_of_its_
     let pushed = mean(System::Quorum, LOW_LOAD);
     // A report travels behind the fetch that was sent before it: the later of two draws is 5 ms above one.
     let pulled = mean(System::Isr, LOW_LOAD);
-    // The next batch is sent while the last copy of this one is under way, and stays behind it.
+    // The next batch is sent while the last copies of this one are under way, and stays behind it: 2.4 ms by drawing 200,000
+    // such batches with four followers, of which the second answer commits.
     let busy = mean(System::Quorum, Duration::ZERO);
     assert!((21.0..24.0).contains(&pushed), "{pushed}");
     assert!((4.0..6.0).contains(&(pulled - pushed)), "{pulled} against {pushed}");
-    assert!(busy > pushed + 3.0, "{busy} against {pushed}");
+    assert!((1.4..3.4).contains(&(busy - pushed)), "{busy} against {pushed}");
 }

@@ -167,15 +167,15 @@ mod tests {
         followers
     }
 
+    /// Twenty records, of which this disk has fifteen.
+    fn log(epochs: &EpochHistory) -> LogView<'_> {
+        let zero = Offset(0);
+        LogView { start: zero, durable_start: zero, end: Offset(20), durable: Offset(15), epochs }
+    }
+
     fn hw(in_sync: &InSync, ends: [Option<(u64, u64)>; 2]) -> u64 {
         let epochs = EpochHistory::default();
-        let log = LogView {
-            start: Offset(0),
-            durable_start: Offset(0),
-            end: Offset(20),
-            durable: Offset(15),
-            epochs: &epochs,
-        };
+        let log = log(&epochs);
         advance(Offset(5), log, in_sync, &followers(ends), NOW, RULES).0
     }
 
@@ -204,13 +204,7 @@ mod tests {
     /// The high watermark after 5, by any two of the set, in an epoch that began there.
     fn by_two(in_sync: &InSync, start: u64, ends: [Option<(u64, u64)>; 2]) -> u64 {
         let epochs = EpochHistory::default();
-        let log = LogView {
-            start: Offset(0),
-            durable_start: Offset(0),
-            end: Offset(20),
-            durable: Offset(15),
-            epochs: &epochs,
-        };
+        let log = log(&epochs);
         advance_by_enough(Offset(5), (NodeId(1), Offset(start)), log, in_sync, &followers(ends), RULES).0
     }
 
@@ -256,13 +250,7 @@ mod tests {
     fn by_the_loose_rule_what_too_few_have_is_committed() {
         let historic = HistoricRules { minimum: MinimumRule::Loose, ..RULES.historic };
         let epochs = EpochHistory::default();
-        let log = LogView {
-            start: Offset(0),
-            durable_start: Offset(0),
-            end: Offset(20),
-            durable: Offset(15),
-            epochs: &epochs,
-        };
+        let log = log(&epochs);
         let (alone, rules) = (state(&[1], 2), Rules { historic, ..RULES });
         assert_eq!(advance(Offset(5), log, &alone, &followers([None, None]), NOW, rules), Offset(15));
     }

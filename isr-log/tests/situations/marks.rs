@@ -117,19 +117,24 @@ fn c19_what_a_reader_has_seen_is_read_from_each_next_leader() {
     });
 }
 
+/// A reader was told of two records, of which the next leader has heard of one commit.
+async fn until_the_next_leads(stage: &mut Stage) {
+    stage.commits().await;
+    stage.passes(SOON).await;
+    // The followers have the second record on disk, and have not heard that it is committed.
+    stage.fault("delay 1>2 20ms");
+    stage.fault("delay 1>3 20ms");
+    stage.commits().await;
+    assert_eq!(stage.shows(A, 0, Isolation::Committed).await, Ok(2));
+    stage.cut(B, C);
+    stage.cluster.crash(A).await;
+    stage.until_leads(B).await;
+}
+
 #[test]
 fn s15_a_new_leader_shows_nothing_before_it_knows_what_is_committed_and_never_less_than_before() {
     staged(15, Shape::of(3), |mut stage| async move {
-        stage.commits().await;
-        stage.passes(SOON).await;
-        // The followers have the second record on disk, and have not heard that it is committed.
-        stage.fault("delay 1>2 20ms");
-        stage.fault("delay 1>3 20ms");
-        stage.commits().await;
-        assert_eq!(stage.shows(A, 0, Isolation::Committed).await, Ok(2));
-        stage.cut(B, C);
-        stage.cluster.crash(A).await;
-        stage.until_leads(B).await;
+        until_the_next_leads(&mut stage).await;
         let b = stage.status(B).await.expect("it leads");
         assert_eq!((b.high_watermark.0, b.log_end.0), (1, 2), "it cannot know");
         for isolation in [Isolation::Committed, Isolation::Linearizable] {
@@ -157,15 +162,7 @@ fn s15_a_new_leader_shows_nothing_before_it_knows_what_is_committed_and_never_le
 /// S-15: a reader was told of two records. What the next leader shows, which has heard of one commit.
 fn shown_by_the_next_leader(mutated: Mutated) -> Result<usize, ReadError> {
     staged(15, Shape { mutated, ..Shape::of(3) }, |mut stage| async move {
-        stage.commits().await;
-        stage.passes(SOON).await;
-        stage.fault("delay 1>2 20ms");
-        stage.fault("delay 1>3 20ms");
-        stage.commits().await;
-        assert_eq!(stage.shows(A, 0, Isolation::Committed).await, Ok(2));
-        stage.cut(B, C);
-        stage.cluster.crash(A).await;
-        stage.until_leads(B).await;
+        until_the_next_leads(&mut stage).await;
         stage.clock().timeout(SOON * 3, stage.shows(B, 0, Isolation::Committed)).await.expect("an answer")
     })
 }
