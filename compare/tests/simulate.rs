@@ -98,7 +98,7 @@ fn a_sweep_prints_sums_alone_and_the_same_each_time() {
     let directory = tempfile::tempdir().unwrap();
     let outputs = [(); 2].map(|()| compare(directory.path(), "simulate --seeds 4 --system isr").stdout);
     let text = String::from_utf8(outputs[0].clone()).unwrap();
-    assert!(text.starts_with("isr-3:2: 4 seeds from 1, 0 failed\n"), "{text}");
+    assert!(text.starts_with("isr-3:2, synced: 4 seeds from 1, 0 failed\n"), "{text}");
     assert!(text.lines().count() < 40, "{text}");
     assert_eq!(outputs[0], outputs[1]);
 }
@@ -122,6 +122,6 @@ fn an_interrupted_sweep_keeps_what_it_has() {
     assert!(line.contains("interrupted"), "{line}");
     let mut text = String::new();
     sweep.stdout.take().unwrap().read_to_string(&mut text).unwrap();
-    assert!(text.starts_with("isr-3:2: "), "{text}");
+    assert!(text.starts_with("isr-3:2, synced: "), "{text}");
     assert_eq!(sweep.wait().unwrap().code(), Some(0));
 }
