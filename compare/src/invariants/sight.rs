@@ -81,7 +81,7 @@ pub(super) struct Sight {
     since: Option<Version>,
     /// With which version it last ceased to be one.
     let_go: Option<Version>,
-    /// Whether it has ceased to be one since it was opened: when it closes, its log is gone.
+    /// Whether it has ceased to be one since this log began: when it closes, the log is gone.
     hold: Hold,
 }
 
@@ -117,8 +117,8 @@ impl Sight {
         }
     }
 
-    /// By what the controllers have decided with this version, it has been a replica since then, or is none. Whoever ceases to be one removes
-    /// his log, also when he is made one again at once (S-09).
+    /// By what the controllers have decided with this version, it has been a replica since then, or is none. Whoever ceases
+    /// to be one removes his log, also when he is made one again at once (S-09).
     pub(super) fn assigned(&mut self, since: Option<Version>, decided: Version) {
         if self.since.is_some() && since != self.since {
             self.let_go = Some(decided);
@@ -175,12 +175,14 @@ impl Sight {
 
     /// It is open: a life begins, with this log.
     pub(super) fn opened(&mut self, now: Snapshot, marks: Vec<BatchMark>) {
+        // Let go while it was down, and open before it knows: this log goes yet.
+        let goes = self.hold == Hold::MayGo && !marks.is_empty();
         self.log.reread(now.log_start, now.first, marks);
         (self.confirmed_to, self.applied_to) = (now.log_start, Ordinal::ZERO);
         if self.keeps == Keeps::Nothing {
             self.last_vote = None;
         }
-        (self.keeps, self.hold) = (Keeps::All, Hold::Keeps);
+        (self.keeps, self.hold) = (Keeps::All, if goes { Hold::MayGo } else { Hold::Keeps });
         self.turned(now);
     }
 

@@ -4,7 +4,7 @@ use isr_log::metadata::{Incarnation, Version};
 
 use super::*;
 use crate::invariants::commit::Ledger;
-use crate::invariants::sight::Sight;
+use crate::invariants::sight::{Keeps, Sight};
 
 /// The replicas as they are seen, and what they have committed.
 fn seen(plants: Vec<Plant>) -> (Vec<Sight>, Ledger) {
@@ -151,4 +151,21 @@ fn ack_rule_asks_for_enough_in_sync() {
     let leader = |to| replica(1, LONG).leads(1, &[1]).with(|seen| seen.acknowledged = Offset(to));
     scene.show([leader(0)]);
     scene.breaks(Invariant::AckRule, [leader(1)]);
+}
+
+#[test]
+fn a_log_that_was_let_go_while_its_node_was_down_goes_when_the_node_learns_of_it() {
+    let keeps_after = |learns_of: Option<Version>| {
+        let (mut sights, _) = seen(vec![replica(1, LONG)]);
+        let sight = &mut sights[0];
+        sight.assigned(Some(Version(0)), Version(0));
+        sight.ended(Loss::Process, Durability::Synced);
+        sight.assigned(learns_of, Version(1));
+        let Plant { snapshot, marks } = replica(1, LONG);
+        sight.opened(snapshot, marks);
+        sight.closed();
+        sight.keeps
+    };
+    assert_eq!(keeps_after(None), Keeps::Nothing, "it opened a log that it was about to remove");
+    assert_eq!(keeps_after(Some(Version(0))), Keeps::All, "it is a replica as before");
 }
