@@ -5,7 +5,7 @@ pub(crate) mod sessions;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -105,7 +105,9 @@ fn no_address(to: NodeId) -> String {
 
 /// A message that concerns many partitions: they are named in it.
 fn shared(message: &ReplicaRequest) -> Request {
-    request(&PartitionId::new("__shared", 0).expect("a legal name"), message)
+    static NAME: LazyLock<PartitionId> =
+        LazyLock::new(|| PartitionId::new("__shared", 0).expect("a legal name"));
+    request(&NAME, message)
 }
 
 fn request(partition: &PartitionId, message: &ReplicaRequest) -> Request {

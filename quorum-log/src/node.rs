@@ -102,9 +102,8 @@ impl Node {
     /// [`OpenError`], with nothing left running.
     pub async fn open_mutated(world: World, config: Config, mutated: Mutated) -> Result<Self, OpenError> {
         config.check_founder()?;
-        let links = Links::new(&world, Heartbeats::Each);
         let first = config.voters.keys().next().copied().expect("this node is one of them");
-        Self::start(world, config, links, Birth::Founder { first }, mutated).await
+        Self::start_alone(world, config, Birth::Founder { first }, mutated).await
     }
 
     /// One of many partitions of a host: over its connections.
@@ -137,8 +136,18 @@ impl Node {
     /// [`OpenError`], with nothing left running.
     pub async fn join_mutated(world: World, config: Config, mutated: Mutated) -> Result<Self, OpenError> {
         config.check_joiner()?;
+        Self::start_alone(world, config, Birth::Joiner, mutated).await
+    }
+
+    /// With connections of its own, as the only partition of its process.
+    fn start_alone(
+        world: World,
+        config: Config,
+        birth: Birth,
+        mutated: Mutated,
+    ) -> impl Future<Output = Result<Self, OpenError>> {
         let links = Links::new(&world, Heartbeats::Each);
-        Self::start(world, config, links, Birth::Joiner, mutated).await
+        Self::start(world, config, links, birth, mutated)
     }
 
     async fn start(

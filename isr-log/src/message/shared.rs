@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Fetch, FetchReply, Report};
 
+/// Requests that a session keeps to answer with: one, and some on the way. Followers send so many, if there are as many fetches;
+/// a leader's broker answers older ones with nothing, so that new fetches can come.
+pub const KEPT: usize = 4;
+
 /// Which session between two brokers, by the follower's choice: chance keeps one life's from another's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Session(pub u64);

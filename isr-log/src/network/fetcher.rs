@@ -24,15 +24,13 @@ use partition::world::World;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{FETCH_GRACE, Outcome, shared};
-use crate::message::shared::{Item, Session, SharedFetch, SharedReply, Standing, Tag, unpack};
+use crate::message::shared::{Item, KEPT, Session, SharedFetch, SharedReply, Standing, Tag, unpack};
 use crate::message::{Fetch, FetchReply, ReplicaRequest, Report};
 
 /// Errands that wait for the task: a fetch and some reports of each partition there may be.
 const ERRANDS_MAX: usize = 16 * 1024;
 /// What goes with one request: some 100 bytes each.
 const ITEMS_MAX: usize = 4096;
-/// Requests that are kept at the leader's broker, if there are as many fetches: one to answer with, and some on the way.
-const KEPT: usize = 4;
 /// Requests on their way: beyond it new fetches wait for a reply. The other side answers those above [`KEPT`] at once.
 const ON_THEIR_WAY_MAX: usize = 8;
 

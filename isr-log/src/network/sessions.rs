@@ -20,7 +20,7 @@ use partition::transport::{Answer, Reply, codec};
 use partition::world::World;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::message::shared::{Item, Session, SharedFetch, SharedReply, Standing, Tag, pack};
+use crate::message::shared::{Item, KEPT, Session, SharedFetch, SharedReply, Standing, Tag, pack};
 use crate::message::{Fetch, FetchRefusal, FetchReply, Report};
 use crate::node::Registry;
 
@@ -28,8 +28,6 @@ use crate::node::Registry;
 const SESSIONS_MAX: usize = 64;
 /// Fetches that wait in one session: one for each partition, and some that hang.
 const HELD_MAX: usize = 16 * 1024;
-/// Requests that a session keeps to answer with; older ones are answered with nothing, so that new fetches can come.
-const KEPT: usize = 4;
 /// How long a session lives without a request: longer than any request may wait.
 const IDLE_MAX: Duration = Duration::from_secs(10);
 /// The longest that a request may wait, whatever it asks for.
