@@ -1,12 +1,13 @@
 //! Simulated runs: one seed gives the same bytes each time, in one process and in two; a sweep ends when it is told to.
 #![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use compare::checker::{self, Anomaly, Verdict};
-use compare::history::History;
+use compare::history::{ClientId, History};
 use compare::simulate::{FaultChoice, Ran, Scenario, run};
 use compare::system::{MinIsr, Replicas, Shape, System};
 use partition::log::Durability;
@@ -91,6 +92,15 @@ fn a_cached_log_may_lose_what_too_many_power_losses_take_and_nothing_else() {
     }
     assert!(!lost(System::Isr, Durability::Cached, one), "it bears the loss of min-ISR less one disks");
     assert!(!lost(System::KOfIsr, Durability::Cached, one), "and of k less one");
+}
+
+#[test]
+fn a_move_that_the_leader_has_not_heard_of_when_the_faults_end_is_waited_for() {
+    let moves = "5429ms reassign 3,4,2; 7218ms+3714ms bridge 103 101,102; 7306ms reassign 2,3,5";
+    let scenario =
+        Scenario::of(8_009_815, scenario(System::Isr, 1).shape, FaultChoice::These(moves.parse().unwrap()));
+    let ran = run(&scenario.with_clients(&BTreeSet::from([ClientId(3)])), Tracing::Digest);
+    assert_eq!(ran.findings, []);
 }
 
 #[test]

@@ -81,19 +81,25 @@ fn lacks(name: Invariant, member: &Sight, leader: &Snapshot) -> Breach {
     Breach::of(name, what)
 }
 
-/// What the leader waits for is at least what the controllers elect from.
+/// What the leader waits for is at least what the controllers elect from. Who waits for a former life of a candidate waits for
+/// one that acknowledges nothing more: what it did, the candidate has, or it would not be one.
 fn superset(leader: &Snapshot, set: &InSyncSet, state: &PartitionState) -> Result<(), Breach> {
     let on_record = state.leader == Some(leader.node) && state.epoch == leader.epoch;
     if !on_record || set.version > state.version.0 {
         return Ok(());
     }
     let maximal: BTreeSet<(NodeId, Life)> = set.maximal.iter().copied().collect();
+    let waited_for = |node, life| maximal.range((node, Life(0))..=(node, life)).next().is_some();
     let candidates = state.in_sync.iter().chain(&state.eligible);
-    let stranger =
-        candidates.map(|(node, life)| (*node, Life::from(*life))).find(|one| !maximal.contains(one));
+    let stranger = candidates
+        .map(|(node, life)| (*node, Life::from(*life)))
+        .find(|&(node, life)| !waited_for(node, life));
     let what = match stranger {
-        Some((node, _)) if set.members.len() >= set.min => {
-            format!("the controllers may elect {node}, leader {} waits for {maximal:?}", leader.node)
+        Some((node, life)) if set.members.len() >= set.min => {
+            format!(
+                "the controllers may elect {node} in {life:?}, leader {} waits for {maximal:?}",
+                leader.node
+            )
         }
         _ if set.change == Change::None && maximal != set.members.iter().copied().collect() => {
             format!("leader {} has proposed nothing, and waits for {maximal:?}", leader.node)

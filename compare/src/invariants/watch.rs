@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use isr_log::metadata::PartitionState;
 use isr_log::probe::ControllerProbe;
 use partition::clock::Moment;
 use partition::ids::{Checksum, Epoch, Generation, NodeId, Offset, RecordCount};
@@ -215,6 +216,12 @@ impl Watch {
         self.look(now).map_err(at(now))
     }
 
+    /// What the controllers have decided last of the partition; none where there are no controllers.
+    #[must_use]
+    pub fn decided(&self) -> Option<&PartitionState> {
+        self.controllers.state().map(|state| &**state)
+    }
+
     /// What was met so far.
     #[must_use]
     pub fn coverage(&self) -> Coverage {
@@ -338,7 +345,7 @@ impl Watch {
                 candidacy::not_behind(turned, &self.sights, self.setting.replicas)?;
             }
         }
-        let state = self.controllers.state().map(|state| &**state);
+        let state = self.decided();
         in_sync::hold(&self.sights, state, &self.ledger)?;
         enough::hold(&self.sights, state, &self.ledger)?;
         self.controllers.exclude_crashed(&self.sights)?;

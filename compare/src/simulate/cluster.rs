@@ -236,9 +236,15 @@ impl VirtualCluster {
             self.members = operator.settle().await?;
         }
         if let Some(mover) = &self.mover {
-            self.members = mover.settle(&self.observer.client).await?;
+            self.members = mover.settle(&self.observer.client, &self.overseer).await?;
         }
         Ok(())
+    }
+
+    /// Who replicate the partition by now: a move that nobody knows the outcome of may be made late (H-14).
+    pub(super) fn assigned(&self) -> BTreeSet<NodeId> {
+        let decided = self.mover.as_ref().and_then(|_| self.overseer.assigned());
+        decided.unwrap_or_else(|| self.members.clone())
     }
 
     /// What batches took to each copy since this was asked last, of each replica that has seen any.

@@ -35,7 +35,7 @@ pub(super) async fn converge(cluster: &VirtualCluster, limit: Duration) -> Resul
     let begun = clock.now();
     let mut seen = String::from("nobody answered");
     while clock.now().since(begun) < limit {
-        let asked = cluster.replicas().into_iter().map(|node| {
+        let asked = cluster.assigned().into_iter().map(|node| {
             let status = cluster.replica(node).status();
             let clock = clock.clone();
             async move { (node, clock.timeout(LOOK_INTERVAL * 10, status).await) }

@@ -12,6 +12,7 @@ use partition::partition::{Partition, Status};
 use partition::simulation::Simulation;
 use partition::world::World;
 
+use super::overseer::Overseer;
 use super::verdict::Finding;
 use crate::node::Plan;
 
@@ -76,8 +77,13 @@ impl Mover {
         });
     }
 
-    /// After all faults: waits until nothing is asked for, and nobody is on his way. Returns who replicates the partition.
-    pub(super) async fn settle(&self, client: &dyn Partition) -> Result<BTreeSet<NodeId>, Finding> {
+    /// After all faults: waits until nothing is asked for, nobody is on his way, and the leader has heard of what was decided
+    /// last. Returns who replicates the partition.
+    pub(super) async fn settle(
+        &self,
+        client: &dyn Partition,
+        overseer: &Overseer,
+    ) -> Result<BTreeSet<NodeId>, Finding> {
         let clock = &self.world.clock;
         let deadline = clock.now().after(SETTLED_WITHIN);
         let mut seen = String::from("nobody answered");
@@ -85,10 +91,13 @@ impl Mover {
             let status = clock.timeout(LOOK_INTERVAL * 10, client.status()).await;
             if let Ok(Ok(Status { replicas, members, .. })) = status {
                 let (replicas, members) = (set(&replicas), set(&members));
-                if replicas == members && self.asked.load(Ordering::Relaxed) == 0 {
+                let assigned = overseer.assigned();
+                let told = assigned.as_ref() == Some(&replicas) && replicas == members;
+                if told && self.asked.load(Ordering::Relaxed) == 0 {
                     return Ok(replicas);
                 }
-                seen = format!("replicas {replicas:?}, in sync {members:?}");
+                seen =
+                    format!("assigned {assigned:?}, the leader's replicas {replicas:?}, in sync {members:?}");
             }
             clock.sleep(LOOK_INTERVAL).await;
         }

@@ -1,5 +1,6 @@
 //! The watch over a run: told which nodes live and what clients hear, it ends the run when an invariant breaks.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -135,6 +136,13 @@ impl Overseer {
         let now = self.simulation.clock().now();
         let seen = self.watches().partition.read_reached(now, floor, tail);
         self.judge(seen);
+    }
+
+    /// Who the controllers have decided replicate the partition, when nobody is on his way to it or from it.
+    pub(super) fn assigned(&self) -> Option<BTreeSet<NodeId>> {
+        let watches = self.watches();
+        let settled = watches.partition.decided().filter(|state| state.reassignment.is_none())?;
+        Some(settled.spec.replicas.iter().copied().collect())
     }
 
     /// Whether so many have lost their power that what is committed may be gone.

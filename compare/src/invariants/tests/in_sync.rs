@@ -113,6 +113,14 @@ fn replication_quorum_superset() {
     // A leader of another epoch waits for nobody who counts; one that is short commits nothing.
     beside(vec![leader()], &decided(3, &[1, 2, 3])).unwrap();
     beside(vec![replica(1, SHORT).leads(2, &[1])], &joined).unwrap();
+    // One that was stopped in order, and has begun anew, has what its former life had; none had what a later one has.
+    let lives = |life| {
+        let mut stopped = decided(2, &[1]);
+        stopped.eligible.insert(NodeId(2), Incarnation(Offset(life)));
+        stopped
+    };
+    beside(vec![leader()], &lives(LIFE + 1)).unwrap();
+    assert_eq!(broken(vec![leader()], &lives(LIFE - 1)), Invariant::ReplicationQuorumSuperset);
     let unasked = leader().set(|set| set.maximal.push((NodeId(3), Life(LIFE))));
     assert_eq!(broken(vec![unasked], &decided(2, &[1, 2])), Invariant::ReplicationQuorumSuperset);
 }
