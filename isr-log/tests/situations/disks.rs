@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use isr_log::cluster::Shape;
 use partition::cluster::Cluster;
-use partition::error::{AppendError, Refusal};
-use partition::ids::{ByteSize, NodeId};
+use partition::error::{AppendError, ReadError, Refusal};
+use partition::ids::{ByteSize, NodeId, Offset};
 use partition::log::LogConfig;
-use partition::partition::{Acks, Append, Role};
+use partition::partition::{Acks, Append, Isolation, Read, Role};
 use partition::record::BatchBuilder;
 
 use crate::stage::{A, B, C, Stage, staged};
@@ -31,6 +31,41 @@ fn s19_a_slow_leader_is_not_replaced_and_every_append_pays_for_it() {
         stage.fault("slow-sync 1 0s");
         stage.passes(slow).await;
         assert!(stage.commits().await < Duration::from_millis(50));
+    });
+}
+
+#[test]
+fn a_reader_below_a_trim_hears_of_the_new_start_only_when_it_is_on_disk() {
+    staged(23, Shape::of(3), |mut stage| async move {
+        for _ in 0..3 {
+            stage.commits().await;
+        }
+        stage.fault("slow-sync 1 400ms");
+        let leader = stage.cluster.replica(A);
+        let patience = Duration::from_secs(10);
+        let read = || {
+            let (from, max_bytes) = (Offset::ZERO, ByteSize::kib(1));
+            leader.read(Read { from, max_bytes, isolation: Isolation::Committed, wait: Duration::ZERO })
+        };
+        let mut trim = leader.trim(Offset(2), patience);
+        let mut heard = Vec::new();
+        let start = loop {
+            match stage.clock().timeout(Duration::from_millis(50), &mut trim).await {
+                Ok(start) => break start.expect("all replicas are there"),
+                Err(_) => heard.push(read().await.map(|fetched| fetched.log_start)),
+            }
+        };
+        assert_eq!(start, Offset(2));
+        assert!(heard.contains(&Err(ReadError::NotAvailable)), "{heard:?}");
+        let told = |answer: &Result<Offset, ReadError>| match answer {
+            Ok(start) | Err(ReadError::OutOfRange { start, .. }) => Some(*start),
+            Err(_) => None,
+        };
+        let unstored = heard.iter().take_while(|answer| **answer != Err(ReadError::NotAvailable));
+        assert!(unstored.clone().all(|answer| *answer == Ok(Offset::ZERO)), "{heard:?}");
+        let later = heard.iter().skip(unstored.count()).filter_map(told);
+        assert!(later.clone().all(|start| start == Offset(2)), "{heard:?}");
+        assert_eq!(told(&read().await.map(|fetched| fetched.log_start)), Some(Offset(2)));
     });
 }
 
