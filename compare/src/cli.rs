@@ -2,6 +2,7 @@
 //!
 //! Results go to stdout and all else to stderr. Exit 0: good; 1: a finding, such as a child that died; 2: bad input.
 
+mod cite;
 mod exports;
 mod faults;
 mod history_file;
@@ -68,6 +69,7 @@ enum Command {
     Inspect(inspect::InspectArgs),
     Simulate(Box<simulate::SimulateArgs>),
     Faults(faults::FaultsArgs),
+    Cite(cite::CiteArgs),
     Node(Box<crate::node::NodeArgs>),
     /// Prints the completions of a shell
     Completions {
@@ -105,6 +107,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Cli { command: Some(Command::Inspect(args)), .. }) => inspect::run(&args),
         Ok(Cli { command: Some(Command::Simulate(args)), .. }) => simulate::run(&args),
         Ok(Cli { command: Some(Command::Faults(args)), .. }) => faults::run(&args),
+        Ok(Cli { command: Some(Command::Cite(args)), .. }) => cite::run(&args),
         Ok(Cli { command: Some(Command::Node(args)), .. }) => crate::node::run(&args),
         Ok(Cli { command: Some(Command::Latency(mut args)), .. }) => match args.plan() {
             Ok(latency::Planned { plan, remarks }) => {

@@ -3,6 +3,7 @@
 //! This half runs things ([`system`], [`node`], [`floor`], [`data_dir`]); the other half measures what runs.
 
 pub mod checker;
+pub mod citation;
 pub mod cli;
 pub mod data_dir;
 pub mod experiment;
