@@ -195,6 +195,8 @@ impl<'h> Evidence<'h> {
         let length = Bound { event: returned, by, why: Why::Length };
         match (view, seen.high_watermark) {
             (View::Linearizable, Some(end)) => self.ended_at(end, operation.invoked.number, length),
+            // One that knows only where its log begins ends there: a trim may have put that inside a batch.
+            (View::Committed | View::Follower, Some(end)) if end == seen.log_start => {}
             (View::Committed | View::Follower, Some(end)) => self.reached(end, length),
             (View::Final, end) => {
                 let end = end_of(seen, end);

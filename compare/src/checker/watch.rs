@@ -164,8 +164,12 @@ impl Watch {
                         format!("{who} was shown offset {last} beside an end of what is committed of {end}")
                     });
                 }
-                self.reached(end, who, returned);
-                if read.view == View::Linearizable {
+                let proved = read.view == View::Linearizable;
+                // One that knows only where its log begins ends there: a trim may have put that inside a batch.
+                if proved || end != seen.log_start {
+                    self.reached(end, who, returned);
+                }
+                if proved {
                     self.ended_at(end, who, invoked);
                 }
             }

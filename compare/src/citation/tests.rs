@@ -1,6 +1,5 @@
 //! A text cannot say what no run has said.
 
-
 use super::*;
 
 const RESULTS: &str = r#"{

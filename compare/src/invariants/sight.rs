@@ -67,8 +67,11 @@ pub(super) struct Sight {
     pub(super) log: Mirror,
     /// How far the log had come, and when.
     pub(super) reached: Reached,
-    /// How the life before this one ended.
+    /// How the life before this one ended. A process that ended before it had opened its log lived no life: how the one
+    /// before it ended still counts (H-03).
     pub(super) former: Former,
+    /// Whether the log was opened since the node was started.
+    opened: bool,
     /// Below it the log was compared with what is committed.
     pub(super) confirmed_to: Offset,
     /// Before it entries were compared with what others have applied.
@@ -107,6 +110,7 @@ impl Sight {
             log: Mirror::default(),
             reached: Reached::default(),
             former: Former::None,
+            opened: false,
             confirmed_to: Offset::ZERO,
             applied_to: Ordinal::ZERO,
             keeps: Keeps::All,
@@ -156,7 +160,9 @@ impl Sight {
             (Loss::Power, Durability::Cached) => Keeps::Vote,
             (Loss::Power, Durability::Synced) | (Loss::Nothing | Loss::Process, _) => Keeps::All,
         };
-        self.former = if loss == Loss::Nothing { Former::InOrder } else { Former::Crash };
+        if std::mem::take(&mut self.opened) {
+            self.former = if loss == Loss::Nothing { Former::InOrder } else { Former::Crash };
+        }
         self.keeps = self.keeps.max(keeps);
         if self.keeps != Keeps::All {
             self.log.cut(Offset::ZERO);
@@ -175,6 +181,7 @@ impl Sight {
 
     /// It is open: a life begins, with this log.
     pub(super) fn opened(&mut self, now: Snapshot, marks: Vec<BatchMark>) {
+        self.opened = true;
         // Let go while it was down, and open before it knows: this log goes yet.
         let goes = self.hold == Hold::MayGo && !marks.is_empty();
         self.log.reread(now.log_start, now.first, marks);

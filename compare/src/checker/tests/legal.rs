@@ -4,7 +4,7 @@ use partition::ids::Offset;
 use partition::partition::Acks;
 
 use super::story::{Story, at, records};
-use crate::checker::Verdict;
+use crate::checker::{Anomaly, Verdict};
 use crate::history::{Gaps, Outcome, Retention, Seen, Sender, Sighting, View};
 
 fn is_legal(story: Story) {
@@ -80,6 +80,20 @@ fn a_trim_may_cut_a_batch_and_a_read_may_show_a_part_of_one() {
     let story = Story::default().append(1, 0..1, &[10, 11, 12], at(0));
     let story = story.read(2, 2..3, View::Committed, 1, &[11]);
     is_legal(story.trim(1, 4..5, 2, Some(2)).ends_from(2, &[12]));
+}
+
+#[test]
+fn a_replica_that_begins_anew_inside_a_batch_may_know_of_nothing_behind_its_start() {
+    let empty = |end| Seen { records: Vec::new(), log_start: Offset(1), high_watermark: Some(Offset(end)) };
+    let story = |end| {
+        let story = Story::default().append(1, 0..1, &[10, 11, 12], at(0)).trim(1, 2..3, 1, Some(1));
+        story.read_from(2, 4..5, View::Follower, Some(1), empty(end)).ends_from(1, &[11, 12])
+    };
+    is_legal(story(1));
+    story(2).shows(
+        &[Anomaly::TornBatch],
+        "client 2's follower read (events 4-5) was answered an end of 2, where value 12 goes on with its batch",
+    );
 }
 
 #[test]

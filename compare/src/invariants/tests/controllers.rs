@@ -128,13 +128,16 @@ fn carried(scene: &mut Scene) -> Life {
 
 #[test]
 fn h03_unclean_exclusion_knows_who_has_crashed() {
-    let begins = |loss| {
+    let begins = |losses: &[Loss]| {
         let mut scene = Scene::synced();
         let life = carried(&mut scene);
         scene.show([replica(2, &[]).with(|seen| seen.life = Some(Life(1)))]);
-        scene.end(2, loss);
+        // After the first, those of processes that were not seen to open their log.
+        losses.iter().for_each(|loss| scene.end(2, *loss));
         scene.try_show([replica(2, &[]).with(|seen| seen.life = Some(life))])
     };
-    begins(Loss::Nothing).unwrap();
-    named(begins(Loss::Process), Invariant::UncleanExclusion);
+    begins(&[Loss::Nothing]).unwrap();
+    begins(&[Loss::Nothing, Loss::Process]).unwrap();
+    named(begins(&[Loss::Process]), Invariant::UncleanExclusion);
+    named(begins(&[Loss::Process, Loss::Nothing]), Invariant::UncleanExclusion);
 }
