@@ -7,6 +7,11 @@
 //!   [1.18 times](results/latency.json#cells?system=isr/ops_per_s//cells?system=quorum/ops_per_s)
 //!    shown                            one figure                 over another
 //! ```
+//! What was printed and not kept otherwise is cited by the one line that begins so, and by which of the numbers behind that:
+//!
+//! ```text
+//!   [22,479](results/isr-5000.txt#faults/1)        of a line "  faults         22479; 4489 restarts of replicas"
+//! ```
 //! A figure is a link, so that a reader can go and look; and so that a text cannot say what no run has said. It is shown with as
 //! many decimals as its author gave it, in the unit that he gave it. The two parts that decide which one is meant have to leave
 //! exactly one.
@@ -16,6 +21,7 @@
 
 mod amount;
 mod pick;
+mod printed;
 mod text;
 
 pub use amount::{Amount, NotAnAmount};
@@ -27,6 +33,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+
+use pick::Found;
 
 /// What is wrong with a figure.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +57,34 @@ pub enum Fault {
 
 /// What was read so far, so that each file is read once.
 #[derive(Debug, Default)]
-pub struct Sources(BTreeMap<PathBuf, Value>);
+pub struct Sources(BTreeMap<PathBuf, Source>);
+
+/// What a run has left.
+#[derive(Debug)]
+enum Source {
+    /// results.json, or any other object.
+    Results(Value),
+    /// What it printed.
+    Printed(String),
+}
+
+impl Source {
+    fn read(path: &Path) -> Result<Self, String> {
+        let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
+        if path.extension().is_some_and(|extension| extension == "json") {
+            serde_json::from_str(&text).map(Self::Results).map_err(|error| error.to_string())
+        } else {
+            Ok(Self::Printed(text))
+        }
+    }
+
+    fn find(&self, pick: &str) -> Result<Found, NotFound> {
+        match self {
+            Self::Results(results) => pick.parse::<Pick>()?.of(results),
+            Self::Printed(text) => printed::find(text, pick),
+        }
+    }
+}
 
 impl Sources {
     /// What a citation in a text of this directory has to show.
@@ -60,14 +95,10 @@ impl Sources {
         let amount: Amount = citation.shown.parse()?;
         let path = directory.join(citation.file);
         if !self.0.contains_key(&path) {
-            let unreadable = |why: String| Fault::Unreadable { path: path.clone(), why };
-            let bytes = fs::read(&path).map_err(|error| unreadable(error.to_string()))?;
-            let results = serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
-            self.0.insert(path.clone(), results);
+            let read = Source::read(&path).map_err(|why| Fault::Unreadable { path: path.clone(), why })?;
+            self.0.insert(path.clone(), read);
         }
-        let pick: Pick = citation.pick.parse()?;
-        let found = pick.of(&self.0[&path])?;
-        Ok(amount.showing(found)?)
+        Ok(amount.showing(self.0[&path].find(citation.pick)?)?)
     }
 }
 

@@ -91,6 +91,24 @@ impl Amount {
         Some((Self { decimals: decimals.len(), unit }, rest))
     }
 
+    /// The number with its unit that a text begins with, as found there.
+    pub(super) fn printed(text: &str) -> Option<(Found, &str)> {
+        let (amount, rest) = Self::at_start_of(text)?;
+        let number = text[..text.len() - rest.len()].strip_suffix(amount.unit.sign())?.replace(',', "");
+        let number: f64 = number.parse().ok()?;
+        let (scale, measure) = match amount.unit {
+            Unit::One | Unit::Times | Unit::PerSecond | Unit::MegabytesPerSecond => (1.0, Measure::Number),
+            Unit::Percent => (0.01, Measure::Number),
+            Unit::Microseconds => (1.0, Measure::Microseconds),
+            Unit::Milliseconds => (1.0, Measure::Milliseconds),
+            Unit::Seconds => (1.0, Measure::Seconds),
+            Unit::Bytes => (1.0, Measure::Bytes),
+            Unit::Kibibytes => (1024.0, Measure::Bytes),
+            Unit::Mebibytes => (1024.0 * 1024.0, Measure::Bytes),
+        };
+        Some((Found { number: number * scale, measure }, rest))
+    }
+
     /// Whether it says of what it is: a number alone may be anything.
     pub(super) fn has_unit(self) -> bool {
         self.unit != Unit::One

@@ -35,6 +35,19 @@ pub enum NotFound {
         /// What they had to be.
         conditions: String,
     },
+    /// Not of the form of what was printed.
+    #[error(
+        "`{0}` names no printed figure: write it as faults/1, the first number behind that word, with + for spaces"
+    )]
+    PrintedSyntax(String),
+    /// Not exactly one line.
+    #[error("{count} lines begin with `{begins}`, and one was wanted: say more of it")]
+    Lines {
+        /// How many there are.
+        count: usize,
+        /// As they had to begin.
+        begins: String,
+    },
     /// It is not there, or not a number.
     #[error("`{0}` is no number there")]
     Path(String),

@@ -72,6 +72,31 @@ fn what_names_no_single_figure_is_refused_with_what_to_do() {
 }
 
 #[test]
+fn what_was_printed_is_cited_by_its_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let printed = "isr-3:2: 5000 seeds\n  faults         22479; 4489 restarts\n  overhead  1.05 times, 7 us more; 4 %\n";
+    fs::write(directory.path().join("p.txt"), printed).unwrap();
+    let says = |link: &str| match refresh(link, directory.path(), &mut Sources::default()) {
+        Ok(refreshed) => refreshed.text,
+        Err(faults) => faults[0].1.to_string(),
+    };
+    for (shown, pick, wanted) in [
+        ("0", "isr-3:2:/1", "5,000"),
+        ("0", "faults/2", "4,489"),
+        ("0.0 times", "overhead/1", "1.1 times"),
+        ("0 us", "overhead/2", "7 us"),
+        ("0 %", "overhead/3", "4 %"),
+    ] {
+        assert_eq!(says(&format!("[{shown}](p.txt#{pick})")), format!("[{wanted}](p.txt#{pick})"));
+    }
+    for (pick, why) in
+        [("fau/3", "`fau/3` is no number there"), ("x/1", "0 lines begin"), ("faults", "write it as")]
+    {
+        assert!(says(&format!("[1](p.txt#{pick})")).contains(why), "{pick}");
+    }
+}
+
+#[test]
 fn figures_that_cite_nothing_are_seen() {
     let text = "In 5 ms, 29,196/s, `7 ms`, n = 3, 2n+1, [8 ms](r.json#a/b) and [9 ms](other.md); 3 sets.\n\n```\n1 ms\n```\n2.5 %\n";
     let seen: Vec<String> = uncited(text).into_iter().map(|(_, amount)| amount).collect();

@@ -1,6 +1,7 @@
 //! Finds the figures in a Markdown text.
 
 use std::ops::Range;
+use std::path::Path;
 
 use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd};
 
@@ -97,8 +98,9 @@ fn events(text: &str) -> impl Iterator<Item = (Event<'_>, Range<usize>)> {
 
 /// The file and the figure that a link is to, if it is to one: as they stand in the text.
 fn target_of<'a>(text: &'a str, target: &CowStr<'_>) -> Option<(&'a str, &'a str)> {
-    let (file, _) = target.split_once(".json#")?;
-    let length = file.len() + ".json".len();
+    let (file, _) = target.split_once('#')?;
+    let of_a_run = Path::new(file).extension().is_some_and(|kind| kind == "json" || kind == "txt");
+    let length = of_a_run.then_some(file.len())?;
     // The parser may own it; a text that has it is what its parts are taken from.
     let start = text.find(target.as_ref())?;
     let target = &text[start..start + target.len()];
