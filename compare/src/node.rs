@@ -10,6 +10,8 @@
 //!     │ <──────────────── one line of JSON: totals
 //!     │ ──────────────── "slow" and whom, as JSON > slows its links to them
 //!     │ <──────────────────────────────── "slowed"
+//!     │ ──────────── "bar" and which ways, as JSON > bars them in its own transport, and no others
+//!     │ <──────────────────────────────── "barred"
 //!     │ end of stdin, or SIGTERM ────────────────> stops in order
 //! ```
 //! Ports are bound before anybody is told of them, so that none is taken in between; a parent that dies closes the pipe,
@@ -33,7 +35,7 @@ pub(crate) use injected::{Delays, Sender};
 pub use injected::{Injected, Injection, Slowdown};
 pub use meter::Sent;
 pub(crate) use part::{Part, Place};
-pub use plan::Plan;
+pub use plan::{Plan, Times};
 pub use process::run;
 pub use real::client_world;
 pub use role::Role;

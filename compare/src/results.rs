@@ -21,7 +21,7 @@ pub use csv::table as table_of_cells;
 pub use file::{Destination, UnwritableResults, can_be_written};
 pub use hgrm::{file_name as hgrm_name, percentiles};
 pub use knee::{Knee, KneeProbe};
-pub use matrix::{Ground, Lost, MatrixExpected, MatrixFinding, MatrixMeasured, MatrixRow, Silences};
+pub use matrix::{Lost, MatrixExpected, MatrixFinding, MatrixMeasured, MatrixRow, Silences};
 pub(crate) use names::acks as acks_by_name;
 pub use names::{acks_name, acks_named, durability_name, durability_named};
 pub use per_ack::PerAck;

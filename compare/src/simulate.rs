@@ -29,7 +29,7 @@ mod figures;
 #[cfg(test)]
 mod foreseen;
 mod leasing;
-mod liveness;
+pub(crate) mod liveness;
 mod mover;
 mod mutant;
 mod overseer;
@@ -42,6 +42,7 @@ pub mod text;
 mod verdict;
 mod voters;
 
+pub(crate) use clients::{Desk, Load, Outside};
 pub use figures::{Figures, Met, Occurrence, Told};
 pub use leasing::Leasing;
 pub use mutant::Mutant;
@@ -51,3 +52,4 @@ pub use script::{Once, Step};
 pub use shrink::shrink;
 pub use sweep::{Halt, STACK_BYTES, Sweep, Swept, THREAD};
 pub use verdict::Finding;
+pub(crate) use verdict::Findings;

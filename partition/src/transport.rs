@@ -1,5 +1,6 @@
 //! Frames between nodes: a bincode message with raw batch bytes beside it, over TCP or in memory.
 
+pub mod barred;
 pub mod codec;
 pub mod delayed;
 pub mod frame;

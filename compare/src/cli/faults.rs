@@ -16,19 +16,23 @@ const SEEDS_MAX: u64 = 1_000_000_000;
 /// What faults do to both systems, with what was expected beside it; and the test of the judge
 ///
 /// Without `--mutants` the fault matrix: each fault, under each setting, in simulated clusters, over some seeds each. A cell
-/// that is unlike what was expected of it fails the run.
+/// that is unlike what was expected of it fails the run. With `--processes` the same on processes of this machine.
 ///
 /// With `--mutants`: each is a rule of a protocol that is broken in a simulated cluster, under faults that put weight on it; an
 /// invariant or the checker has to find it, by name. The same seeds with nothing broken have to be sound.
 #[derive(Debug, Args)]
 pub(super) struct FaultsArgs {
-    /// Runs the matrix in virtual time: the default, and so far the only way
-    #[arg(long, conflicts_with = "mutants")]
+    /// Runs the matrix in virtual time: the default
+    #[arg(long, conflicts_with_all = ["mutants", "processes"])]
     simulated: bool,
+    /// Runs the matrix on processes, one a replica: the headline rows with 30 trials, the others with 5
+    #[arg(long, conflicts_with = "mutants")]
+    processes: bool,
     /// Breaks each rule on purpose, and says which check finds it, at which seed
     #[arg(long)]
     mutants: bool,
-    /// The most seeds in all, spread over the cells or mutants [default: 3 for each cell, 40 for each mutant]
+    /// The most seeds in all, spread over the cells or mutants [default: 3 for each cell, 40 for each mutant; of --processes 30 or
+    /// 5]
     #[arg(long, value_name = "COUNT", value_parser = seed_count)]
     seeds: Option<u64>,
     /// The first seed of each cell
@@ -38,7 +42,7 @@ pub(super) struct FaultsArgs {
     #[arg(long, value_name = "ROW")]
     only: Option<String>,
     /// Runs the first seed of one cell, and writes what its clients saw: JSON (`.json`), or Jepsen's EDN (`.edn`)
-    #[arg(long, value_name = "FILE", requires = "only", conflicts_with = "mutants")]
+    #[arg(long, value_name = "FILE", requires = "only", conflicts_with_all = ["mutants", "processes"])]
     history: Option<HistoryFile>,
     /// Goes on where a run that wrote the same --json was interrupted
     #[arg(long, requires = "json", conflicts_with = "mutants")]

@@ -12,7 +12,8 @@
 //! ```
 //! The fault begins a little later with each seed, so that it meets timers at any point of theirs. A silence is the longest
 //! time, from the fault on, without an acknowledged append; times are virtual, and the sessions, lags and elections of
-//! all clusters are about as long as each other's ([`TIMES`](crate::simulate::TIMES)).
+//! all clusters are about as long as each other's ([`TIMES`](crate::simulate::TIMES)). The same runs on [`processes`], in real
+//! time, as far as processes can have the fault.
 //!
 //! **Scripted sequences** (`scripted`) are rows by their numbers, each step once the cluster shows what it waits for, under the
 //! older rule and without: S-01 (truncation by high watermark), S-10 (the last member leads), S-13 and S-20b (unclean election).
@@ -23,13 +24,15 @@
 //! (`partition/src/conformance`), S-26 (`isr-log/src/replica/truncation`), R-05 to R-13 (`quorum-log`). Where the older rule is
 //! no switch, it is a mutant, and [`super::mutants`] hunts it.
 //!
-//! Left out so far: real processes; the partition that is offline for ever (S-13 by one of three, without unclean election): a
-//! cell has to heal.
+//! Left out so far: sequences and bursts on processes; the partition that is offline for ever (S-13 by one of three, without
+//! unclean election): a cell has to heal.
 
 mod cell;
 mod column;
 mod expected;
+mod ground;
 mod measured;
+pub mod processes;
 mod row;
 mod run;
 mod scripted;
@@ -39,6 +42,7 @@ mod trial;
 pub use cell::{Cell, Judged, Verdict};
 pub use column::Column;
 pub use expected::{Answers, Availability, Expected, Happened, Losses};
+pub use ground::Ground;
 pub use measured::Measured;
 pub use row::Row;
 pub use run::Trials;

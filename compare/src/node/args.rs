@@ -134,6 +134,7 @@ impl NodeArgs {
             durability: self.durability.into(),
             injected: self.injection(),
             scale: Scale { partitions: self.partitions, heartbeats: self.heartbeats },
+            times: None,
             replicas,
             controllers,
         }

@@ -1,5 +1,6 @@
 //! A node, whoever hosts it: first bound to its port, then told its plan and started, then stopped or crashed.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -12,6 +13,7 @@ use partition::ids::{ByteSize, NodeId};
 use partition::journeys::Journeyed;
 use partition::log::LogError;
 use partition::meta::MetaError;
+use partition::transport::barred::{BarredTransport, Barrier, Barriers};
 use partition::transport::rpc::{Serving, serve};
 use partition::transport::tcp::TcpTransport;
 use partition::transport::{Address, Listener, Transport};
@@ -89,6 +91,7 @@ pub struct NodeTotals {
 pub struct Bound {
     place: Place,
     sent: Sent,
+    barriers: Barriers,
     listener: Box<dyn Listener>,
 }
 
@@ -105,12 +108,14 @@ impl Bound {
         random: Random,
     ) -> Result<Self, NodeError> {
         let sent = Sent::default();
+        let barriers = Barriers::default();
         let network = Metered::over(TcpTransport, sent.clone());
+        let network = BarredTransport::over(Arc::new(network), barriers.clone());
         let listener = network.listen(listen).await.map_err(NodeError::Listen)?;
         let directory = |source| NodeError::Directory { path: dir.display().to_string(), source };
         std::fs::create_dir_all(dir).map_err(directory)?;
         let world = world_of(dir, &random, Arc::new(network)).await?;
-        Ok(Self { place: Place { node, role, dir: dir.to_owned(), world }, sent, listener })
+        Ok(Self { place: Place { node, role, dir: dir.to_owned(), world }, sent, barriers, listener })
     }
 
     /// Where it listens.
@@ -124,7 +129,7 @@ impl Bound {
     /// # Errors
     /// [`NodeError`]; the port is free again.
     pub async fn start(self, plan: &Plan) -> Result<HostedNode, NodeError> {
-        let Self { mut place, sent, listener } = self;
+        let Self { mut place, sent, barriers, listener } = self;
         let delays = Delays::of(Sender::Node(place.role, place.node), plan, &place.world.clock);
         if let Some(delays) = &delays {
             delays.put_into(&mut place.world);
@@ -132,7 +137,7 @@ impl Bound {
         let (service, part) = place.start(plan, &Tuning::of(plan)).await?;
         let (world, node, plan) = (place.world, place.node, plan.clone());
         let serving = serve(&world, listener, service);
-        Ok(HostedNode { world, node, plan, sent, delays, serving, part })
+        Ok(HostedNode { world, node, plan, sent, barriers, delays, serving, part })
     }
 }
 
@@ -154,6 +159,7 @@ pub struct HostedNode {
     node: NodeId,
     plan: Plan,
     sent: Sent,
+    barriers: Barriers,
     delays: Option<Delays>,
     serving: Serving,
     part: Part,
@@ -198,6 +204,11 @@ impl HostedNode {
         if let Some(delays) = &self.delays {
             delays.slow(down);
         }
+    }
+
+    /// Bars these ways to other nodes, and no others.
+    pub fn bar(&self, barred: &BTreeSet<Barrier>) {
+        self.barriers.set(barred);
     }
 
     /// Ends it in order: closes its log, then tells those who asked how that ended for them.

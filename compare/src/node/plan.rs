@@ -1,6 +1,7 @@
 //! What all nodes of one cluster are told alike: who takes part, and on which terms.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use isr_log::metadata::CommitRule;
 use partition::ids::{NodeId, PartitionId};
@@ -37,6 +38,39 @@ pub struct Plan {
     /// How many partitions there are.
     #[serde(default)]
     pub scale: Scale,
+    /// How soon a silent node is missed, where it is not to be as soon as by the systems' own defaults.
+    #[serde(default)]
+    pub times: Option<Times>,
+}
+
+/// How soon silent nodes are missed, the same of both systems as far as they have the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Times {
+    /// isr: how long a broker may be silent before it is fenced.
+    pub session: Duration,
+    /// isr: how often it shows that it is alive.
+    pub heartbeat: Duration,
+    /// isr: how long a follower may lag before it leaves the in-sync set.
+    pub lag_max: Duration,
+    /// Voters: how often a leader shows that it is alive.
+    pub beat: Duration,
+    /// Voters: one that hears nothing calls an election after so long, at the earliest.
+    pub election_min: Duration,
+    /// At the latest.
+    pub election_max: Duration,
+}
+
+impl Times {
+    /// So that each is missed after about a second: short enough for many trials, longer than a busy machine makes a process
+    /// wait. A voter calls an election when its leader's lease (`election_max`) and then its own timeout have passed.
+    pub const A_SECOND: Self = Self {
+        session: Duration::from_secs(1),
+        heartbeat: Duration::from_millis(200),
+        lag_max: Duration::from_secs(1),
+        beat: Duration::from_millis(100),
+        election_min: Duration::from_millis(300),
+        election_max: Duration::from_millis(600),
+    };
 }
 
 /// Why a plan cannot be carried out.

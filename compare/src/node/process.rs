@@ -172,6 +172,10 @@ impl Told {
                     node.slow(&serde_json::from_str(down).map_err(|_| wrong())?);
                     say("slowed")?;
                 }
+                Some(("bar", ways)) => {
+                    node.bar(&serde_json::from_str(ways).map_err(|_| wrong())?);
+                    say("barred")?;
+                }
                 _ => return Err(wrong()),
             }
         }

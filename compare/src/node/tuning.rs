@@ -9,7 +9,7 @@ use isr_log::controller::lease::Leases;
 use partition::ids::ByteSize;
 use partition::log::LogConfig;
 
-use super::plan::Plan;
+use super::plan::{Plan, Times};
 
 /// What a node is run with beyond its cluster's plan. All nodes of a cluster have the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +47,17 @@ pub(crate) struct Broken {
 }
 
 impl Tuning {
-    /// The defaults of both systems.
+    /// The defaults of both systems, at the plan's times if it has some.
     pub(crate) fn of(plan: &Plan) -> Self {
+        let defaults = Self::defaults(plan);
+        let Some(Times { session, heartbeat, lag_max, beat, election_min, election_max }) = plan.times else {
+            return defaults;
+        };
+        let timing = quorum_log::Timing { heartbeat: beat, election_min, election_max };
+        Self { timing, session, heartbeat, lag_max, ..defaults }
+    }
+
+    fn defaults(plan: &Plan) -> Self {
         Self {
             log: plan.log(),
             metadata_log: LogConfig::default(),

@@ -7,7 +7,7 @@ use partition::partition::Acks;
 use serde::{Deserialize, Serialize};
 
 use super::{BlockPlan, Circumstances, Results, SCHEMA_VERSION, acks_by_name};
-use crate::faults::matrix::{Answers, Availability, Judged, Losses, Switch, Trials, Verdict};
+use crate::faults::matrix::{Answers, Availability, Ground, Judged, Losses, Switch, Trials, Verdict};
 use crate::system::{Survives, System};
 
 /// One cell of the fault matrix.
@@ -37,6 +37,9 @@ pub struct MatrixRow {
     pub switches: Vec<Switch>,
     /// Where it ran.
     pub ground: Ground,
+    /// By what means faults were committed, where that has to be said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
     /// What it was expected to show.
     pub expected: MatrixExpected,
     /// What it showed.
@@ -65,14 +68,6 @@ pub struct Lost {
     pub f_d: usize,
     /// So many replicas may be dead with writes going on.
     pub f_a: usize,
-}
-
-/// Where a cell ran.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Ground {
-    /// In virtual time.
-    Simulated,
 }
 
 /// What a cell was expected to show.
@@ -157,7 +152,7 @@ impl MatrixRow {
     /// A cell that was measured with these trials.
     #[must_use]
     pub fn of(judged: &Judged, trials: &Trials) -> Self {
-        let Judged { cell, expected, measured } = judged;
+        let Judged { cell, expected, measured, .. } = judged;
         let (column, shape) = (&cell.column, cell.column.shape);
         let finding = measured.broken.as_ref().or(measured.unhealed.as_ref());
         let (seed, count) = finding.map_or((trials.first, trials.each), |(seed, _)| (*seed, 1));
@@ -172,7 +167,8 @@ impl MatrixRow {
             acks: column.acks,
             durability: shape.durability,
             switches: column.switches.iter().copied().collect(),
-            ground: Ground::Simulated,
+            ground: measured.ground,
+            by: judged.by.clone(),
             expected: MatrixExpected {
                 answers: expected.answers,
                 losses: expected.losses,
@@ -201,7 +197,10 @@ impl MatrixRow {
                 what: finding.what.clone(),
             }),
             seed: trials.first,
-            replay: format!("compare faults --simulated --only {cell} --seed {seed} --seeds {count}"),
+            replay: format!(
+                "compare faults --{} --only {cell} --seed {seed} --seeds {count}",
+                measured.ground
+            ),
         }
     }
 
@@ -214,21 +213,16 @@ impl MatrixRow {
 }
 
 impl Results {
-    /// The results of a matrix: nothing was timed.
+    /// The results of a matrix whose first seed this was.
     #[must_use]
-    pub fn of_matrix(
-        trials: &Trials,
-        matrix: Vec<MatrixRow>,
-        ending: &str,
-        circumstances: Circumstances,
-    ) -> Self {
+    pub fn of_matrix(seed: u64, matrix: Vec<MatrixRow>, ending: &str, circumstances: Circumstances) -> Self {
         let Circumstances { machine, commit, started, command } = circumstances;
         Self {
             schema_version: SCHEMA_VERSION,
             machine,
             commit,
             started,
-            seed: trials.first,
+            seed,
             command,
             workload: None,
             ending: ending.to_owned(),

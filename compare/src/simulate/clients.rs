@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use partition::ids::Offset;
 use partition::partition::Partition;
 use partition::world::World;
 
@@ -17,22 +18,32 @@ use super::verdict::Findings;
 use crate::history::{Recorder, View};
 
 /// How long a client waits for one answer: longer than an election, shorter than most runs.
-pub(super) const PATIENCE: Duration = Duration::from_secs(3);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What a client works with.
-pub(super) struct Desk {
+pub(crate) struct Desk {
     client: Client,
     world: World,
     partition: Arc<dyn Partition>,
     recorder: Recorder,
     load: Load,
     findings: Findings,
-    overseer: Overseer,
+    /// None where nobody sees into the replicas: in clusters of processes.
+    overseer: Option<Overseer>,
+}
+
+/// Where a client's work goes and is noted, when its cluster is none of the simulation's.
+pub(crate) struct Outside {
+    pub(crate) world: World,
+    pub(crate) partition: Arc<dyn Partition>,
+    pub(crate) recorder: Recorder,
+    pub(crate) findings: Findings,
+    pub(crate) load: Load,
 }
 
 /// What the clients of a run share: whether they are to begin anything new, and how much they have begun.
 #[derive(Clone, Debug)]
-pub(super) struct Load(Arc<Shared>);
+pub(crate) struct Load(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -41,12 +52,12 @@ struct Shared {
 }
 
 impl Load {
-    pub(super) fn begin() -> Self {
+    pub(crate) fn begin() -> Self {
         Self(Arc::new(Shared { going: AtomicBool::new(true), appends: AtomicU64::new(0) }))
     }
 
     /// Nothing new is begun from now on.
-    pub(super) fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.0.going.store(false, Ordering::Relaxed);
     }
 
@@ -86,12 +97,30 @@ impl Desk {
             recorder: recorder.clone(),
             load: load.clone(),
             findings: findings.clone(),
-            overseer: cluster.overseer().clone(),
+            overseer: Some(cluster.overseer().clone()),
+        }
+    }
+
+    /// A client of another cluster.
+    pub(crate) fn outside(client: Client, outside: Outside) -> Self {
+        let Outside { world, partition, recorder, findings, load } = outside;
+        Self { client, world, partition, recorder, load, findings, overseer: None }
+    }
+
+    /// What a linearizable read that begins now must reach, as far as that is watched.
+    fn floor(&self) -> Offset {
+        self.overseer.as_ref().map_or(Offset::ZERO, Overseer::floor)
+    }
+
+    /// A linearizable read, or tail, that began at this floor has reached so far.
+    fn reached(&self, floor: Offset, tail: Offset) {
+        if let Some(overseer) = &self.overseer {
+            overseer.reached(floor, tail);
         }
     }
 
     /// Works until it is told to stop, and until everything that it began has ended.
-    pub(super) async fn work(self) {
+    pub(crate) async fn work(self) {
         match self.client.work {
             Work::Produce(manner) => producer::produce(&self, manner).await,
             Work::Poll => consumer::poll(&self, View::Committed).await,

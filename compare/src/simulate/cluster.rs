@@ -151,6 +151,7 @@ impl VirtualCluster {
             durability: shape.durability,
             injected: None,
             scale: Scale::default(),
+            times: None,
         };
         let replica = if shape.system.is_in_sync() { Role::Isr } else { Role::Quorum };
         let controllers = plan.controllers.keys().map(|node| (*node, Role::Controller));

@@ -64,7 +64,7 @@ async fn watch(
 ) -> (Vec<Duration>, Vec<Sampled>) {
     let quiet = Scenario::leased(7, shape, FaultChoice::These(Schedule::default()), Leasing::Off);
     let cluster = VirtualCluster::start(simulation, &quiet, tuning()).await.unwrap();
-    liveness::converge(&cluster, PATIENCE).await.unwrap();
+    liveness::converge(&cluster, simulation.clock(), PATIENCE).await.unwrap();
     let (nodes, client) = (replicas(shape), NodeId(BEFORE_CLIENTS + 1));
     for from in &nodes {
         for to in nodes.iter().filter(|to| *to != from) {

@@ -3,19 +3,19 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use partition::clock::Clock;
 use partition::cluster::Cluster;
 use partition::error::{AppendError, ReadError, Refusal};
 use partition::ids::{ByteSize, NodeId};
 use partition::partition::{Acks, Append, Appended, Isolation, Read, Role, Status};
 use partition::record::BatchBuilder;
 
-use super::cluster::VirtualCluster;
 use super::verdict::Finding;
 use crate::history::{ClientId, Recorder, Sender, Value, View};
 
 /// How long a cluster may take, from the end of all faults, until one replica leads and all the others follow. A client
 /// may have to wait out its own patience first.
-pub(super) const HEALED_WITHIN: Duration = Duration::from_secs(10);
+pub(crate) const HEALED_WITHIN: Duration = Duration::from_secs(10);
 /// How long a fresh write may take in a cluster that is well.
 const FRESH_WRITE_WITHIN: Duration = Duration::from_secs(1);
 /// How soon a leader finds that its disk has room again, when a full disk was the last fault.
@@ -30,8 +30,11 @@ const READ_BYTES: ByteSize = ByteSize::mib(1);
 const LAST_CLIENT: ClientId = ClientId(0);
 
 /// Waits until one replica leads, the others are members and follow it, and all hold and have committed the same.
-pub(super) async fn converge(cluster: &VirtualCluster, limit: Duration) -> Result<Duration, Finding> {
-    let clock = cluster.simulation().clock().clone();
+pub(crate) async fn converge(
+    cluster: &impl Cluster,
+    clock: &Clock,
+    limit: Duration,
+) -> Result<Duration, Finding> {
     let begun = clock.now();
     let mut seen = String::from("nobody answered");
     while clock.now().since(begun) < limit {
@@ -79,12 +82,15 @@ fn describe(node: NodeId, answer: &Result<Status, ReadError>) -> String {
 }
 
 /// Writes after the faults are acknowledged, and soon.
-pub(super) async fn write_fresh(cluster: &VirtualCluster, recorder: &Recorder) -> Result<(), Finding> {
-    let clock = cluster.simulation().clock();
+pub(crate) async fn write_fresh(
+    cluster: &impl Cluster,
+    clock: &Clock,
+    recorder: &Recorder,
+) -> Result<(), Finding> {
     let begun = clock.now();
     let mut acknowledged = 0;
     for number in 0.. {
-        match write_one(cluster, recorder, Value(number)).await {
+        match write_one(cluster, clock, recorder, Value(number)).await {
             Ok(Appended::Placed(_)) => acknowledged += 1,
             Err(AppendError::NotAppended(Refusal::NoSpace)) if clock.now().since(begun) < ROOM_WITHIN => {
                 clock.sleep(LOOK_INTERVAL).await;
@@ -102,11 +108,12 @@ pub(super) async fn write_fresh(cluster: &VirtualCluster, recorder: &Recorder) -
 }
 
 async fn write_one(
-    cluster: &VirtualCluster,
+    cluster: &impl Cluster,
+    clock: &Clock,
     recorder: &Recorder,
     value: Value,
 ) -> Result<Appended, AppendError> {
-    let mut batch = BatchBuilder::new(cluster.simulation().clock().wall_ms());
+    let mut batch = BatchBuilder::new(clock.wall_ms());
     batch.push_value(&value.bytes());
     let call = recorder.append(LAST_CLIENT, vec![value], Acks::Committed, Sender::Plain);
     let append = Append { batch: batch.build(), acks: Acks::Committed, timeout: FRESH_WRITE_WITHIN };
@@ -116,7 +123,7 @@ async fn write_one(
 }
 
 /// Reads all there is, linearizably, as the history's last word.
-pub(super) async fn read_all(cluster: &VirtualCluster, recorder: &Recorder) -> Result<(), Finding> {
+pub(crate) async fn read_all(cluster: &impl Cluster, recorder: &Recorder) -> Result<(), Finding> {
     let lost = |error: ReadError| Finding::new("L5-final-read", error);
     let client = cluster.client();
     let start = client.status().await.map_err(lost)?.log_start;

@@ -167,7 +167,7 @@ impl Play {
         let cluster = VirtualCluster::start(&self.simulation, &self.scenario, self.tuning()).await;
         let mut cluster = cluster.map_err(|error| Finding::new("start", error))?;
         drop(self.evidence.overseer.set(cluster.overseer().clone()));
-        liveness::converge(&cluster, UP_WITHIN).await?;
+        liveness::converge(&cluster, &clock, UP_WITHIN).await?;
 
         let recorder = Recorder::new(clock.clone(), Recording::default());
         drop(self.evidence.recorder.set(recorder.clone()));
@@ -185,11 +185,11 @@ impl Play {
             return Err(Finding::new("L4-pending", "a client still waits for an answer"));
         }
         cluster.settle().await?;
-        let healed = liveness::converge(&cluster, HEALED_WITHIN).await?;
+        let healed = liveness::converge(&cluster, &clock, HEALED_WITHIN).await?;
         let _ = self.evidence.healed.set(healed);
         self.simulation.note("phase: fresh writes, final read");
-        liveness::write_fresh(&cluster, &recorder).await?;
-        liveness::converge(&cluster, HEALED_WITHIN).await?;
+        liveness::write_fresh(&cluster, &clock, &recorder).await?;
+        liveness::converge(&cluster, &clock, HEALED_WITHIN).await?;
         liveness::read_all(&cluster, &recorder).await
     }
 

@@ -138,6 +138,9 @@ pub struct Manner {
 }
 
 impl Client {
+    /// Nodes of clients have higher numbers than this.
+    pub(crate) const BEFORE: NodeId = NodeId(cluster::BEFORE_CLIENTS);
+
     /// The node it runs on.
     #[must_use]
     pub fn node(&self) -> NodeId {

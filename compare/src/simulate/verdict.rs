@@ -13,12 +13,12 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(super) fn new(name: &str, what: impl fmt::Display) -> Self {
+    pub(crate) fn new(name: &str, what: impl fmt::Display) -> Self {
         Self { name: name.to_owned(), what: what.to_string() }
     }
 
     /// A finding whose text begins with its name and a colon.
-    pub(super) fn named(text: &str) -> Self {
+    pub(crate) fn named(text: &str) -> Self {
         match text.split_once(':') {
             Some((name, what)) => Self::new(name.trim(), what.trim()),
             None => Self::new("failure", text),
@@ -34,14 +34,14 @@ impl fmt::Display for Finding {
 
 /// What was found so far. Clones speak of the same.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Findings(Arc<Mutex<Vec<Finding>>>);
+pub(crate) struct Findings(Arc<Mutex<Vec<Finding>>>);
 
 impl Findings {
-    pub(super) fn note(&self, finding: Finding) {
+    pub(crate) fn note(&self, finding: Finding) {
         self.0.lock().expect("no holder panics").push(finding);
     }
 
-    pub(super) fn take(&self) -> Vec<Finding> {
+    pub(crate) fn take(&self) -> Vec<Finding> {
         std::mem::take(&mut self.0.lock().expect("no holder panics"))
     }
 }

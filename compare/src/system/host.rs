@@ -1,11 +1,13 @@
 //! One node of a cluster, wherever it runs: its identity, and what can be done to it.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use partition::ids::NodeId;
 use partition::journeys::Journeyed;
 use partition::transport::Address;
+use partition::transport::barred::Barrier;
 
 use super::error::LaunchError;
 use super::in_process::TaskHost;
@@ -92,6 +94,17 @@ impl Host {
             Self::Process(host) => host.slow(down).await,
             Self::Task(host) => {
                 host.slow(down);
+                Ok(())
+            }
+        }
+    }
+
+    /// Bars these ways from it to others, and no others.
+    pub(super) async fn bar(&mut self, barred: &BTreeSet<Barrier>) -> Result<(), LaunchError> {
+        match self {
+            Self::Process(host) => host.bar(barred).await,
+            Self::Task(host) => {
+                host.bar(barred);
                 Ok(())
             }
         }

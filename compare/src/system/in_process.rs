@@ -1,7 +1,10 @@
 //! A node as tasks of this process, on real sockets and files.
 
+use std::collections::BTreeSet;
+
 use partition::journeys::Journeyed;
 use partition::transport::Address;
+use partition::transport::barred::Barrier;
 use partition::world::{Random, Tasks};
 use tokio::sync::oneshot;
 
@@ -113,6 +116,12 @@ impl TaskHost {
     pub(super) fn slow(&self, down: &Slowdown) {
         if let Phase::Up(life) = &self.phase {
             life.node.slow(down);
+        }
+    }
+
+    pub(super) fn bar(&self, barred: &BTreeSet<Barrier>) {
+        if let Phase::Up(life) = &self.phase {
+            life.node.bar(barred);
         }
     }
 

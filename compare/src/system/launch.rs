@@ -24,7 +24,7 @@ use super::process::{Nursery, ProcessHost};
 use super::running::{Connections, Running};
 use super::shape::{Shape, System};
 use crate::data_dir;
-use crate::node::{Delays, Injection, Partitions, Plan, Role, Scale, Sender};
+use crate::node::{Delays, Injection, Partitions, Plan, Role, Scale, Sender, Times};
 use crate::profile::Profile;
 
 /// Controllers of an isr cluster, for any number of replicas: the smallest quorum that survives a loss.
@@ -73,7 +73,7 @@ pub async fn launch_delayed(
     let own = std::env::current_exe();
     let own = own.map_err(|error| LaunchError::BadInput(format!("cannot find this program: {error}")))?;
     let injected = (!profile.is_natural()).then(|| Injection { profile: profile.clone(), seed });
-    start(&own, shape, hosting, data, seed, Terms { injected, scale }).await
+    start(&own, shape, hosting, data, seed, Terms { injected, scale, times: None }).await
 }
 
 /// The same, with processes of another program: the `compare` binary, for whoever is not it.
@@ -102,13 +102,30 @@ pub async fn launch_scaled(
     seed: u64,
     scale: Scale,
 ) -> Result<Running, LaunchError> {
-    start(program, shape, hosting, data, seed, Terms { injected: None, scale }).await
+    start(program, shape, hosting, data, seed, Terms { scale, ..Terms::default() }).await
+}
+
+/// Processes of this program that miss each other as soon as is said.
+///
+/// # Errors
+/// [`LaunchError`]; nothing is left running.
+pub async fn launch_timed(
+    program: &Path,
+    shape: Shape,
+    data: &Path,
+    seed: u64,
+    times: Times,
+) -> Result<Running, LaunchError> {
+    let terms = Terms { times: Some(times), ..Terms::default() };
+    start(program, shape, Hosting::Processes, data, seed, terms).await
 }
 
 /// What is told to all nodes beside the shape.
+#[derive(Default)]
 struct Terms {
     injected: Option<Injection>,
     scale: Scale,
+    times: Option<Times>,
 }
 
 async fn start(
@@ -142,7 +159,7 @@ async fn start(
         held.map_err(|error| LaunchError::BadInput(format!("no free port on this machine: {error}")))?;
     let addresses: Vec<_> = ports.iter().map(HeldPort::address).collect();
     try_join_all(hosts.iter_mut().zip(&addresses).map(|(host, at)| host.bind(*at))).await?;
-    let plan = Plan { injected, scale, ..plan(shape, &hosts, &addresses) };
+    let plan = Plan { injected, scale, times, ..plan(shape, &hosts, &addresses) };
     try_join_all(hosts.iter_mut().map(|host| host.start(&plan))).await?;
     let delays = Delays::of(Sender::Client, &plan, &world.clock);
     let running = Running { shape, plan, hosts, _ports: ports, casualties, world, tasks, delays };
@@ -201,6 +218,7 @@ fn plan(shape: Shape, hosts: &[Host], addresses: &[Address]) -> Plan {
         durability: shape.durability,
         injected: None,
         scale: Scale::default(),
+        times: None,
     }
 }
 

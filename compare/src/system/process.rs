@@ -1,5 +1,6 @@
 //! A node as a process of its own: spawned, spoken with over its stdin and stdout, signalled, and mourned.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -8,6 +9,7 @@ use std::time::Duration;
 use partition::clock::Clock;
 use partition::journeys::Journeyed;
 use partition::transport::Address;
+use partition::transport::barred::Barrier;
 use partition::world::Tasks;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
@@ -165,6 +167,16 @@ impl ProcessHost {
         self.tell(&format!("slow {whom}")).await?;
         let line = self.line("its slowdown", USAGE_LIMIT).await?;
         if line == "slowed" { Ok(()) } else { Err(self.nonsense(&line)) }
+    }
+
+    pub(super) async fn bar(&mut self, barred: &BTreeSet<Barrier>) -> Result<(), LaunchError> {
+        if self.life.is_none() {
+            return Ok(());
+        }
+        let ways = serde_json::to_string(barred).expect("barriers are plain data");
+        self.tell(&format!("bar {ways}")).await?;
+        let line = self.line("its barriers", USAGE_LIMIT).await?;
+        if line == "barred" { Ok(()) } else { Err(self.nonsense(&line)) }
     }
 
     pub(super) async fn crash(&mut self) {

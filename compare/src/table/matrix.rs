@@ -1,9 +1,10 @@
 //! The fault matrix as text: a section a fault, a line a setting.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::wrapped;
-use crate::faults::matrix::{Answers, Losses, Row, Verdict};
+use crate::faults::matrix::{Answers, Ground, Losses, Row, Verdict};
 use crate::results::{MatrixRow, Results};
 
 /// All cells, and how many were as expected.
@@ -21,18 +22,33 @@ pub fn matrix(results: &Results) -> String {
             "  {:<54} {:<8} {:>5} {:>8} {:>8} {:>8}",
             "setting", "appends", "lost", "silent", "at most", "no reads"
         );
+        let ways: BTreeSet<&str> = cells.iter().filter_map(|cell| cell.by.as_deref()).collect();
+        for way in ways {
+            let _ = writeln!(text, "{}", wrapped(&format!("  ({way})")));
+        }
         cells.into_iter().for_each(|cell| line(&mut text, cell));
         text.push('\n');
     }
     let good = results.matrix.iter().filter(|cell| cell.is_good()).count();
     let seeds: u64 = results.matrix.iter().map(|cell| cell.measured.trials).sum();
     let sum = format!(
-        "{good} of {} cells as expected, {seeds} seeds in all. Silent: the longest time without an acknowledged append, from \
-         the fault on, in virtual time; the median of a cell's trials, and the longest.",
+        "{good} of {} cells as expected, {seeds} trials in all, {}. Silent: the longest time without an acknowledged append, \
+         from the fault on; the median of a cell's trials, and the longest.",
         results.matrix.len(),
+        grounds(results),
     );
     let _ = writeln!(text, "{}", wrapped(&sum));
     text
+}
+
+/// Where the cells ran.
+fn grounds(results: &Results) -> &'static str {
+    let on = |ground| results.matrix.iter().any(|cell| cell.ground == ground);
+    match (on(Ground::Simulated), on(Ground::Processes)) {
+        (true, true) => "on processes in real time but where a row says otherwise",
+        (false, true) => "on processes in real time",
+        _ => "in virtual time",
+    }
 }
 
 fn line(text: &mut String, cell: &MatrixRow) {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod faults;
 mod floor;
 mod hosted;
 mod hosts;

@@ -9,21 +9,75 @@ use partition::clock::Clock;
 use super::FaultsArgs;
 use crate::cli::history_file::HistoryFile;
 use crate::cli::{bad_input, printed, seeds};
-use crate::faults::matrix::{Cell, Column, Trials};
+use crate::faults::matrix::processes::Processes;
+use crate::faults::matrix::{Cell, Column, Ground, Judged, Trials};
 use crate::machine::{self, Machine};
 use crate::results::{Circumstances, Destination, MatrixRow, Results, file_name_of, rfc3339};
 use crate::simulate::Halt;
 use crate::table;
 
-/// Trials of a cell: enough for a median, and for all cells to be done in some minutes.
-const TRIALS: u64 = 3;
-/// What was measured is written after so many cells, so that an end without warning costs little.
+/// Trials of a simulated cell: enough for a median, and for all cells to be done in some minutes.
+const SIMULATED_TRIALS: u64 = 3;
+/// Trials on processes of a row whose silences are told as a distribution.
+const HEADLINE_TRIALS: u64 = 30;
+/// Trials on processes of another row.
+const PROCESS_TRIALS: u64 = 5;
+/// Simulated cells after which what was measured is written, so that an end without warning costs little.
 const WRITTEN_EVERY: usize = 20;
+
+/// Where cells run, and how often.
+#[derive(Clone, Copy, Debug)]
+struct Effort {
+    ground: Ground,
+    first: u64,
+    /// Of each cell, where somebody chose.
+    each: Option<u64>,
+}
+
+impl Effort {
+    fn of(&self, cell: &Cell) -> Trials {
+        let default = match self.ground {
+            Ground::Simulated => SIMULATED_TRIALS,
+            Ground::Processes if cell.row.is_headline() => HEADLINE_TRIALS,
+            Ground::Processes => PROCESS_TRIALS,
+        };
+        Trials { first: self.first, each: self.each.unwrap_or(default) }
+    }
+
+    /// Runs these cells, and hands each to `done` when it is. A halt leaves the rest out.
+    fn run(&self, cells: &[Cell], halt: &Halt, mut done: impl FnMut(Judged)) -> Result<(), String> {
+        let Some(first) = cells.first() else { return Ok(()) };
+        if self.ground == Ground::Simulated {
+            self.of(first).run(cells, halt, done);
+            return Ok(());
+        }
+        let processes = Processes::of_this_program();
+        let processes = processes.map_err(|error| format!("cannot find this program: {error}"))?;
+        for cell in cells {
+            match processes.measure(cell, &self.of(cell), halt).map_err(|error| error.to_string())? {
+                Some(judged) => done(judged),
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    fn written_every(&self) -> usize {
+        match self.ground {
+            Ground::Simulated => WRITTEN_EVERY,
+            // A cell takes minutes.
+            Ground::Processes => 1,
+        }
+    }
+}
 
 /// Runs the cells that were asked for.
 pub(super) fn run(args: &FaultsArgs) -> ExitCode {
     let only = args.only.as_deref().unwrap_or_default();
-    let mut cells = Cell::all(&Column::all());
+    let (ground, mut cells) = match args.processes {
+        true => (Ground::Processes, Cell::on_processes()),
+        false => (Ground::Simulated, Cell::all(&Column::all())),
+    };
     // A whole name is that cell alone, though others begin with it.
     let whole = cells.iter().any(|cell| cell.to_string() == only);
     cells.retain(|cell| if whole { cell.to_string() == only } else { cell.to_string().contains(only) });
@@ -31,25 +85,25 @@ pub(super) fn run(args: &FaultsArgs) -> ExitCode {
         let such = "such as leader-killed/isr-3:2/committed/synced";
         return bad_input(&format!("no cell has {only:?} in its name, {such}"));
     }
-    let each = args.seeds.map_or(TRIALS, |seeds| seeds.div_ceil(cells.len() as u64));
-    let trials = Trials { first: args.seed, each };
+    let each = args.seeds.map(|seeds| seeds.div_ceil(cells.len() as u64));
+    let effort = Effort { ground, first: args.seed, each };
     seeds::quiet_panics();
     if let Some(file) = &args.history {
-        return seeds::until_interrupted(|_| history(&trials, &cells, file));
+        return seeds::until_interrupted(|_| history(&effort, &cells, file));
     }
-    let started = match Started::now(args, &trials) {
+    let started = match Started::now(args, &effort, &cells) {
         Ok(started) => started,
         Err(line) => return bad_input(&line),
     };
-    seeds::until_interrupted(|halt| judge(started, &trials, &cells, halt))
+    seeds::until_interrupted(|halt| judge(started, &effort, &cells, halt))
 }
 
 /// Writes what the clients of one trial saw.
-fn history(trials: &Trials, cells: &[Cell], file: &HistoryFile) -> ExitCode {
+fn history(effort: &Effort, cells: &[Cell], file: &HistoryFile) -> ExitCode {
     let [cell] = cells else {
         return bad_input(&format!("--history is for one cell; --only leaves {} of them", cells.len()));
     };
-    let ran = trials.first_of(cell).expect("each cell has trials");
+    let ran = effort.of(cell).first_of(cell).expect("each cell has trials");
     ran.findings.iter().for_each(|finding| eprintln!("{finding}"));
     match file.write(&ran.history) {
         Ok(()) => ExitCode::SUCCESS,
@@ -66,13 +120,19 @@ struct Started {
 }
 
 impl Started {
-    fn now(args: &FaultsArgs, trials: &Trials) -> Result<Self, String> {
+    fn now(args: &FaultsArgs, effort: &Effort, cells: &[Cell]) -> Result<Self, String> {
         let now_ms = Clock::real().wall_ms();
         let earlier = match args.json.as_deref().filter(|_| args.resume) {
             Some(path) => Results::read(path)?.matrix,
             None => Vec::new(),
         };
-        let same = |row: &MatrixRow| row.seed == trials.first && row.measured.trials == trials.each;
+        let wanted: BTreeMap<String, Trials> =
+            cells.iter().map(|cell| (cell.to_string(), effort.of(cell))).collect();
+        let same = |row: &MatrixRow| {
+            let on_this_ground = row.ground == effort.ground || row.by.is_some();
+            let as_often = |trials: &Trials| row.seed == trials.first && row.measured.trials == trials.each;
+            on_this_ground && wanted.get(&row.cell).is_some_and(as_often)
+        };
         let earlier = earlier.into_iter().filter(same).map(|row| (row.cell.clone(), row)).collect();
         let dated = || Destination::dated(&file_name_of(now_ms));
         let destination = args.json.as_deref().map_or_else(dated, Destination::named);
@@ -86,32 +146,35 @@ impl Started {
     }
 
     /// What there is of these cells so far, in their order.
-    fn results(&self, trials: &Trials, cells: &[Cell], ending: &str) -> Results {
+    fn results(&self, seed: u64, cells: &[Cell], ending: &str) -> Results {
         let rows = cells.iter().filter_map(|cell| self.earlier.get(&cell.to_string()).cloned()).collect();
-        Results::of_matrix(trials, rows, ending, self.circumstances.clone())
+        Results::of_matrix(seed, rows, ending, self.circumstances.clone())
     }
 }
 
-fn judge(mut started: Started, trials: &Trials, cells: &[Cell], halt: &Halt) -> ExitCode {
+fn judge(mut started: Started, effort: &Effort, cells: &[Cell], halt: &Halt) -> ExitCode {
     let missing = |cell: &&Cell| !started.earlier.contains_key(&cell.to_string());
     let left: Vec<Cell> = cells.iter().filter(missing).cloned().collect();
     if left.len() < cells.len() {
         eprintln!("{} of {} cells were measured before", cells.len() - left.len(), cells.len());
     }
     let mut done = 0;
-    trials.run(&left, halt, |judged| {
-        let row = MatrixRow::of(&judged, trials);
+    let ran = effort.run(&left, halt, |judged| {
+        let row = MatrixRow::of(&judged, &effort.of(&judged.cell));
         done += 1;
         let outcome = if row.is_good() { "as expected" } else { "UNLIKE what was expected" };
         eprintln!("{done} of {}: {} {outcome}", left.len(), row.cell);
         started.earlier.insert(row.cell.clone(), row);
-        if done % WRITTEN_EVERY == 0 {
+        if done % effort.written_every() == 0 {
             // The last word is written below, and complains if it cannot be.
-            let _ = started.destination.write(&started.results(trials, cells, "interrupted"));
+            let _ = started.destination.write(&started.results(effort.first, cells, "interrupted"));
         }
     });
+    if let Err(line) = ran {
+        return bad_input(&line);
+    }
     let ending = if done == left.len() { "complete" } else { "interrupted" };
-    let results = started.results(trials, cells, ending);
+    let results = started.results(effort.first, cells, ending);
     printed::out(table::matrix(&results).as_bytes());
     if done < left.len() {
         eprintln!("interrupted: {} cells were not measured; --resume goes on", left.len() - done);

@@ -2,14 +2,17 @@
 
 use std::fmt;
 
+use partition::fault::Fault;
 use serde::{Deserialize, Serialize};
 
 use super::column::Column;
 use super::expected::{Answers, Expected, Losses, expected};
+use super::ground::Ground;
 use super::measured::Measured;
+use super::processes;
 use super::row::Row;
 use super::scripted;
-use super::trial::{Trial, trial};
+use super::trial::{Pace, Trial, trial};
 use crate::simulate::Judges;
 
 /// A row in a column.
@@ -30,6 +33,8 @@ pub struct Judged {
     pub expected: Expected,
     /// What it showed.
     pub measured: Measured,
+    /// By what means faults were committed, where that has to be said; or why it did not run where it was asked to.
+    pub by: Option<String>,
 }
 
 /// What a cell proves.
@@ -53,7 +58,16 @@ impl Cell {
             let own = scripted::columns(*row);
             columns.iter().cloned().chain(own).map(|column| Self { row: *row, column })
         });
-        cells.filter(|cell| cell.trial(0).is_some()).collect()
+        cells.filter(|cell| cell.trial(Ground::Simulated, 0).is_some()).collect()
+    }
+
+    /// All that are run on processes, headlines first.
+    #[must_use]
+    pub fn on_processes() -> Vec<Self> {
+        let mut cells = Self::all(&Column::on_processes());
+        cells
+            .sort_by_key(|cell| Row::HEADLINES.iter().position(|row| *row == cell.row).unwrap_or(usize::MAX));
+        cells
     }
 
     /// What it is expected to show.
@@ -62,13 +76,30 @@ impl Cell {
         expected(self.row, &self.column)
     }
 
+    /// Whether processes can have what happens in it; if not, why.
+    pub(super) fn possible_on_processes(&self) -> Result<(), &'static str> {
+        let trial = self.trial(Ground::Processes, 0).expect("each cell has trials");
+        let episodes = &trial.scenario.faults.episodes;
+        episodes.iter().try_for_each(|episode| processes::possible(&episode.fault))
+    }
+
+    /// Whether the network is at fault.
+    pub(super) fn is_of_network(&self) -> bool {
+        let trial = self.trial(Ground::Processes, 0).expect("each cell has trials");
+        trial.scenario.faults.episodes.iter().any(|episode| matches!(episode.fault, Fault::Network(_)))
+    }
+
     /// What a seed runs. Where something may be lost invariants would end the run before it can be counted.
-    pub(super) fn trial(&self, seed: u64) -> Option<Trial> {
+    pub(super) fn trial(&self, ground: Ground, seed: u64) -> Option<Trial> {
         let judges = match self.expected().losses {
             Losses::Shown | Losses::Possible => Judges::Checker,
             Losses::None => Judges::All,
         };
-        trial(self.row, &self.column, judges, seed)
+        let pace = match ground {
+            Ground::Simulated => Pace::SIMULATED,
+            Ground::Processes => Pace::PROCESSES,
+        };
+        trial(self.row, &self.column, judges, pace, seed)
     }
 }
 

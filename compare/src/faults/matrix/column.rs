@@ -56,6 +56,20 @@ impl Column {
         columns
     }
 
+    /// Those that processes are run in: committed and synced, by the rules of today.
+    #[must_use]
+    pub fn on_processes() -> Vec<Self> {
+        let mut columns = Self::all();
+        columns.retain(|column| {
+            column.acks == Acks::Committed
+                && column.shape.durability == Durability::Synced
+                && column.switches.is_empty()
+        });
+        // What is compared most is measured first.
+        columns.sort_by_key(|column| column.shape.replicas.get() != 3);
+        columns
+    }
+
     pub(super) fn of(system: System, replicas: usize, min_isr: usize) -> Self {
         let replicas = Replicas::new(replicas).expect("a handful");
         let min_isr = MinIsr::new(min_isr, replicas).expect("no more than there are");

@@ -8,22 +8,18 @@ use partition::partition::Acks;
 use serde::{Deserialize, Serialize};
 
 use super::column::Column;
+use super::ground::Ground;
 use super::row::Row;
 use super::scripted;
 use super::switch::Switch;
 use crate::simulate::Met;
 use crate::system::System;
 
-/// A silence no longer than this is no interruption: less than any timeout after which a node is missed.
-pub(super) const UNNOTICED: Duration = Duration::from_millis(250);
-/// A silence no longer than this ends by itself: less than the faults last.
-pub(super) const BY_ITSELF: Duration = Duration::from_secs(6);
-
 /// Whether appends are acknowledged while a fault lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Availability {
-    /// All the time: no silence longer than a quarter of a second, which is less than any timeout.
+    /// All the time: no silence as long as any timeout.
     GoesOn,
     /// After a silence, while the fault goes on.
     Resumes,
@@ -34,10 +30,10 @@ pub enum Availability {
 impl Availability {
     /// What a longest silence amounts to.
     #[must_use]
-    pub fn of(silence: Duration) -> Self {
+    pub fn of(silence: Duration, ground: Ground) -> Self {
         match silence {
-            short if short <= UNNOTICED => Self::GoesOn,
-            some if some <= BY_ITSELF => Self::Resumes,
+            short if short <= ground.unnoticed() => Self::GoesOn,
+            some if some <= ground.by_itself() => Self::Resumes,
             _ => Self::Stops,
         }
     }

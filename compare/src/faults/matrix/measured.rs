@@ -6,14 +6,45 @@ use std::time::Duration;
 use partition::clock::Moment;
 
 use super::expected::{Availability, Happened};
+use super::ground::Ground;
 use super::trial::Trial;
-use crate::checker::Anomaly;
+use crate::checker::{Anomaly, Report};
 use crate::history::{Action, History, Outcome, Read, View};
-use crate::simulate::{Finding, Ran};
+use crate::simulate::{Finding, Met, Ran};
+
+/// What one trial left behind, wherever it ran.
+#[derive(Clone, Debug)]
+pub(super) struct Seen {
+    /// What was wrong.
+    pub(super) findings: Vec<Finding>,
+    /// What replicas went through.
+    pub(super) met: Met,
+    /// Whether all steps of a sequence were taken, if it was one.
+    pub(super) played: bool,
+    /// From the fault to the end of the load; none of a cluster that never came up.
+    pub(super) load: Option<Range<Moment>>,
+    /// How long the cluster took to be whole again.
+    pub(super) healed: Option<Duration>,
+    /// What clients asked and were told.
+    pub(super) history: History,
+    /// What the checker says of it.
+    pub(super) report: Report,
+}
+
+impl Seen {
+    /// Of a trial in virtual time.
+    pub(super) fn in_simulation(trial: &Trial, ran: Ran) -> Self {
+        let Ran { findings, figures, begun, healed, played, history, report, .. } = ran;
+        let load = begun.map(|begun| begun.after(trial.begins)..begun.after(trial.scenario.span));
+        Self { findings, met: figures.met, played, load, healed, history, report }
+    }
+}
 
 /// What the trials of a cell came to. Counts are of records, over all trials.
 #[derive(Clone, Debug, Default)]
 pub struct Measured {
+    /// Where they ran.
+    pub ground: Ground,
     /// Trials that were run.
     pub trials: u64,
     /// Acknowledged, as committed or as asked for, and not in the log at the end.
@@ -42,9 +73,9 @@ pub struct Measured {
 
 impl Measured {
     /// Counts one more trial.
-    pub(super) fn count(&mut self, seed: u64, trial: &Trial, ran: &Ran, happened: Happened) {
+    pub(super) fn count(&mut self, seed: u64, seen: &Seen, happened: Happened) {
         self.trials += 1;
-        let report = &ran.report;
+        let report = &seen.report;
         self.lost += report.count(Anomaly::LostWrite)
             + report.count(Anomaly::LostRead)
             + report.figures.leader_lost
@@ -53,22 +84,21 @@ impl Measured {
         self.diverged += report.count(Anomaly::InconsistentOffsets);
         self.phantom += report.count(Anomaly::Phantom) + report.count(Anomaly::AbortedRead);
         self.stale += report.count(Anomaly::StaleTail) + report.count(Anomaly::RealTimeOrder);
-        self.happened += u64::from(ran.played && happened.is_seen(&ran.figures.met));
-        self.healed.extend(ran.healed);
-        for finding in &ran.findings {
+        self.happened += u64::from(seen.played && happened.is_seen(&seen.met));
+        self.healed.extend(seen.healed);
+        for finding in &seen.findings {
             let place = if is_of_life(finding) { &mut self.unhealed } else { &mut self.broken };
             place.get_or_insert_with(|| (seed, finding.clone()));
         }
-        let Some(begun) = ran.begun else { return };
-        let load = begun.after(trial.begins)..begun.after(trial.scenario.span);
-        self.no_ack.extend(silence(&load, acknowledged(&ran.history)));
-        self.no_read.extend(silence(&load, read(&ran.history)));
+        let Some(load) = &seen.load else { return };
+        self.no_ack.extend(silence(load, acknowledged(&seen.history)));
+        self.no_read.extend(silence(load, read(&seen.history)));
     }
 
     /// The longest of all silences between acknowledgements.
     #[must_use]
     pub fn worst(&self) -> Option<Availability> {
-        self.no_ack.iter().max().copied().map(Availability::of)
+        self.no_ack.iter().max().map(|silence| Availability::of(*silence, self.ground))
     }
 }
 
@@ -81,7 +111,7 @@ fn is_of_life(finding: &Finding) -> bool {
 }
 
 /// When appends were acknowledged, as far as they asked for it.
-fn acknowledged(history: &History) -> Vec<Moment> {
+pub(super) fn acknowledged(history: &History) -> Vec<Moment> {
     let operations = history.operations().iter();
     let acked = operations.filter_map(|operation| match &operation.action {
         Action::Append(append) => match append.outcome {

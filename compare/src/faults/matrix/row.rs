@@ -134,6 +134,26 @@ rows! {
     LastInSyncDestroyed = "s13-last-in-sync-destroyed",
 }
 
+impl Row {
+    /// Those that are told first, with enough trials on processes for how long a silence lasts.
+    pub const HEADLINES: [Self; 8] = [
+        Self::LeaderKilled,
+        Self::FollowerKilled,
+        Self::FetchPathCut,
+        Self::LeaderPaused,
+        Self::LeaderCutOff,
+        Self::FKilled,
+        Self::OneMoreKilled,
+        Self::AllLosePower,
+    ];
+
+    /// Whether it is one of [`HEADLINES`](Self::HEADLINES).
+    #[must_use]
+    pub fn is_headline(self) -> bool {
+        Self::HEADLINES.contains(&self)
+    }
+}
+
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())

@@ -8,7 +8,8 @@ use partition::simulation::Tracing;
 use tokio::sync::mpsc;
 
 use super::cell::{Cell, Judged};
-use super::measured::Measured;
+use super::ground::Ground;
+use super::measured::{Measured, Seen};
 use crate::simulate::{Halt, Ran, STACK_BYTES, THREAD, run};
 
 /// Cells that wait to be counted; a thread waits when there are more.
@@ -59,16 +60,16 @@ impl Trials {
             if halt.is_set() {
                 return None;
             }
-            let trial = cell.trial(seed)?;
+            let trial = cell.trial(Ground::Simulated, seed)?;
             let ran = run(&trial.scenario, Tracing::Digest);
-            measured.count(seed, &trial, &ran, expected.happened);
+            measured.count(seed, &Seen::in_simulation(&trial, ran), expected.happened);
         }
-        Some(Judged { cell: cell.clone(), expected, measured })
+        Some(Judged { cell: cell.clone(), expected, measured, by: None })
     }
 
     /// The first trial of a cell alone, with all that it leaves behind.
     #[must_use]
     pub fn first_of(&self, cell: &Cell) -> Option<Ran> {
-        Some(run(&cell.trial(self.first)?.scenario, Tracing::Text))
+        Some(run(&cell.trial(Ground::Simulated, self.first)?.scenario, Tracing::Text))
     }
 }

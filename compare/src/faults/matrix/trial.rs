@@ -15,20 +15,43 @@ use crate::history::{ClientId, Sender};
 use crate::simulate::{Client, FaultChoice, Judges, Leasing, Manner, Once, Scenario, Step, Twist, Work};
 use crate::system::{Shape, System};
 
-/// When a fault begins, at the earliest: by then the load is even.
-const BEGINS: Duration = Duration::from_secs(3);
-/// It begins up to so much later, so that it meets sessions, elections and lag checks at any point of theirs.
-const LATER_MILLIS: u64 = 1000;
-/// How long the load goes on when the fault has ended: whoever comes back must not disturb the others.
-const AFTERWARDS: Duration = Duration::from_secs(3);
-/// How long it lasts: longer than a cluster may need to come back by itself.
-pub(super) const LASTS: Duration = Duration::from_secs(8);
 /// How long the load goes on from the first step of a sequence, at least.
 const SEQUENCE: Duration = Duration::from_secs(9);
+
+/// When things happen in a trial.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    /// When a fault begins, at the earliest: by then the load is even.
+    begins: Duration,
+    /// It begins up to so much later, so that it meets sessions, elections and lag checks at any point of theirs.
+    later_millis: u64,
+    /// How long it lasts: longer than a cluster may need to come back by itself.
+    lasts: Duration,
+    /// How long the load goes on when the fault has ended: whoever comes back must not disturb the others.
+    afterwards: Duration,
+}
+
+impl Pace {
+    /// In virtual time, which costs little.
+    pub(super) const SIMULATED: Self = Self {
+        begins: Duration::from_secs(3),
+        later_millis: 1000,
+        lasts: Duration::from_secs(8),
+        afterwards: Duration::from_secs(3),
+    };
+    /// With processes, whose trials take as long as they say.
+    pub(super) const PROCESSES: Self = Self {
+        begins: Duration::from_millis(500),
+        later_millis: 1000,
+        lasts: Duration::from_millis(4500),
+        afterwards: Duration::from_millis(1500),
+    };
+}
+
 /// The leader, before anything happens: the first in assignment order, and the first to call an election.
-const LEADER: NodeId = NodeId(1);
+pub(super) const LEADER: NodeId = NodeId(1);
 /// The controllers; the first is active before anything happens.
-const CONTROLLERS: std::ops::RangeInclusive<u32> = 101..=103;
+pub(super) const CONTROLLERS: std::ops::RangeInclusive<u32> = 101..=103;
 /// The nodes that clients work on.
 const CLIENTS: std::ops::RangeInclusive<u32> = 1001..=1007;
 /// The producer that is cut off with the leader.
@@ -53,11 +76,12 @@ pub(super) struct Trial {
 
 /// The same cluster under the same load, and a fault that begins a little sooner or later with each seed. None where the
 /// column has nothing that the fault could happen to.
-pub(super) fn trial(row: Row, column: &Column, judges: Judges, seed: u64) -> Option<Trial> {
+pub(super) fn trial(row: Row, column: &Column, judges: Judges, pace: Pace, seed: u64) -> Option<Trial> {
     let script = scripted::steps(row, column);
-    let faults = if script.is_some() { Vec::new() } else { Target(column.shape).faults(row)? };
-    let later = StdRng::seed_from_u64(seed).random_range(0..LATER_MILLIS);
-    let begins = BEGINS + Duration::from_millis(later);
+    let target = Target { shape: column.shape, lasts: pace.lasts };
+    let faults = if script.is_some() { Vec::new() } else { target.faults(row)? };
+    let later = StdRng::seed_from_u64(seed).random_range(0..pace.later_millis);
+    let begins = pace.begins + Duration::from_millis(later);
     let at = |(after, lasts, fault): (Duration, Duration, String)| {
         let fault: Fault = fault.parse().expect("faults are written as faults are");
         let at = begins + after;
@@ -76,7 +100,7 @@ pub(super) fn trial(row: Row, column: &Column, judges: Judges, seed: u64) -> Opt
     let waits = Step { once: Once::Passed(begins), then: Vec::new() };
     let script: Vec<Step> =
         script.map_or_else(Vec::new, |steps| std::iter::once(waits).chain(steps).collect());
-    let span = ends + if script.is_empty() { AFTERWARDS } else { SEQUENCE };
+    let span = ends + if script.is_empty() { pace.afterwards } else { SEQUENCE };
     let scenario =
         Scenario { drawn_clients: clients.len(), clients, span, script, ..scenario }.twisted(twist);
     Some(Trial { scenario, begins })
@@ -85,7 +109,7 @@ pub(super) fn trial(row: Row, column: &Column, judges: Judges, seed: u64) -> Opt
 /// Two producers whose batches the log knows again, one whose batches it does not; readers of each kind. Last come those of a burst.
 fn clients(row: Row, column: &Column) -> Vec<Client> {
     let manner = |sender| Manner { acks: column.acks, sender, in_flight: IN_FLIGHT, pace: PACE };
-    let last = Target(column.shape).follower();
+    let last = follower(column.shape);
     let work = [
         Work::Produce(manner(Sender::Idempotent)),
         Work::Produce(manner(Sender::Idempotent)),
@@ -100,25 +124,29 @@ fn clients(row: Row, column: &Column) -> Vec<Client> {
     work.into_iter().chain(more).zip(1..).map(|(work, id)| Client { id: ClientId(id), work }).collect()
 }
 
+/// The follower that is hit alone: the last in assignment order.
+fn follower(shape: Shape) -> NodeId {
+    NodeId(u32::try_from(shape.replicas.get()).expect("a handful"))
+}
+
 /// Whom faults hit.
 #[derive(Clone, Copy, Debug)]
-struct Target(Shape);
+struct Target {
+    shape: Shape,
+    /// For how long.
+    lasts: Duration,
+}
 
 /// After how long, for how long, which fault.
 type Timed = (Duration, Duration, String);
 
 impl Target {
     fn replicas(self) -> u32 {
-        u32::try_from(self.0.replicas.get()).expect("a handful")
-    }
-
-    /// The follower that is hit alone: the last in assignment order.
-    fn follower(self) -> NodeId {
-        NodeId(self.replicas())
+        u32::try_from(self.shape.replicas.get()).expect("a handful")
     }
 
     fn has_controllers(self) -> bool {
-        match self.0.system {
+        match self.shape.system {
             System::Isr | System::KOfIsr => true,
             System::Quorum | System::FloorAll | System::FloorMajority => false,
         }
@@ -132,11 +160,11 @@ impl Target {
 
     /// What happens, and none where there is nothing that it could happen to.
     fn faults(self, row: Row) -> Option<Vec<Timed>> {
-        let (leader, follower, n) = (LEADER, self.follower(), self.replicas());
-        let dead = u32::try_from(self.0.survives().dead_replicas).expect("a handful");
-        let one = |fault: String| vec![(Duration::ZERO, LASTS, fault)];
+        let (leader, follower, n) = (LEADER, follower(self.shape), self.replicas());
+        let dead = u32::try_from(self.shape.survives().dead_replicas).expect("a handful");
+        let one = |fault: String| vec![(Duration::ZERO, self.lasts, fault)];
         let all = |faults: Vec<String>| -> Vec<Timed> {
-            faults.into_iter().map(|fault| (Duration::ZERO, LASTS, fault)).collect()
+            faults.into_iter().map(|fault| (Duration::ZERO, self.lasts, fault)).collect()
         };
         let each = |what: &str, nodes: std::ops::RangeInclusive<u32>| {
             all(nodes.map(|node| format!("{what} {node}")).collect())
@@ -157,7 +185,7 @@ impl Target {
                 CONTROLLERS.flat_map(|other| [format!("cut {node}>{other}"), format!("cut {other}>{node}")]);
             self.has_controllers().then(|| all(cuts.collect()))
         };
-        let loses_bytes = self.has_controllers() && self.0.survives().lost_copies > 0;
+        let loses_bytes = self.has_controllers() && self.shape.survives().lost_copies > 0;
         Some(match row {
             Row::Nothing | Row::Burst => Vec::new(),
             Row::LeaderKilled => one(format!("kill {leader}")),
@@ -168,7 +196,7 @@ impl Target {
             Row::ControllersLost => self.has_controllers().then(|| each("kill", 101..=102))?,
             Row::ControllersLostThenFollower => {
                 let mut faults = self.has_controllers().then(|| each("kill", 101..=102))?;
-                faults.push((Duration::from_millis(500), LASTS, format!("kill {follower}")));
+                faults.push((Duration::from_millis(500), self.lasts, format!("kill {follower}")));
                 faults
             }
             Row::FKilled if dead == 0 => return None,
@@ -206,7 +234,7 @@ impl Target {
                     .flat_map(|other| [format!("cut {leader}>{other}"), format!("cut {other}>{leader}")])
                     .map(|cut| (Duration::ZERO, after, cut))
                     .collect();
-                faults.push((after, LASTS, format!("kill {leader}")));
+                faults.push((after, self.lasts, format!("kill {leader}")));
                 faults
             }
             Row::LeaderLosesPower => one(format!("power-loss {leader}")),

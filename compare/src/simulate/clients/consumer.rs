@@ -28,7 +28,7 @@ pub(super) async fn poll(desk: &Desk, view: View) {
     };
     let mut from = Offset::ZERO;
     while desk.load.goes_on() {
-        let floor = desk.overseer.floor();
+        let floor = desk.floor();
         let call = desk.recorder.read(desk.client.id, from, view);
         let read = Read { from, max_bytes: READ_BYTES, isolation, wait: WAIT };
         let answer = desk.partition.read(read).await;
@@ -38,7 +38,7 @@ pub(super) async fn poll(desk: &Desk, view: View) {
         match answer {
             Ok(fetched) => {
                 if view == View::Linearizable {
-                    desk.overseer.reached(floor, fetched.high_watermark);
+                    desk.reached(floor, fetched.high_watermark);
                 }
                 from = after(from, &fetched).unwrap_or(from);
             }
@@ -57,12 +57,12 @@ fn after(from: Offset, fetched: &Fetched) -> Result<Offset, BatchError> {
 
 pub(super) async fn tail(desk: &Desk) {
     while desk.load.goes_on() {
-        let floor = desk.overseer.floor();
+        let floor = desk.floor();
         let call = desk.recorder.tail(desk.client.id);
         let tail = desk.partition.tail(PATIENCE).await;
         call.answered(&tail);
         if let Ok(tail) = tail {
-            desk.overseer.reached(floor, tail.offset);
+            desk.reached(floor, tail.offset);
         }
         desk.rest(PACE).await;
     }

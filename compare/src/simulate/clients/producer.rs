@@ -104,7 +104,9 @@ impl Producer<'_> {
         self.in_flight.push(Box::pin(async move {
             let outcome = appended.await;
             call.answered(&outcome);
-            if let (Acks::Committed, Ok(Appended::Placed(placement))) = (acks, &outcome) {
+            if let (Some(overseer), Acks::Committed, Ok(Appended::Placed(placement))) =
+                (&overseer, acks, &outcome)
+            {
                 overseer.acked(&batch, *placement);
             }
             Answer { name, batch, outcome }

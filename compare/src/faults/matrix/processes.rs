@@ -1,0 +1,105 @@
+//! The matrix on processes: one `compare node` a replica and a controller, real sockets and files, real time.
+//!
+//! ```text
+//!   Cell, seed ──> the same trial as in virtual time, at a pace of its own
+//!                     │ a cluster of processes for each trial; who leads is cast as the schedule's leader
+//!                     v
+//!   Hand ── kill -9, SIGTERM, SIGSTOP, restart ──> processes <── the same clients, each with sockets of its own
+//!     └──── cuts: barriers in the transport of each process and client, told over its control channel
+//!   Watch ── asks each replica what it is: who led, whether the in-sync set shrank
+//!                     │ faults end; one leads, all agree; fresh writes; a final read
+//!                     v
+//!   history ──> the same checker, the same expectations
+//! ```
+//! Left out: what a disk, a clock or the power does (a file system that forgets what was not synced is not at hand
+//! everywhere), and links that are slow or lossy. Such rows run in virtual time, and say so.
+
+mod cast;
+mod hand;
+mod play;
+mod watch;
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::{io, thread};
+
+pub(super) use hand::possible;
+
+use super::cell::{Cell, Judged};
+use super::ground::Ground;
+use super::measured::{Measured, Seen};
+use super::run::Trials;
+use crate::simulate::Halt;
+use crate::system::LaunchError;
+
+/// Trials at once. Clusters mostly wait; with more of them than cores a process would have to wait for its turn.
+const AT_ONCE: usize = 2;
+/// How cuts are made.
+const CUTS: &str = "cuts: barriers in the transport of each process";
+
+/// Runs cells on processes.
+#[derive(Clone, Debug)]
+pub struct Processes {
+    program: PathBuf,
+}
+
+impl Processes {
+    /// Processes of this program: the `compare` binary.
+    #[must_use]
+    pub fn of(program: PathBuf) -> Self {
+        Self { program }
+    }
+
+    /// Processes of the running program.
+    ///
+    /// # Errors
+    /// When it cannot be found.
+    pub fn of_this_program() -> io::Result<Self> {
+        std::env::current_exe().map(Self::of)
+    }
+
+    /// Runs the trials of a cell: on processes, or in virtual time where processes cannot have its fault, which it then says.
+    /// Nothing when it was halted.
+    ///
+    /// # Errors
+    /// [`LaunchError::BadInput`] when no cluster can be launched here.
+    pub fn measure(&self, cell: &Cell, trials: &Trials, halt: &Halt) -> Result<Option<Judged>, LaunchError> {
+        if let Err(why) = cell.possible_on_processes() {
+            let judged = trials.one(cell, halt);
+            return Ok(judged.map(|judged| Judged { by: Some(format!("simulated only: {why}")), ..judged }));
+        }
+        let seeds = trials.first..trials.first.saturating_add(trials.each);
+        let next = AtomicU64::new(seeds.start);
+        let seen: Mutex<Vec<(u64, Result<Seen, LaunchError>)>> = Mutex::default();
+        thread::scope(|scope| {
+            for _ in 0..AT_ONCE {
+                scope.spawn(|| {
+                    while !halt.is_set() {
+                        let seed = next.fetch_add(1, Ordering::Relaxed);
+                        if !seeds.contains(&seed) {
+                            return;
+                        }
+                        let trial = cell.trial(Ground::Processes, seed).expect("each cell has trials");
+                        let played = play::play(&self.program, &trial);
+                        let failed = played.is_err();
+                        seen.lock().expect("no holder panics").push((seed, played));
+                        if failed {
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+        let mut seen = seen.into_inner().expect("no holder panics");
+        seen.sort_by_key(|(seed, _)| *seed);
+        let mut measured = Measured { ground: Ground::Processes, ..Measured::default() };
+        let expected = cell.expected();
+        for (seed, seen) in seen {
+            measured.count(seed, &seen?, expected.happened);
+        }
+        let whole = measured.trials == trials.each;
+        let by = cell.is_of_network().then(|| CUTS.to_owned());
+        Ok(whole.then(|| Judged { cell: cell.clone(), expected, measured, by }))
+    }
+}
