@@ -11,6 +11,7 @@ mod matrix;
 mod names;
 mod per_ack;
 mod predicted;
+mod timeline;
 mod timestamp;
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,7 @@ pub(crate) use names::acks as acks_by_name;
 pub use names::{acks_name, acks_named, durability_name, durability_named};
 pub use per_ack::PerAck;
 pub use predicted::{AGREES, Agreement, DOMINATES, Prediction, Residual};
+pub use timeline::{Timeline, TimelineEvent, TimelineSeries};
 pub use timestamp::{file_name_of, rfc3339, rfc3339_ms};
 
 use crate::machine::Machine;
@@ -75,6 +77,9 @@ pub struct Results {
     /// What faults did.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub matrix: Vec<MatrixRow>,
+    /// Trials as time went on, with the faults on them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub timelines: Vec<Timeline>,
 }
 
 /// How cells were measured.

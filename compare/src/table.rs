@@ -4,6 +4,7 @@ mod checks;
 mod columns;
 pub mod costs;
 mod format;
+mod glance;
 mod injected;
 mod kafka;
 mod knees;
@@ -13,6 +14,7 @@ pub mod predictions;
 mod rows;
 mod scale;
 mod survival;
+mod timelines;
 
 pub use checks::checks;
 pub use format::{milliseconds, percent, ratio, thousands, with_interval};

@@ -36,6 +36,7 @@ pub mod processes;
 mod row;
 mod run;
 mod scripted;
+mod story;
 mod switch;
 mod trial;
 
@@ -46,4 +47,5 @@ pub use ground::Ground;
 pub use measured::Measured;
 pub use row::Row;
 pub use run::Trials;
+pub use story::{STEP, Story};
 pub use switch::Switch;

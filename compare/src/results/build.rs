@@ -59,6 +59,7 @@ impl Results {
             noise: Vec::new(),
             idle: Vec::new(),
             matrix: Vec::new(),
+            timelines: Vec::new(),
         };
         for (number, group) in measured.groups.iter().enumerate() {
             results.add(plan, group);

@@ -6,7 +6,7 @@ use partition::log::Durability;
 use partition::partition::Acks;
 use serde::{Deserialize, Serialize};
 
-use super::{BlockPlan, Circumstances, Results, SCHEMA_VERSION, acks_by_name};
+use super::{BlockPlan, Circumstances, Results, SCHEMA_VERSION, Timeline, acks_by_name};
 use crate::faults::matrix::{Answers, Availability, Ground, Judged, Losses, Switch, Trials, Verdict};
 use crate::system::{Survives, System};
 
@@ -215,7 +215,13 @@ impl MatrixRow {
 impl Results {
     /// The results of a matrix whose first seed this was.
     #[must_use]
-    pub fn of_matrix(seed: u64, matrix: Vec<MatrixRow>, ending: &str, circumstances: Circumstances) -> Self {
+    pub fn of_matrix(
+        seed: u64,
+        matrix: Vec<MatrixRow>,
+        timelines: Vec<Timeline>,
+        ending: &str,
+        circumstances: Circumstances,
+    ) -> Self {
         let Circumstances { machine, commit, started, command } = circumstances;
         Self {
             schema_version: SCHEMA_VERSION,
@@ -234,6 +240,7 @@ impl Results {
             noise: Vec::new(),
             idle: Vec::new(),
             matrix,
+            timelines,
         }
     }
 }

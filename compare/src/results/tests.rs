@@ -114,6 +114,7 @@ pub(crate) fn results(cells: Vec<Cell>) -> Results {
         comparisons: Vec::new(),
         noise: Vec::new(),
         matrix: Vec::new(),
+        timelines: Vec::new(),
         idle: vec![IdleCluster {
             group: 0,
             system: System::Isr,

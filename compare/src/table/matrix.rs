@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use super::wrapped;
+use super::{glance, timelines, wrapped};
 use crate::faults::matrix::{Answers, Ground, Losses, Row, Verdict};
 use crate::results::{MatrixRow, Results};
 
@@ -29,6 +29,8 @@ pub fn matrix(results: &Results) -> String {
         cells.into_iter().for_each(|cell| line(&mut text, cell));
         text.push('\n');
     }
+    text.push_str(&timelines::section(results));
+    text.push_str(&glance::section(results));
     let good = results.matrix.iter().filter(|cell| cell.is_good()).count();
     let seeds: u64 = results.matrix.iter().map(|cell| cell.measured.trials).sum();
     let sum = format!(

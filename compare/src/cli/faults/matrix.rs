@@ -12,7 +12,7 @@ use crate::cli::{bad_input, printed, seeds};
 use crate::faults::matrix::processes::Processes;
 use crate::faults::matrix::{Cell, Column, Ground, Judged, Trials};
 use crate::machine::{self, Machine};
-use crate::results::{Circumstances, Destination, MatrixRow, Results, file_name_of, rfc3339};
+use crate::results::{Circumstances, Destination, MatrixRow, Results, Timeline, file_name_of, rfc3339};
 use crate::simulate::Halt;
 use crate::table;
 
@@ -117,14 +117,19 @@ struct Started {
     circumstances: Circumstances,
     /// Cells that an earlier run has measured, by their names.
     earlier: BTreeMap<String, MatrixRow>,
+    /// Their time lines.
+    timelines: BTreeMap<String, Timeline>,
 }
 
 impl Started {
     fn now(args: &FaultsArgs, effort: &Effort, cells: &[Cell]) -> Result<Self, String> {
         let now_ms = Clock::real().wall_ms();
-        let earlier = match args.json.as_deref().filter(|_| args.resume) {
-            Some(path) => Results::read(path)?.matrix,
-            None => Vec::new(),
+        let (earlier, timelines) = match args.json.as_deref().filter(|_| args.resume) {
+            Some(path) => {
+                let results = Results::read(path)?;
+                (results.matrix, results.timelines)
+            }
+            None => Default::default(),
         };
         let wanted: BTreeMap<String, Trials> =
             cells.iter().map(|cell| (cell.to_string(), effort.of(cell))).collect();
@@ -133,7 +138,10 @@ impl Started {
             let as_often = |trials: &Trials| row.seed == trials.first && row.measured.trials == trials.each;
             on_this_ground && wanted.get(&row.cell).is_some_and(as_often)
         };
-        let earlier = earlier.into_iter().filter(same).map(|row| (row.cell.clone(), row)).collect();
+        let earlier: BTreeMap<String, MatrixRow> =
+            earlier.into_iter().filter(same).map(|row| (row.cell.clone(), row)).collect();
+        let timelines = timelines.into_iter().filter(|line| earlier.contains_key(&line.title));
+        let timelines = timelines.map(|line| (line.title.clone(), line)).collect();
         let dated = || Destination::dated(&file_name_of(now_ms));
         let destination = args.json.as_deref().map_or_else(dated, Destination::named);
         let destination = destination.map_err(|error| error.to_string())?;
@@ -142,13 +150,20 @@ impl Started {
         let machine = machine.map_err(|error| format!("cannot write to {}: {error}", here.display()))?;
         let (commit, started) = (machine::commit(), rfc3339(now_ms));
         let command = std::env::args().collect::<Vec<_>>().join(" ");
-        Ok(Self { destination, circumstances: Circumstances { machine, commit, started, command }, earlier })
+        Ok(Self {
+            destination,
+            circumstances: Circumstances { machine, commit, started, command },
+            earlier,
+            timelines,
+        })
     }
 
     /// What there is of these cells so far, in their order.
     fn results(&self, seed: u64, cells: &[Cell], ending: &str) -> Results {
         let rows = cells.iter().filter_map(|cell| self.earlier.get(&cell.to_string()).cloned()).collect();
-        Results::of_matrix(seed, rows, ending, self.circumstances.clone())
+        let timelines =
+            cells.iter().filter_map(|cell| self.timelines.get(&cell.to_string()).cloned()).collect();
+        Results::of_matrix(seed, rows, timelines, ending, self.circumstances.clone())
     }
 }
 
@@ -164,6 +179,9 @@ fn judge(mut started: Started, effort: &Effort, cells: &[Cell], halt: &Halt) -> 
         done += 1;
         let outcome = if row.is_good() { "as expected" } else { "UNLIKE what was expected" };
         eprintln!("{done} of {}: {} {outcome}", left.len(), row.cell);
+        if let Some(timeline) = Timeline::of(&judged) {
+            started.timelines.insert(row.cell.clone(), timeline);
+        }
         started.earlier.insert(row.cell.clone(), row);
         if done % effort.written_every() == 0 {
             // The last word is written below, and complains if it cannot be.

@@ -12,6 +12,7 @@ use super::measured::Measured;
 use super::processes;
 use super::row::Row;
 use super::scripted;
+use super::story::Story;
 use super::trial::{Pace, Trial, trial};
 use crate::simulate::Judges;
 
@@ -35,6 +36,8 @@ pub struct Judged {
     pub measured: Measured,
     /// By what means faults were committed, where that has to be said; or why it did not run where it was asked to.
     pub by: Option<String>,
+    /// The first of its trials as a time line, with its seed, where it ran in real time.
+    pub story: Option<(u64, Story)>,
 }
 
 /// What a cell proves.

@@ -7,6 +7,7 @@ use partition::clock::Moment;
 
 use super::expected::{Availability, Happened};
 use super::ground::Ground;
+use super::story::{Event, Story};
 use super::trial::Trial;
 use crate::checker::{Anomaly, Report};
 use crate::history::{Action, History, Outcome, Read, View};
@@ -15,6 +16,10 @@ use crate::simulate::{Finding, Met, Ran};
 /// What one trial left behind, wherever it ran.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
+    /// When the load began; the beginning of time where that is not told.
+    pub(super) begun: Moment,
+    /// What happened, where somebody watched.
+    pub(super) events: Vec<Event>,
     /// What was wrong.
     pub(super) findings: Vec<Finding>,
     /// What replicas went through.
@@ -36,7 +41,14 @@ impl Seen {
     pub(super) fn in_simulation(trial: &Trial, ran: Ran) -> Self {
         let Ran { findings, figures, begun, healed, played, history, report, .. } = ran;
         let load = begun.map(|begun| begun.after(trial.begins)..begun.after(trial.scenario.span));
-        Self { findings, met: figures.met, played, load, healed, history, report }
+        let (begun, events) = (begun.unwrap_or_default(), Vec::new());
+        Self { begun, events, findings, met: figures.met, played, load, healed, history, report }
+    }
+
+    /// It as a time line, if its cluster came up.
+    pub(super) fn story(&self) -> Option<Story> {
+        let ends = self.load.as_ref()?.end;
+        Some(Story::of(self.begun, ends, &self.events, &self.history))
     }
 }
 
@@ -111,7 +123,7 @@ fn is_of_life(finding: &Finding) -> bool {
 }
 
 /// When appends were acknowledged, as far as they asked for it.
-pub(super) fn acknowledged(history: &History) -> Vec<Moment> {
+fn acknowledged(history: &History) -> Vec<Moment> {
     let operations = history.operations().iter();
     let acked = operations.filter_map(|operation| match &operation.action {
         Action::Append(append) => match append.outcome {

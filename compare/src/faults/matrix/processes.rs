@@ -95,11 +95,14 @@ impl Processes {
         seen.sort_by_key(|(seed, _)| *seed);
         let mut measured = Measured { ground: Ground::Processes, ..Measured::default() };
         let expected = cell.expected();
+        let mut story = None;
         for (seed, seen) in seen {
-            measured.count(seed, &seen?, expected.happened);
+            let seen = seen?;
+            measured.count(seed, &seen, expected.happened);
+            story = story.or_else(|| seen.story().map(|story| (seed, story)));
         }
         let whole = measured.trials == trials.each;
         let by = cell.is_of_network().then(|| CUTS.to_owned());
-        Ok(whole.then(|| Judged { cell: cell.clone(), expected, measured, by }))
+        Ok(whole.then(|| Judged { cell: cell.clone(), expected, measured, by, story }))
     }
 }

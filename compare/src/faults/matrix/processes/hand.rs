@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use partition::clock::Moment;
+use partition::clock::{Clock, Moment};
 use partition::cluster::Cluster;
 use partition::fault::{Episode, Fault, NetworkFault, ProcessFault, Schedule};
 use partition::ids::NodeId;
 use partition::transport::barred::Barriers;
 
 use super::cast::Cast;
+use crate::faults::matrix::story::Event;
 use crate::system::{Cut, LaunchError, Member, Running};
 
 /// Whether processes can have this fault; if not, why.
@@ -55,6 +56,9 @@ pub(super) fn steps(schedule: &Schedule) -> Vec<(Moment, Fault)> {
     Schedule { episodes }.steps()
 }
 
+/// Cuts that follow each other so soon are one.
+const AT_ONCE: Duration = Duration::from_millis(100);
+
 /// What commits faults in one trial, and knows what is on.
 pub(super) struct Hand<'a> {
     running: &'a mut Running,
@@ -66,12 +70,19 @@ pub(super) struct Hand<'a> {
     down: BTreeSet<Member>,
     paused: BTreeSet<NodeId>,
     restarts: u64,
+    clock: Clock,
+    events: Vec<Event>,
 }
 
 impl<'a> Hand<'a> {
-    pub(super) fn new(running: &'a mut Running, cast: Cast, clients: BTreeMap<u32, Barriers>) -> Self {
-        let (network, down, paused) = Default::default();
-        Self { running, cast, clients, network, down, paused, restarts: 0 }
+    pub(super) fn new(
+        running: &'a mut Running,
+        cast: Cast,
+        clients: BTreeMap<u32, Barriers>,
+        clock: &Clock,
+    ) -> Self {
+        let (network, down, paused, events) = Default::default();
+        Self { running, cast, clients, network, down, paused, restarts: 0, clock: clock.clone(), events }
     }
 
     /// Whether it has nothing to end.
@@ -84,8 +95,14 @@ impl<'a> Hand<'a> {
         self.restarts
     }
 
+    /// What was committed so far.
+    pub(super) fn events(&self) -> &[Event] {
+        &self.events
+    }
+
     /// Commits a fault, or the end of one. Returns when it has been done.
     pub(super) async fn commit(&mut self, fault: &Fault) -> Result<(), LaunchError> {
+        self.note(fault);
         match fault {
             Fault::Network(fault) => self.network(fault).await,
             Fault::Process { node, fault } => {
@@ -112,6 +129,23 @@ impl<'a> Hand<'a> {
             self.process(member, ProcessFault::Restart).await;
         }
         Ok(())
+    }
+
+    /// By the first word of the fault, as schedules write it; a cut is told of once, whichever ways it goes.
+    fn note(&mut self, fault: &Fault) {
+        let at = self.clock.now();
+        let what = fault.to_string();
+        let what = what.split(' ').next().unwrap_or_default().to_owned();
+        let replica = fault.node().and_then(|node| match self.cast.member(node) {
+            Member::Replica(node) => Some(node),
+            Member::Controller(_) | Member::Client(_) => None,
+        });
+        let again = |last: &Event| {
+            last.what == what && replica.is_none() && last.replica.is_none() && at.since(last.at) < AT_ONCE
+        };
+        if !self.events.last().is_some_and(again) {
+            self.events.push(Event { at, what, replica });
+        }
     }
 
     async fn process(&mut self, member: Member, fault: ProcessFault) {

@@ -16,6 +16,7 @@ use super::watch::Watch;
 use crate::checker::{self, Verdict};
 use crate::data_dir::DataDir;
 use crate::faults::matrix::measured::Seen;
+use crate::faults::matrix::story::Event;
 use crate::faults::matrix::trial::Trial;
 use crate::history::{History, Recorder, Recording};
 use crate::node::Times;
@@ -46,6 +47,8 @@ struct Play<'a> {
     recorder: Recorder,
     findings: Findings,
     met: Met,
+    begun: Moment,
+    events: Vec<Event>,
     /// From the fault to the end of the load.
     load: Option<std::ops::Range<Moment>>,
     healed: Option<Duration>,
@@ -55,8 +58,8 @@ impl<'a> Play<'a> {
     fn new(trial: &'a Trial) -> Self {
         let clock = Clock::real();
         let recorder = Recorder::new(clock.clone(), Recording::default());
-        let (findings, met, load, healed) = Default::default();
-        Self { trial, clock, recorder, findings, met, load, healed }
+        let (findings, met, begun, events, load, healed) = Default::default();
+        Self { trial, clock, recorder, findings, met, begun, events, load, healed }
     }
 
     async fn perform(mut self, program: &Path) -> Result<Seen, LaunchError> {
@@ -92,8 +95,8 @@ impl<'a> Play<'a> {
         if findings.is_empty() && report.verdict != Verdict::Kept {
             findings.push(Finding::new("verdict", format!("{:?}", report.verdict)));
         }
-        let Self { met, load, healed, .. } = self;
-        Seen { findings, met, played: true, load, healed, history, report }
+        let Self { met, begun, events, load, healed, .. } = self;
+        Seen { begun, events, findings, met, played: true, load, healed, history, report }
     }
 
     async fn phases(&mut self, running: &mut Running) -> Result<(), Finding> {
@@ -132,7 +135,7 @@ impl<'a> Play<'a> {
             })
             .collect();
         let mut watch = Watch::over(running, &self.clock);
-        let mut hand = Hand::new(running, cast, barriers);
+        let mut hand = Hand::new(running, cast, barriers, &self.clock);
         let begun = self.clock.now();
         let mut began = begun.after(self.trial.begins);
         let ends = begun.after(self.trial.scenario.span);
@@ -158,6 +161,8 @@ impl<'a> Play<'a> {
         };
         self.met = watch.met(hand.restarts());
         self.load = Some(began..ends);
+        self.begun = begun;
+        self.events = hand.events().iter().cloned().chain(watch.events()).collect();
         match resolved {
             Ok((_, done)) => done,
             Err(_) => Err(Finding::new("L4-pending", "a client still waits for an answer")),

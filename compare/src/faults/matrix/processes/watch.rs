@@ -10,6 +10,7 @@ use partition::cluster::Cluster;
 use partition::ids::{Epoch, NodeId};
 use partition::partition::{Partition, Role, Status};
 
+use crate::faults::matrix::story::Event;
 use crate::simulate::Met;
 use crate::system::Running;
 
@@ -85,6 +86,18 @@ impl Watch {
             self.changes.extend(members.difference(&self.members).map(change(What::Joined)));
         }
         self.members = members;
+    }
+
+    /// What was seen, for a time line.
+    pub(super) fn events(&self) -> impl Iterator<Item = Event> {
+        self.changes.iter().map(|change| {
+            let what = match change.what {
+                What::Elected => "elected",
+                What::Left => "left the set",
+                What::Joined => "joined the set",
+            };
+            Event { at: change.at, what: what.to_owned(), replica: Some(change.replica) }
+        })
     }
 
     /// What was seen, as far as replicas tell.
