@@ -136,7 +136,7 @@ async fn start(
     seed: u64,
     terms: Terms,
 ) -> Result<Running, LaunchError> {
-    let Terms { injected, scale } = terms;
+    let Terms { injected, scale, times } = terms;
     let dir = data_dir::cluster(data, &shape, scale.partitions)
         .map_err(|error| LaunchError::BadInput(error.to_string()))?;
     let casualties = Casualties::default();

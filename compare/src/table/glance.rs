@@ -53,11 +53,11 @@ impl Policy {
     }
 }
 
-type Measured<'a> = BTreeMap<Policy, Vec<&'a MatrixRow>>;
+type Policies<'a> = BTreeMap<Policy, Vec<&'a MatrixRow>>;
 
 /// What there is to read off; nothing where no policy was put to a fault that is told here.
 pub(super) fn section(results: &Results) -> String {
-    let mut policies: Measured = BTreeMap::new();
+    let mut policies: Policies<'_> = BTreeMap::new();
     for cell in &results.matrix {
         if let Some(policy) = Policy::of(cell)
             && FAULTS.iter().any(|(row, _)| row.name() == cell.fault)
@@ -76,7 +76,7 @@ pub(super) fn section(results: &Results) -> String {
     text + &losses(results)
 }
 
-fn table(policies: &Measured) -> String {
+fn table(policies: &Policies<'_>) -> String {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).force_no_tty();
     let mut header = ["n", "policy", "dead", "lost"].map(str::to_owned).to_vec();
@@ -133,7 +133,7 @@ fn survived(cells: &[&MatrixRow]) -> bool {
 }
 
 /// Where n + 1 replicas are enough, and where 2n + 1 are needed: by what was measured.
-fn how_many_replicas(policies: &Measured) -> Vec<String> {
+fn how_many_replicas(policies: &Policies<'_>) -> Vec<String> {
     let fewest = |system: System, dead: usize, lost: usize| {
         let enough = policies.iter().filter(|(policy, cells)| {
             let survives = cells[0].survives;
