@@ -242,12 +242,6 @@ impl VirtualCluster {
         Ok(())
     }
 
-    /// Who replicate the partition by now: a move that nobody knows the outcome of may be made late (H-14).
-    pub(super) fn assigned(&self) -> BTreeSet<NodeId> {
-        let decided = self.mover.as_ref().and_then(|_| self.overseer.assigned());
-        decided.unwrap_or_else(|| self.members.clone())
-    }
-
     /// What batches took to each copy since this was asked last, of each replica that has seen any.
     #[cfg(test)]
     pub(super) fn journeys(&self) -> Vec<partition::journeys::Journeyed> {
@@ -289,8 +283,10 @@ impl VirtualCluster {
 }
 
 impl Cluster for VirtualCluster {
+    /// By now: a move that nobody knows the outcome of may be made late (H-14).
     fn replicas(&self) -> Vec<NodeId> {
-        self.members.iter().copied().collect()
+        let decided = self.mover.as_ref().and_then(|_| self.overseer.assigned());
+        decided.as_ref().unwrap_or(&self.members).iter().copied().collect()
     }
 
     fn client(&self) -> Arc<dyn Partition> {

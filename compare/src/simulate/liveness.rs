@@ -38,7 +38,7 @@ pub(crate) async fn converge(
     let begun = clock.now();
     let mut seen = String::from("nobody answered");
     while clock.now().since(begun) < limit {
-        let asked = cluster.assigned().into_iter().map(|node| {
+        let asked = cluster.replicas().into_iter().map(|node| {
             let status = cluster.replica(node).status();
             let clock = clock.clone();
             async move { (node, clock.timeout(LOOK_INTERVAL * 10, status).await) }

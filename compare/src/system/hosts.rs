@@ -113,6 +113,7 @@ impl Hosts {
             copies: shape.copies_awaited(),
             durability: shape.durability,
             injected: None,
+            times: None,
             scale,
         }
     }
