@@ -22,7 +22,9 @@ pub use cuts::{Cut, Member};
 pub use error::LaunchError;
 pub use hindered::{NotAReplica, Whom};
 pub use hosts::{Hosts, HostsError};
-pub use launch::{Hosting, join_elsewhere, launch, launch_delayed, launch_program, launch_scaled, launch_timed};
+pub use launch::{
+    Hosting, join_elsewhere, launch, launch_delayed, launch_program, launch_scaled, launch_timed,
+};
 pub use running::{Connections, Running};
 pub use shape::{MinIsr, NotASystem, Replicas, Shape, ShapeError, Survives, System};
 pub use usage::{Consumed, Usage};

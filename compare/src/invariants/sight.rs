@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use isr_log::metadata::Version;
+use isr_log::metadata::{PartitionState, Version};
 use partition::ids::{Generation, NodeId, Offset, Ordinal};
 use partition::log::Durability;
 use partition::partition::Role;
@@ -84,8 +84,40 @@ pub(super) struct Sight {
     since: Option<Version>,
     /// With which version it last ceased to be one.
     let_go: Option<Version>,
-    /// Whether it has ceased to be one since this log began: when it closes, the log is gone.
+    /// Whether others rely on its log: not from when it ceased to be a replica until it counts again. It may hear late of
+    /// either, and remove a log of an assignment that was taken back long ago.
     hold: Hold,
+}
+
+/// What a node is for the partition, by a decision of the controllers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// No replica.
+    None,
+    /// One since that version, that has yet to catch up.
+    Copies(Version),
+    /// One since that version, in sync or eligible.
+    Counts(Version),
+}
+
+impl Place {
+    pub(super) fn of(state: &PartitionState, node: NodeId) -> Self {
+        let since = state.replica_since(node);
+        match () {
+            () if !state.spec.replicas.contains(&node) => Self::None,
+            () if state.in_sync.contains_key(&node) || state.eligible.contains_key(&node) => {
+                Self::Counts(since)
+            }
+            () => Self::Copies(since),
+        }
+    }
+
+    fn since(self) -> Option<Version> {
+        match self {
+            Self::None => None,
+            Self::Copies(since) | Self::Counts(since) => Some(since),
+        }
+    }
 }
 
 /// Whether a node has to keep its log.
@@ -121,9 +153,10 @@ impl Sight {
         }
     }
 
-    /// By what the controllers have decided with this version, it has been a replica since then, or is none. Whoever ceases
-    /// to be one removes his log, also when he is made one again at once (S-09).
-    pub(super) fn assigned(&mut self, since: Option<Version>, decided: Version) {
+    /// What the controllers have decided with this version. Whoever ceases to be a replica removes his log, also when he is made
+    /// one again at once (S-09).
+    pub(super) fn assigned(&mut self, place: Place, decided: Version) {
+        let since = place.since();
         if self.since.is_some() && since != self.since {
             self.let_go = Some(decided);
             self.hold = Hold::MayGo;
@@ -132,6 +165,9 @@ impl Sight {
             }
         }
         self.since = since;
+        if matches!(place, Place::Counts(_)) {
+            self.hold = Hold::Keeps;
+        }
     }
 
     /// Whether whoever knows no more than this version still counts on a log that was let go since.
@@ -182,14 +218,12 @@ impl Sight {
     /// It is open: a life begins, with this log.
     pub(super) fn opened(&mut self, now: Snapshot, marks: Vec<BatchMark>) {
         self.opened = true;
-        // Let go while it was down, and open before it knows: this log goes yet.
-        let goes = self.hold == Hold::MayGo && !marks.is_empty();
         self.log.reread(now.log_start, now.first, marks);
         (self.confirmed_to, self.applied_to) = (now.log_start, Ordinal::ZERO);
         if self.keeps == Keeps::Nothing {
             self.last_vote = None;
         }
-        (self.keeps, self.hold) = (Keeps::All, if goes { Hold::MayGo } else { Hold::Keeps });
+        self.keeps = Keeps::All;
         self.turned(now);
     }
 

@@ -16,7 +16,7 @@ use super::controllers::{Controllers, Decided};
 use super::coverage::Coverage;
 use super::identity::Identities;
 use super::name::{Breach, Violation};
-use super::sight::{Loss, Sight};
+use super::sight::{Loss, Place, Sight};
 use super::voters::Voters;
 use super::{candidacy, enough, in_sync, majority, order, restart};
 
@@ -234,8 +234,7 @@ impl Watch {
             && let Some(state) = self.controllers.state()
         {
             for sight in &mut self.sights {
-                let replica = state.spec.replicas.contains(&sight.node);
-                sight.assigned(replica.then(|| state.replica_since(sight.node)), state.version);
+                sight.assigned(Place::of(state, sight.node), state.version);
             }
         }
         self.turned.clear();

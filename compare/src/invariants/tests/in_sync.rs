@@ -4,7 +4,7 @@ use isr_log::metadata::{Incarnation, Version};
 
 use super::*;
 use crate::invariants::commit::Ledger;
-use crate::invariants::sight::{Keeps, Sight};
+use crate::invariants::sight::{Keeps, Place, Sight};
 
 /// The replicas as they are seen, and what they have committed.
 fn seen(plants: Vec<Plant>) -> (Vec<Sight>, Ledger) {
@@ -60,8 +60,8 @@ fn weak_isr_counts_on_a_log_until_it_is_let_go() {
     let known = Version(set.version);
     let let_go_with = |version| {
         let (mut sights, ledger) = seen(vec![leader.clone(), replica(2, SHORT)]);
-        sights[1].assigned(Some(Version(0)), Version(0));
-        sights[1].assigned(None, version);
+        sights[1].assigned(Place::Counts(Version(0)), Version(0));
+        sights[1].assigned(Place::None, version);
         super::super::in_sync::hold(&sights, None, &ledger)
     };
     let_go_with(known.next()).unwrap();
@@ -163,10 +163,10 @@ fn ack_rule_asks_for_enough_in_sync() {
 
 #[test]
 fn a_log_that_was_let_go_while_its_node_was_down_goes_when_the_node_learns_of_it() {
-    let keeps_after = |learns_of: Option<Version>| {
+    let keeps_after = |learns_of: Place| {
         let (mut sights, _) = seen(vec![replica(1, LONG)]);
         let sight = &mut sights[0];
-        sight.assigned(Some(Version(0)), Version(0));
+        sight.assigned(Place::Counts(Version(0)), Version(0));
         sight.ended(Loss::Process, Durability::Synced);
         sight.assigned(learns_of, Version(1));
         let Plant { snapshot, marks } = replica(1, LONG);
@@ -174,6 +174,31 @@ fn a_log_that_was_let_go_while_its_node_was_down_goes_when_the_node_learns_of_it
         sight.closed();
         sight.keeps
     };
-    assert_eq!(keeps_after(None), Keeps::Nothing, "it opened a log that it was about to remove");
-    assert_eq!(keeps_after(Some(Version(0))), Keeps::All, "it is a replica as before");
+    assert_eq!(keeps_after(Place::None), Keeps::Nothing, "it opened a log that it was about to remove");
+    assert_eq!(keeps_after(Place::Copies(Version(1))), Keeps::Nothing, "it begins anew");
+    assert_eq!(keeps_after(Place::Counts(Version(0))), Keeps::All, "it is a replica as before");
+}
+
+#[test]
+fn a_log_of_an_assignment_that_was_taken_back_goes_whenever_the_node_learns_of_it() {
+    let keeps_after = |counts: Option<Place>| {
+        let (mut sights, _) = seen(vec![replica(1, &[])]);
+        let sight = &mut sights[0];
+        sight.closed();
+        sight.assigned(Place::Copies(Version(1)), Version(1));
+        sight.assigned(Place::None, Version(2));
+        // It hears of the first only now, and begins to copy.
+        let Plant { snapshot, .. } = replica(1, &[]);
+        sight.opened(snapshot, Vec::new());
+        let Plant { snapshot, marks } = replica(1, LONG);
+        sight.opened(snapshot, marks);
+        if let Some(counts) = counts {
+            sight.assigned(counts, Version(3));
+        }
+        sight.closed();
+        sight.keeps
+    };
+    assert_eq!(keeps_after(None), Keeps::Nothing, "nobody relies on it");
+    assert_eq!(keeps_after(Some(Place::Copies(Version(3)))), Keeps::Nothing, "nor yet");
+    assert_eq!(keeps_after(Some(Place::Counts(Version(3)))), Keeps::All, "it was found to have caught up");
 }
