@@ -8,6 +8,7 @@ mod faults;
 mod history_file;
 mod inspect;
 mod latency;
+mod measuring;
 mod points;
 mod printed;
 mod report;
@@ -69,6 +70,7 @@ enum Command {
     Inspect(inspect::InspectArgs),
     Simulate(Box<simulate::SimulateArgs>),
     Faults(faults::FaultsArgs),
+    Report(report::ReportArgs),
     Cite(cite::CiteArgs),
     Node(Box<crate::node::NodeArgs>),
     /// Prints the completions of a shell
@@ -95,11 +97,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Cli { headline, command: None }) => {
             let extent = if headline.quick { Extent::Quick } else { Extent::Full };
             let plan = headline::plan(extent);
-            report::run(report::Request {
+            measuring::run(measuring::Request {
                 plan,
                 places: headline.places,
                 command,
-                kind: report::Kind::Headline(extent),
+                kind: measuring::Kind::Headline(extent),
             })
         }
         Ok(Cli { command: Some(Command::Completions { shell }), .. }) => printed::completions(shell),
@@ -108,15 +110,16 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Cli { command: Some(Command::Simulate(args)), .. }) => simulate::run(&args),
         Ok(Cli { command: Some(Command::Faults(args)), .. }) => faults::run(&args),
         Ok(Cli { command: Some(Command::Cite(args)), .. }) => cite::run(&args),
+        Ok(Cli { command: Some(Command::Report(args)), .. }) => report::run(&args),
         Ok(Cli { command: Some(Command::Node(args)), .. }) => crate::node::run(&args),
         Ok(Cli { command: Some(Command::Latency(mut args)), .. }) => match args.plan() {
             Ok(latency::Planned { plan, remarks }) => {
                 remarks.iter().for_each(|remark| eprintln!("note: {remark}"));
-                report::run(report::Request {
+                measuring::run(measuring::Request {
                     plan,
                     places: args.places,
                     command,
-                    kind: report::Kind::Latency,
+                    kind: measuring::Kind::Latency,
                 })
             }
             Err(error) => bad_input(&error.to_string()),

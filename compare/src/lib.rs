@@ -18,6 +18,7 @@ pub mod model;
 pub mod node;
 pub mod profile;
 pub mod progress;
+pub mod report;
 pub mod results;
 pub mod simulate;
 pub mod stats;

@@ -32,6 +32,7 @@ pub struct Machine {
     pub sync_us: SyncTimes,
     /// How long a write of 1 KiB and its fdatasync took when several did that at once, each to a file of its own:
     /// what replicas that share this disk wait for at least, with no protocol and no network.
+    #[serde(default)]
     pub sync_together_us: Vec<Together>,
 }
 

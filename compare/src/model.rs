@@ -22,7 +22,8 @@
 //! - [`joint`]: from sampled journeys, all times of one batch together. Nothing is assumed independent, so a switch or a
 //!   disk that is slow for all at once is predicted as such. Samples of either system predict the rules of the other.
 //!
-//! [`stalls`] has times without acknowledgements, [`survival`] what is lost and what it costs to keep it.
+//! [`stalls`] has times without acknowledgements, [`survival`] what is lost and what it costs to keep it, [`unlike`] copies that are
+//! independent but not alike, and [`choice`] all of it for whoever has to choose: the report's calculator.
 //!
 //! **What the samples carry of their own system:** where delays scatter and links keep their order, a pulled copy's report waits
 //! for the fetch that was sent before it, and a pushed batch for the slow one before it, which a majority does not wait
@@ -31,12 +32,14 @@
 //! **Left out:** the way from the client and back, which whoever predicts adds ([`shapes::Place::client`]); the wait behind
 //! other batches, which only the samples contain; the controllers, which take no part in an acknowledgement.
 
+pub mod choice;
 pub mod joint;
 pub mod order;
 pub mod rule;
 pub mod shapes;
 pub mod stalls;
 pub mod survival;
+pub mod unlike;
 
 pub use joint::{Quantiles, Sampled};
 pub use rule::Rule;

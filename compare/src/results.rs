@@ -13,6 +13,7 @@ mod per_ack;
 mod predicted;
 mod timeline;
 mod timestamp;
+mod told_load;
 
 use serde::{Deserialize, Serialize};
 

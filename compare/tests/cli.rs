@@ -202,3 +202,29 @@ fn a_hunt_for_mutants_takes_only_what_it_can_do() {
     refused("simulate --system isr --mutant quorum/SkipSync", "is a rule of --system quorum");
     refused("simulate --mutant quorum/SkipSync", "--system");
 }
+
+#[test]
+fn results_that_cannot_be_rendered_are_refused() {
+    refused("report", "RESULTS");
+    refused("report missing.json", "cannot read missing.json");
+    refused("report file", "file holds no results that this version reads");
+}
+
+#[test]
+fn a_report_and_its_figures_are_made_of_results_files() {
+    let directory = tempfile::tempdir().unwrap();
+    let kept = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/results/2026-11-22-headline/results.json");
+    let output = compare(directory.path(), &format!("report {kept} --out page.html --figures figures"));
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        stdout.starts_with("report: page.html\nfigures: ") && stdout.ends_with("files in figures\n"),
+        "{stdout}"
+    );
+    let page = std::fs::read_to_string(directory.path().join("page.html")).unwrap();
+    assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"));
+    let figure = directory.path().join("figures/replicas-nothing-injected-1-in-flight.csv");
+    assert!(std::fs::read_to_string(figure).unwrap().lines().count() > 10);
+    let refused = compare(directory.path(), &format!("report {kept} --out no/such/page.html"));
+    assert_eq!(refused.status.code(), Some(2));
+}

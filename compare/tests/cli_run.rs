@@ -84,6 +84,10 @@ fn a_run_writes_what_it_prints_and_leaves_nothing_else() {
         let p50_us = cell["latency_us"]["p50"].as_f64().unwrap();
         assert!(p50_us > 0.0 && results.contains(&compare::table::milliseconds(p50_us)), "{results}");
     }
+    // The page of the run lies beside its results.
+    assert!(results.contains("\nreport: report.html\n"), "{results}");
+    let page = std::fs::read_to_string(directory.path().join("report.html")).unwrap();
+    assert!(page.contains("href=\"results.json\""), "the raw data is linked");
     let csv = std::fs::read_to_string(directory.path().join("cells.csv")).unwrap();
     assert_eq!(csv.lines().count(), 1 + 4, "{csv}");
     let distributions: Vec<String> = std::fs::read_dir(directory.path().join("distributions"))

@@ -1,150 +1,140 @@
-//! Carries a plan out: finds room for files, measures, writes results, prints them.
+//! `compare report`: results files as a page, and as figures; and the page beside the results of a run.
 
-use std::fmt::Write as _;
+use std::fs;
 use std::io::Write as _;
+use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
 
-use partition::clock::Clock;
+use clap::Args;
 
-use super::exports::Exports;
-use super::{Places, bad_input};
-use crate::data_dir::DataDir;
-use crate::experiment::{Ending, Measured, Plan, measure};
-use crate::headline::{Extent, sentence};
-use crate::machine::{self, Machine};
-use crate::progress::Progress;
-use crate::results::{Circumstances, Destination, Results, file_name_of, rfc3339};
-use crate::table;
+use super::bad_input;
+use crate::report::{self, Source};
+use crate::results::{Results, can_be_written};
 
-/// What is to be done.
-#[derive(Debug)]
-pub(super) struct Request {
-    pub(super) plan: Plan,
-    pub(super) places: Places,
-    /// The command line, for the record.
-    pub(super) command: String,
-    pub(super) kind: Kind,
-}
+/// Where the page goes when nothing is said.
+const PAGE: &str = "report.html";
 
-/// What the output begins with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// The sentence that answers the question.
-    Headline(Extent),
-    /// Only the table.
-    Latency,
+/// Renders results files: one page that opens offline, and each chart and table for use elsewhere
+///
+/// Several files make one page: the latest word on a cell counts, and figures of different machines stay apart. A chart is
+/// shown when the results have what it needs; in place of the others stands the command that measures it.
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    /// Files that `compare`, `compare latency` or `compare faults` wrote with --json
+    #[arg(value_name = "RESULTS", required = true)]
+    results: Vec<PathBuf>,
+    /// Where the page goes [default: report.html; with --figures nowhere]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Writes each chart there as SVG and CSV, and each table as Markdown and CSV
+    #[arg(long, value_name = "DIR")]
+    figures: Option<PathBuf>,
 }
 
 /// Does it, and returns what the process should end with.
-pub(super) fn run(request: Request) -> ExitCode {
-    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(carry_out(request)),
-        Err(error) => bad_input(&format!("the system gives no timers or sockets: {error}")),
-    }
-}
-
-async fn carry_out(request: Request) -> ExitCode {
-    let Request { plan, places, command, kind } = request;
-    let data_dir = match places.data_dir.as_deref().map_or_else(DataDir::temporary, DataDir::open) {
-        Ok(data_dir) => data_dir,
-        Err(error) => return bad_input(&error.to_string()),
-    };
-    let now_ms = Clock::real().wall_ms();
-    let machine = match Machine::observe(data_dir.path()) {
-        Ok(machine) => machine,
-        Err(error) => return bad_input(&format!("cannot write to {}: {error}", data_dir.path().display())),
-    };
-    let exports = match Exports::prepare(&places) {
-        Ok(exports) => exports,
-        Err(error) => return bad_input(&error.to_string()),
-    };
-    let dated = || Destination::dated(&file_name_of(now_ms));
-    let destination = match places.json.as_deref().map_or_else(dated, Destination::named) {
-        Ok(destination) => destination,
-        Err(error) => return bad_input(&error.to_string()),
-    };
-    eprintln!(
-        "about {} s of measuring, {} blocks, files in {}",
-        plan.expected().as_secs().max(1),
-        plan.total_blocks(),
-        data_dir.path().display(),
-    );
-    let measured = measure(&plan, &data_dir, &mut Progress::of_blocks(plan.total_blocks())).await;
-    let circumstances =
-        Circumstances { machine, commit: machine::commit(), started: rfc3339(now_ms), command };
-    let results = Results::of(&plan, &measured, circumstances);
-    finish(&results, &measured, destination, &exports, kind)
-}
-
-/// Prints and writes what there is; without a single block there is nothing but the reason.
-fn finish(
-    results: &Results,
-    measured: &Measured,
-    destination: Destination,
-    exports: &Exports,
-    kind: Kind,
-) -> ExitCode {
-    if results.cells.iter().any(|cell| cell.blocks > 0) {
-        let path = match destination.write(results) {
-            Ok(path) => path,
-            Err(error) => return bad_input(&error.to_string()),
-        };
-        let exported = match exports.write(results) {
-            Ok(exported) => exported.into_iter().map(|line| line + "\n").collect::<String>(),
-            Err(error) => return bad_input(&error.to_string()),
-        };
-        // A reader that went away (`| head`) has seen enough; the file is written.
-        let _ =
-            writeln!(std::io::stdout(), "{}{exported}results: {}", text_of(results, kind), path.display());
-    } else {
-        destination.abandon();
-    }
-    let measured_blocks: usize = results.cells.iter().map(|cell| cell.blocks).sum();
-    let planned = results.cells.len() * results.blocks.count;
-    match &measured.ending {
-        Ending::Complete => ExitCode::SUCCESS,
-        Ending::Interrupted => {
-            eprintln!("interrupted; {measured_blocks} of {planned} blocks were measured, and are kept");
+pub(super) fn run(args: &ReportArgs) -> ExitCode {
+    match render(args) {
+        Ok(lines) => {
+            lines.iter().for_each(|line| drop(writeln!(std::io::stdout(), "{line}")));
             ExitCode::SUCCESS
         }
-        Ending::Failed(error) => {
-            eprintln!("error: {error}");
-            error.exit_code()
+        Err(line) => bad_input(&line),
+    }
+}
+
+fn render(args: &ReportArgs) -> Result<Vec<String>, String> {
+    let page = args.out.clone().or_else(|| args.figures.is_none().then(|| PathBuf::from(PAGE)));
+    let read = |path: &PathBuf| Results::read(path).map(|results| (path.clone(), results));
+    let all: Vec<(PathBuf, Results)> = args.results.iter().map(read).collect::<Result<_, _>>()?;
+    let beside = page.as_deref().map_or_else(|| Path::new(""), |page| page.parent().unwrap_or(Path::new("")));
+    let sources: Vec<Source> =
+        all.into_iter().map(|(path, results)| source(&path, beside, results)).collect();
+    let mut told = Vec::new();
+    if let Some(page) = &page {
+        let unwritable = |error| {
+            format!("cannot write the page to {}: {error}; choose another place with --out", page.display())
+        };
+        can_be_written(page).map_err(unwritable)?;
+        fs::write(page, report::html(&sources)).map_err(unwritable)?;
+        told.push(format!("report: {}", page.display()));
+    }
+    if let Some(figures) = &args.figures {
+        let unwritable = |error| {
+            format!(
+                "cannot write figures to {}: {error}; choose another place with --figures",
+                figures.display()
+            )
+        };
+        fs::create_dir_all(figures).map_err(unwritable)?;
+        let files = report::figures(&sources);
+        for file in &files {
+            fs::write(figures.join(&file.name), &file.text).map_err(unwritable)?;
+        }
+        told.push(format!("figures: {} files in {}", files.len(), figures.display()));
+    }
+    Ok(told)
+}
+
+/// The page beside the results that a run has just written: `report.html`, or named after them if they have a name of their own.
+/// A run is not lost for a page: where it cannot be written, that is said, and the results can still be rendered.
+pub(super) fn beside(path: &Path, results: &Results) -> Option<PathBuf> {
+    let page = match path.file_name() {
+        Some(name) if name == "results.json" => path.with_file_name(PAGE),
+        _ if path.extension().is_some_and(|ending| ending == "json") => path.with_extension("html"),
+        _ => {
+            let mut name = path.as_os_str().to_owned();
+            name.push(".html");
+            PathBuf::from(name)
+        }
+    };
+    let source = source(path, page.parent().unwrap_or(Path::new("")), results.clone());
+    match fs::write(&page, report::html(&[source])) {
+        Ok(()) => Some(page),
+        Err(error) => {
+            eprintln!(
+                "note: cannot write the page to {}: {error}; `compare report` makes it elsewhere",
+                page.display()
+            );
+            None
         }
     }
 }
 
-fn text_of(results: &Results, kind: Kind) -> String {
-    let mut text = String::new();
-    if let Kind::Headline(extent) = kind {
-        let _ = writeln!(text, "{}", table::wrapped(&sentence(results)));
-        let _ = writeln!(text, "\n{}", table::wrapped(extent.left_out()));
-    }
-    text.push_str(&table::render(results));
-    text.push_str(&table::predictions::render(results));
-    text.push_str(&table::costs::render(results));
-    for note in table::notes(results).into_iter().chain(table::checks(results)) {
-        let _ = write!(text, "\n{}\n", table::wrapped(&note));
-    }
-    text.push('\n');
-    if kind == Kind::Latency {
-        text.push_str(&summed_up(results));
-    }
-    text
+fn source(path: &Path, beside: &Path, results: Results) -> Source {
+    let name = path.display().to_string();
+    Source { link: link(path, beside), name, results }
 }
 
-/// Each cell in a line, for whoever compares it with what Kafka's own tool prints.
-fn summed_up(results: &Results) -> String {
-    let summaries = table::summaries(results);
-    let mut text = String::new();
-    if !summaries.is_empty() {
-        text.push_str("In the shape of kafka-producer-perf-test:\n");
+/// The file as seen from the page's directory, as an address.
+fn link(path: &Path, beside: &Path) -> String {
+    let whole =
+        |path: &Path| fs::canonicalize(if path.as_os_str().is_empty() { Path::new(".") } else { path }).ok();
+    let seen = match (whole(path), whole(beside)) {
+        (Some(path), Some(beside)) => {
+            let (to, from): (Vec<_>, Vec<_>) = (path.components().collect(), beside.components().collect());
+            let shared = to.iter().zip(&from).take_while(|(one, other)| one == other).count();
+            let up = from.iter().skip(shared).map(|_| Component::ParentDir);
+            up.chain(to.iter().skip(shared).copied()).collect::<PathBuf>()
+        }
+        _ => path.to_owned(),
+    };
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    let letter = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    seen.to_string_lossy().bytes().map(letter).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn raw_data_is_linked_as_seen_from_the_page() {
+        let here = tempfile::tempdir().unwrap();
+        fs::create_dir_all(here.path().join("a b/c")).unwrap();
+        let file = here.path().join("a b/r?.json");
+        fs::write(&file, "").unwrap();
+        assert_eq!(link(&file, &here.path().join("a b")), "r%3F.json");
+        assert_eq!(link(&file, &here.path().join("a b/c")), "../r%3F.json");
+        assert_eq!(link(&file, here.path()), "a%20b/r%3F.json");
     }
-    for [title, line] in summaries {
-        let _ = write!(text, "{}\n{}\n", table::wrapped(&title), table::wrapped(&line));
-    }
-    if !text.is_empty() {
-        text.push('\n');
-    }
-    text
 }

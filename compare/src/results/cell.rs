@@ -6,10 +6,11 @@ use partition::log::Durability;
 use partition::partition::Acks;
 use serde::{Deserialize, Serialize};
 
-use super::names;
 use super::per_ack::PerAck;
 use super::predicted::Prediction;
+use super::{names, told_load};
 use crate::model::Quantiles;
+use crate::profile::NATURAL;
 use crate::stats::{Interval, Ratios};
 use crate::system::System;
 use crate::workload::{self, Arrivals, Percent, Schedule};
@@ -33,7 +34,7 @@ pub struct CellKey {
     #[serde(flatten)]
     pub load: Load,
     /// Delays that are injected.
-    #[serde(default)]
+    #[serde(default = "nothing_injected")]
     pub profile: String,
     /// Replicas that are slowed down.
     #[serde(default)]
@@ -48,9 +49,14 @@ pub(super) fn one_partition() -> u32 {
     1
 }
 
+/// What files say that were written before anything could be.
+fn nothing_injected() -> String {
+    NATURAL.to_owned()
+}
+
 /// How work arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[serde(tag = "kind", rename_all = "kebab-case", try_from = "told_load::ToldLoad")]
 pub enum Load {
     /// The next batch when one is answered.
     Closed {

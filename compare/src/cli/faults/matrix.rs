@@ -8,7 +8,7 @@ use partition::clock::Clock;
 
 use super::FaultsArgs;
 use crate::cli::history_file::HistoryFile;
-use crate::cli::{bad_input, printed, seeds};
+use crate::cli::{bad_input, printed, report, seeds};
 use crate::faults::matrix::processes::Processes;
 use crate::faults::matrix::{Cell, Column, Ground, Judged, Trials};
 use crate::machine::{self, Machine};
@@ -199,6 +199,9 @@ fn judge(mut started: Started, effort: &Effort, cells: &[Cell], halt: &Halt) -> 
     }
     match started.destination.write(&results) {
         Ok(path) => {
+            if let Some(page) = report::beside(path, &results) {
+                let _ = writeln!(std::io::stdout(), "report: {}", page.display());
+            }
             let _ = writeln!(std::io::stdout(), "results: {}", path.display());
         }
         Err(error) => return bad_input(&error.to_string()),
