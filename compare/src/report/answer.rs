@@ -2,10 +2,10 @@
 
 use partition::partition::Acks;
 
-use super::charts::silences::{ground, ground_told};
+use super::charts::silences::ground_told;
 use super::evidence::{Compared, Evidence};
 use super::scale::{number, seconds};
-use crate::faults::matrix::{Losses, Row};
+use crate::faults::matrix::{Ground, Losses, Row};
 use crate::headline::PROFILE;
 use crate::profile::NATURAL;
 use crate::results::{Cell, CellKey, Load, MatrixRow, PerAck};
@@ -182,12 +182,12 @@ fn cost(evidence: &Evidence<'_>) -> Option<Finding> {
 
 /// How long nothing is acknowledged: real processes where there are any.
 fn silence(evidence: &Evidence<'_>, fault: Row, about: &str) -> Option<Finding> {
-    let find = |on: &str, setting: &str| {
+    let find = |on: Ground, setting: &str| {
         let cell = format!("{}/{setting}/committed/synced", fault.name());
-        let row = evidence.matrix.iter().find(|row| row.cell == cell && ground(row) == on)?;
+        let row = evidence.matrix.iter().find(|row| row.cell == cell && row.ground == on)?;
         row.measured.no_ack_ms.p50.map(|ms| (ms / 1e3, row.measured.trials))
     };
-    let on = |on: &'static str| {
+    let on = |on: Ground| {
         let (isr, trials) = find(on, "isr-3:2")?;
         let (quorum, _) = find(on, "quorum-3")?;
         let trials =
@@ -202,7 +202,7 @@ fn silence(evidence: &Evidence<'_>, fault: Row, about: &str) -> Option<Finding> 
             ),
         })
     };
-    on("processes").or_else(|| on("simulated"))
+    on(Ground::Processes).or_else(|| on(Ground::Simulated))
 }
 
 fn faults(evidence: &Evidence<'_>) -> Option<Finding> {

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::charts::silences::{ground, ground_told};
+use super::charts::silences::ground_told;
 use super::evidence::Evidence;
 use super::figure::Shown;
 use super::markup::{Element, element, worded};
 use super::palette::class;
 use super::scale::number;
 use super::sheet::{Sheet, exact};
-use crate::faults::matrix::{Availability, Row, Verdict};
+use crate::faults::matrix::{Availability, Ground, Row, Verdict};
 use crate::results::MatrixRow;
 
 /// So many cells that are unlike what was expected are told with their lines; of more, the results file has the rest.
@@ -18,14 +18,14 @@ const UNLIKE_MAX: usize = 40;
 /// The matrix of each ground, and what in it is unlike what was expected.
 #[must_use]
 pub fn matrix(evidence: &Evidence<'_>) -> Vec<Shown> {
-    let mut grounds: BTreeMap<String, Vec<&MatrixRow>> = BTreeMap::new();
+    let mut grounds: BTreeMap<Ground, Vec<&MatrixRow>> = BTreeMap::new();
     for row in &evidence.matrix {
-        grounds.entry(ground(row)).or_default().push(row);
+        grounds.entry(row.ground).or_default().push(row);
     }
     if grounds.is_empty() {
         return vec![Shown::Missing("The fault matrix", "compare faults --simulated --json matrix.json")];
     }
-    grounds.iter().map(|(ground, rows)| Shown::Drawn(drawn(ground, rows), sheet(ground, rows))).collect()
+    grounds.iter().map(|(ground, rows)| Shown::Drawn(drawn(*ground, rows), sheet(*ground, rows))).collect()
 }
 
 fn split(row: &MatrixRow) -> (&str, &str) {
@@ -47,7 +47,7 @@ fn short(setting: &str) -> String {
     cluster + &unusual.collect::<String>()
 }
 
-fn drawn(ground: &str, rows: &[&MatrixRow]) -> Element {
+fn drawn(ground: Ground, rows: &[&MatrixRow]) -> Element {
     let mut settings: Vec<(&str, &MatrixRow)> = Vec::new();
     let mut by_name: BTreeMap<(&str, &str), &MatrixRow> = BTreeMap::new();
     for row in rows {
@@ -73,7 +73,7 @@ fn drawn(ground: &str, rows: &[&MatrixRow]) -> Element {
     let (seed, trials) = rows.first().map_or((1, 1), |row| (row.seed, row.measured.trials));
     let table = element("table")
         .class("mx")
-        .with("data-ground", ground)
+        .with("data-ground", ground.to_string())
         .with("data-seed", seed.to_string())
         .with("data-trials", trials.to_string())
         .child(element("thead").child(head))
@@ -172,7 +172,7 @@ fn what(row: &MatrixRow) -> String {
     format!("{}; {worst}, {} lost", wrong.join(", "), number(row.measured.lost as f64))
 }
 
-fn sheet(ground: &str, rows: &[&MatrixRow]) -> Sheet {
+fn sheet(ground: Ground, rows: &[&MatrixRow]) -> Sheet {
     let header = [
         "fault",
         "setting",

@@ -1,12 +1,13 @@
 //! How long nothing is acknowledged when something fails: each trial a dot, their middle a line.
 
-use crate::faults::matrix::Row;
+use std::collections::BTreeSet;
+
+use crate::faults::matrix::{Ground, Row};
 use crate::report::evidence::Evidence;
 use crate::report::figure::{Figure, Shown};
 use crate::report::palette::label;
 use crate::report::sheet::Sheet;
 use crate::report::strips::{Strip, Strips, Tier};
-use crate::results::MatrixRow;
 use crate::system::System;
 
 /// Faults that tell most, with what they are called beside the picture.
@@ -31,37 +32,25 @@ const SETTINGS: [(System, &str); 3] = [
 /// A figure for each ground on which faults were committed.
 #[must_use]
 pub fn silences(evidence: &Evidence<'_>) -> Vec<Shown> {
-    let mut grounds: Vec<String> = Vec::new();
-    for row in &evidence.matrix {
-        let ground = ground(row);
-        if !grounds.contains(&ground) {
-            grounds.push(ground);
-        }
-    }
+    let grounds: BTreeSet<Ground> = evidence.matrix.iter().map(|row| row.ground).collect();
     let shown: Vec<Shown> =
-        grounds.iter().filter_map(|ground| figure(evidence, ground)).map(Shown::Figure).collect();
+        grounds.into_iter().filter_map(|ground| figure(evidence, ground)).map(Shown::Figure).collect();
     if shown.is_empty() {
         return vec![Shown::Missing("Times without acknowledgements", "compare faults --only 3 --seeds 600")];
     }
     shown
 }
 
-/// Where a cell ran, by its name in results.
-pub(crate) fn ground(row: &MatrixRow) -> String {
-    let name = serde_json::to_value(row.ground).ok();
-    name.as_ref().and_then(|name| name.as_str()).unwrap_or("unknown").to_owned()
-}
-
 /// What time is there.
-pub(crate) fn ground_told(ground: &str) -> &str {
+#[must_use]
+pub fn ground_told(ground: Ground) -> &'static str {
     match ground {
-        "simulated" => "simulated clusters, virtual time",
-        "processes" => "real processes",
-        other => other,
+        Ground::Simulated => "simulated clusters, virtual time",
+        Ground::Processes => "real processes",
     }
 }
 
-fn figure(evidence: &Evidence<'_>, on: &str) -> Option<Figure> {
+fn figure(evidence: &Evidence<'_>, on: Ground) -> Option<Figure> {
     let id = format!("silence-{on}");
     let title = format!("Three replicas, {}", ground_told(on));
     let mut data = Sheet::new(
@@ -73,7 +62,7 @@ fn figure(evidence: &Evidence<'_>, on: &str) -> Option<Figure> {
     for (fault, name) in FAULTS {
         let strip = |(system, setting): (System, &str)| {
             let cell = format!("{}/{setting}", fault.name());
-            let row = evidence.matrix.iter().find(|row| row.cell == cell && ground(row) == on)?;
+            let row = evidence.matrix.iter().find(|row| row.cell == cell && row.ground == on)?;
             let samples = &row.measured.no_ack_ms.samples;
             (!samples.is_empty()).then(|| (system, samples.iter().map(|ms| ms / 1e3).collect::<Vec<f64>>()))
         };
