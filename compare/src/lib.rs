@@ -2,6 +2,9 @@
 //!
 //! This half runs things ([`system`], [`node`], [`floor`], [`data_dir`]); the other half measures what runs.
 
+// Futures of whole clusters nest deeper than the 128 layers that are usual: whether a check passed took chance.
+#![recursion_limit = "256"]
+
 pub mod checker;
 pub mod citation;
 pub mod cli;
