@@ -10,6 +10,8 @@
 //!     │ <──────────────── one line of JSON: totals
 //!     │ ──────────────── "slow" and whom, as JSON > slows its links to them
 //!     │ <──────────────────────────────── "slowed"
+//!     │ ─────────────── "disk" and a fault, as JSON > its disk does it: where the plan put something over it
+//!     │ <─────────────────────────────── "troubled"
 //!     │ ──────────── "bar" and which ways, as JSON > bars them in its own transport, and no others
 //!     │ <──────────────────────────────── "barred"
 //!     │ end of stdin, or SIGTERM ────────────────> stops in order
@@ -18,6 +20,7 @@
 //! so that no node outlives it. Without `--supervised` the plan comes from the options.
 
 mod args;
+mod disk;
 mod hosted;
 mod injected;
 mod meter;
@@ -30,6 +33,7 @@ mod scale;
 mod tuning;
 
 pub use args::NodeArgs;
+pub use disk::DiskTerms;
 pub use hosted::{Bound, HostedNode, NodeError, NodeTotals};
 pub(crate) use injected::{Delays, Sender};
 pub use injected::{Injected, Injection, Slowdown};

@@ -11,6 +11,7 @@ use partition::ids::{NodeId, PartitionId};
 use partition::log::Durability;
 use partition::transport::Address;
 
+use super::disk::DiskTerms;
 use super::injected::Injection;
 use super::plan::Plan;
 use super::role::Role;
@@ -135,6 +136,7 @@ impl NodeArgs {
             injected: self.injection(),
             scale: Scale { partitions: self.partitions, heartbeats: self.heartbeats },
             times: None,
+            disk: DiskTerms::Plain,
             replicas,
             controllers,
         }

@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use partition::clock::Clock;
+use partition::fault::DiskFault;
 use partition::ids::{ByteSize, NodeId};
 use partition::journeys::Journeyed;
 use partition::log::LogError;
+use partition::log::disk::DiskTroubles;
 use partition::meta::MetaError;
 use partition::transport::barred::{BarredTransport, Barrier, Barriers};
 use partition::transport::rpc::{Serving, serve};
@@ -134,10 +136,11 @@ impl Bound {
         if let Some(delays) = &delays {
             delays.put_into(&mut place.world);
         }
+        let troubles = plan.disk.put_into(&mut place.world);
         let (service, part) = place.start(plan, &Tuning::of(plan)).await?;
         let (world, node, plan) = (place.world, place.node, plan.clone());
         let serving = serve(&world, listener, service);
-        Ok(HostedNode { world, node, plan, sent, barriers, delays, serving, part })
+        Ok(HostedNode { world, node, plan, sent, barriers, delays, troubles, serving, part })
     }
 }
 
@@ -161,6 +164,7 @@ pub struct HostedNode {
     sent: Sent,
     barriers: Barriers,
     delays: Option<Delays>,
+    troubles: Option<DiskTroubles>,
     serving: Serving,
     part: Part,
 }
@@ -209,6 +213,15 @@ impl HostedNode {
     /// Bars these ways to other nodes, and no others.
     pub fn bar(&self, barred: &BTreeSet<Barrier>) {
         self.barriers.set(barred);
+    }
+
+    /// Has its disk commit a fault, or end it.
+    ///
+    /// # Errors
+    /// In words, when its disk cannot do this on demand.
+    pub fn trouble(&self, fault: &DiskFault) -> Result<(), String> {
+        let troubles = self.troubles.as_ref().ok_or("the plan put nothing over its disk")?;
+        troubles.commit(fault).map_err(|error| error.to_string())
     }
 
     /// Ends it in order: closes its log, then tells those who asked how that ended for them.

@@ -9,6 +9,7 @@ use partition::log::{Durability, LogConfig};
 use partition::transport::Address;
 use serde::{Deserialize, Serialize};
 
+use super::disk::DiskTerms;
 use super::injected::Injection;
 use super::scale::Scale;
 
@@ -41,6 +42,9 @@ pub struct Plan {
     /// How soon a silent node is missed, where it is not to be as soon as by the systems' own defaults.
     #[serde(default)]
     pub times: Option<Times>,
+    /// What stands between its nodes and their files.
+    #[serde(default)]
+    pub disk: DiskTerms,
 }
 
 /// How soon silent nodes are missed, the same of both systems as far as they have the same.

@@ -176,6 +176,11 @@ impl Told {
                     node.bar(&serde_json::from_str(ways).map_err(|_| wrong())?);
                     say("barred")?;
                 }
+                Some(("disk", fault)) => {
+                    let fault = serde_json::from_str(fault).map_err(|_| wrong())?;
+                    node.trouble(&fault).map_err(Ending::BadInput)?;
+                    say("troubled")?;
+                }
                 _ => return Err(wrong()),
             }
         }

@@ -26,7 +26,7 @@ use super::overseer::Overseer;
 use super::scenario::Scenario;
 use super::verdict::Finding;
 use super::voters::Operator;
-use crate::node::{NodeError, Part, Place, Plan, Role, Scale, Tuning};
+use crate::node::{DiskTerms, NodeError, Part, Place, Plan, Role, Scale, Tuning};
 use crate::system::{Shape, System};
 
 /// Controllers of an isr cluster: the smallest quorum that survives a loss.
@@ -152,6 +152,7 @@ impl VirtualCluster {
             injected: None,
             scale: Scale::default(),
             times: None,
+            disk: DiskTerms::Plain,
         };
         let replica = if shape.system.is_in_sync() { Role::Isr } else { Role::Quorum };
         let controllers = plan.controllers.keys().map(|node| (*node, Role::Controller));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use partition::cluster::Cluster;
+use partition::fault::DiskFault;
 use partition::ids::NodeId;
 use partition::partition::Partition;
 
@@ -29,6 +30,19 @@ impl Running {
             identity.node == node && identity.role == Role::Controller
         };
         self.hosts.iter_mut().find(wanted).expect("a controller of this cluster")
+    }
+
+    /// Has the disk of a replica commit a fault, or end it, where the cluster was launched with disks that can be told.
+    ///
+    /// # Errors
+    /// [`LaunchError`] when its disk cannot, or it does not answer.
+    pub async fn trouble(&mut self, node: NodeId, fault: &DiskFault) -> Result<(), LaunchError> {
+        let host = self.replica_host(node);
+        if matches!(fault, DiskFault::SyncError | DiskFault::WriteError) {
+            // A replica whose disk has failed stops.
+            host.may_end();
+        }
+        host.trouble(fault).await
     }
 
     /// Ends a controller without warning.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use partition::fault::DiskFault;
 use partition::ids::NodeId;
 use partition::journeys::Journeyed;
 use partition::transport::Address;
@@ -107,6 +108,22 @@ impl Host {
                 host.bar(barred);
                 Ok(())
             }
+        }
+    }
+
+    /// Has its disk commit a fault, or end it.
+    pub(super) async fn trouble(&mut self, fault: &DiskFault) -> Result<(), LaunchError> {
+        match self {
+            Self::Process(host) => host.trouble(fault).await,
+            Self::Task(host) => host.trouble(fault),
+        }
+    }
+
+    /// From now on it may end by itself: that of a process is no casualty then.
+    pub(super) fn may_end(&mut self) {
+        match self {
+            Self::Process(host) => host.may_end(),
+            Self::Task(_) => {}
         }
     }
 

@@ -20,7 +20,7 @@ use partition::transport::Address;
 use serde::Deserialize;
 
 use super::shape::{MinIsr, Replicas, Shape, ShapeError};
-use crate::node::{Plan, Scale};
+use crate::node::{DiskTerms, Plan, Scale};
 
 /// A file larger than this names no hosts.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
@@ -114,6 +114,7 @@ impl Hosts {
             durability: shape.durability,
             injected: None,
             times: None,
+            disk: DiskTerms::Plain,
             scale,
         }
     }

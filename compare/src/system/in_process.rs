@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use partition::fault::DiskFault;
 use partition::journeys::Journeyed;
 use partition::transport::Address;
 use partition::transport::barred::Barrier;
@@ -123,6 +124,11 @@ impl TaskHost {
         if let Phase::Up(life) = &self.phase {
             life.node.bar(barred);
         }
+    }
+
+    pub(super) fn trouble(&self, fault: &DiskFault) -> Result<(), LaunchError> {
+        let Phase::Up(life) = &self.phase else { return Ok(()) };
+        life.node.trouble(fault).map_err(LaunchError::BadInput)
     }
 
     pub(super) fn pause(&self) {

@@ -24,7 +24,7 @@ use super::process::{Nursery, ProcessHost};
 use super::running::{Connections, Running};
 use super::shape::{Shape, System};
 use crate::data_dir;
-use crate::node::{Delays, Injection, Partitions, Plan, Role, Scale, Sender, Times};
+use crate::node::{Delays, DiskTerms, Injection, Partitions, Plan, Role, Scale, Sender, Times};
 use crate::profile::Profile;
 
 /// Controllers of an isr cluster, for any number of replicas: the smallest quorum that survives a loss.
@@ -73,7 +73,7 @@ pub async fn launch_delayed(
     let own = std::env::current_exe();
     let own = own.map_err(|error| LaunchError::BadInput(format!("cannot find this program: {error}")))?;
     let injected = (!profile.is_natural()).then(|| Injection { profile: profile.clone(), seed });
-    start(&own, shape, hosting, data, seed, Terms { injected, scale, times: None }).await
+    start(&own, shape, hosting, data, seed, Terms { injected, scale, ..Terms::default() }).await
 }
 
 /// The same, with processes of another program: the `compare` binary, for whoever is not it.
@@ -105,7 +105,7 @@ pub async fn launch_scaled(
     start(program, shape, hosting, data, seed, Terms { scale, ..Terms::default() }).await
 }
 
-/// Processes of this program that miss each other as soon as is said.
+/// Processes of this program that miss each other as soon as is said, on such disks.
 ///
 /// # Errors
 /// [`LaunchError`]; nothing is left running.
@@ -115,8 +115,9 @@ pub async fn launch_timed(
     data: &Path,
     seed: u64,
     times: Times,
+    disk: DiskTerms,
 ) -> Result<Running, LaunchError> {
-    let terms = Terms { times: Some(times), ..Terms::default() };
+    let terms = Terms { times: Some(times), disk, ..Terms::default() };
     start(program, shape, Hosting::Processes, data, seed, terms).await
 }
 
@@ -126,6 +127,7 @@ struct Terms {
     injected: Option<Injection>,
     scale: Scale,
     times: Option<Times>,
+    disk: DiskTerms,
 }
 
 async fn start(
@@ -136,7 +138,7 @@ async fn start(
     seed: u64,
     terms: Terms,
 ) -> Result<Running, LaunchError> {
-    let Terms { injected, scale, times } = terms;
+    let Terms { injected, scale, times, disk } = terms;
     let dir = data_dir::cluster(data, &shape, scale.partitions)
         .map_err(|error| LaunchError::BadInput(error.to_string()))?;
     let casualties = Casualties::default();
@@ -159,7 +161,7 @@ async fn start(
         held.map_err(|error| LaunchError::BadInput(format!("no free port on this machine: {error}")))?;
     let addresses: Vec<_> = ports.iter().map(HeldPort::address).collect();
     try_join_all(hosts.iter_mut().zip(&addresses).map(|(host, at)| host.bind(*at))).await?;
-    let plan = Plan { injected, scale, times, ..plan(shape, &hosts, &addresses) };
+    let plan = Plan { injected, scale, times, disk, ..plan(shape, &hosts, &addresses) };
     try_join_all(hosts.iter_mut().map(|host| host.start(&plan))).await?;
     let delays = Delays::of(Sender::Client, &plan, &world.clock);
     let running = Running { shape, plan, hosts, _ports: ports, casualties, world, tasks, delays };
@@ -219,6 +221,7 @@ fn plan(shape: Shape, hosts: &[Host], addresses: &[Address]) -> Plan {
         injected: None,
         scale: Scale::default(),
         times: None,
+        disk: DiskTerms::Plain,
     }
 }
 

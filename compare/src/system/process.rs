@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use partition::clock::Clock;
+use partition::fault::DiskFault;
 use partition::journeys::Journeyed;
 use partition::transport::Address;
 use partition::transport::barred::Barrier;
@@ -179,6 +180,23 @@ impl ProcessHost {
         if line == "barred" { Ok(()) } else { Err(self.nonsense(&line)) }
     }
 
+    pub(super) async fn trouble(&mut self, fault: &DiskFault) -> Result<(), LaunchError> {
+        if self.life.is_none() {
+            return Ok(());
+        }
+        let what = serde_json::to_string(fault).expect("a fault is plain data");
+        self.tell(&format!("disk {what}")).await?;
+        let line = self.line("its disk's trouble", USAGE_LIMIT).await?;
+        if line == "troubled" { Ok(()) } else { Err(self.nonsense(&line)) }
+    }
+
+    /// From now on its end would be no casualty.
+    pub(super) fn may_end(&self) {
+        if let Some(life) = &self.life {
+            life.forgive();
+        }
+    }
+
     pub(super) async fn crash(&mut self) {
         if let Some(life) = self.life.take() {
             life.doom(Signal::KILL);
@@ -264,12 +282,15 @@ impl ProcessHost {
 
 impl Life {
     fn doom(&self, signal: Signal) {
+        self.forgive();
+        self.signal(signal);
+    }
+
+    fn forgive(&self) {
         let mut fate = self.fate.lock().expect("no holder panics");
         if *fate == Fate::Lives {
             *fate = Fate::Doomed;
         }
-        drop(fate);
-        self.signal(signal);
     }
 
     /// Signals it, unless its number may be somebody else's by now.

@@ -1,8 +1,11 @@
-//! The only door to files: the trait, a real one, one with slower syncs, and one in memory that forgets what was not synced.
+//! The only door to files: the trait; a real one; layers over it (slower syncs, troubles on demand, one that forgets what was
+//! not synced); and one in memory.
 
 mod delayed;
+mod forgetful;
 mod real;
 mod simulated;
+mod troubled;
 
 use std::fmt;
 use std::io;
@@ -12,11 +15,13 @@ use std::sync::Arc;
 use crate::ids::ByteSize;
 
 pub use delayed::{DelayedDisk, SlowSyncs};
+pub use forgetful::ForgetfulDisk;
 pub use real::RealDisk;
 #[cfg(test)]
 pub(crate) use simulated::Grain;
 pub use simulated::SimulatedDisk;
 pub(crate) use simulated::Slowness;
+pub use troubled::{DiskTroubles, NotOnDemand, TroubledDisk};
 
 /// A file system, as far as a log needs one. Calls block: they are made by writers and by blocking tasks.
 pub trait Disk: Send + Sync + fmt::Debug + 'static {

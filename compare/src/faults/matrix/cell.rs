@@ -14,6 +14,7 @@ use super::row::Row;
 use super::scripted;
 use super::story::Story;
 use super::trial::{Pace, Trial, trial};
+use crate::node::DiskTerms;
 use crate::simulate::Judges;
 
 /// A row in a column.
@@ -84,6 +85,12 @@ impl Cell {
         let trial = self.trial(Ground::Processes, 0).expect("each cell has trials");
         let episodes = &trial.scenario.faults.episodes;
         episodes.iter().try_for_each(|episode| processes::possible(&episode.fault))
+    }
+
+    /// On which disks processes run it, and how that is said.
+    pub(super) fn disk_on_processes(&self) -> (DiskTerms, Option<&'static str>) {
+        let trial = self.trial(Ground::Processes, 0).expect("each cell has trials");
+        processes::disk(&trial.scenario.faults)
     }
 
     /// Whether the network is at fault.

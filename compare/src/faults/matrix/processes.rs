@@ -5,14 +5,15 @@
 //!                     │ a cluster of processes for each trial; who leads is cast as the schedule's leader
 //!                     v
 //!   Hand ── kill -9, SIGTERM, SIGSTOP, restart ──> processes <── the same clients, each with sockets of its own
+//!     ├──── disks: a layer over the files of each process that fails on demand, or forgets what was not synced
 //!     └──── cuts: barriers in the transport of each process and client, told over its control channel
 //!   Watch ── asks each replica what it is: who led, whether the in-sync set shrank
 //!                     │ faults end; one leads, all agree; fresh writes; a final read
 //!                     v
 //!   history ──> the same checker, the same expectations
 //! ```
-//! Left out: what a disk, a clock or the power does (a file system that forgets what was not synced is not at hand
-//! everywhere), and links that are slow or lossy. Such rows run in virtual time, and say so.
+//! Left out: what a clock does, writes that are torn by a power cut, and links that are slow or lossy. Such rows run in virtual
+//! time, and say so.
 
 mod cast;
 mod hand;
@@ -24,7 +25,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::{io, thread};
 
-pub(super) use hand::possible;
+pub(super) use hand::{disk, possible};
 
 use super::cell::{Cell, Judged};
 use super::ground::Ground;
@@ -102,7 +103,7 @@ impl Processes {
             story = story.or_else(|| seen.story().map(|story| (seed, story)));
         }
         let whole = measured.trials == trials.each;
-        let by = cell.is_of_network().then(|| CUTS.to_owned());
+        let by = cell.is_of_network().then_some(CUTS).or(cell.disk_on_processes().1).map(str::to_owned);
         Ok(whole.then(|| Judged { cell: cell.clone(), expected, measured, by, story }))
     }
 }

@@ -5,13 +5,30 @@ use std::time::Duration;
 
 use partition::clock::{Clock, Moment};
 use partition::cluster::Cluster;
-use partition::fault::{Episode, Fault, NetworkFault, ProcessFault, Schedule};
+use partition::fault::{DiskFault, Episode, Fault, NetworkFault, ProcessFault, Schedule};
 use partition::ids::NodeId;
 use partition::transport::barred::Barriers;
 
 use super::cast::Cast;
 use crate::faults::matrix::story::Event;
+use crate::node::DiskTerms;
 use crate::system::{Cut, LaunchError, Member, Running};
+
+/// The disks that nodes need for these faults, and how that is said.
+pub(in crate::faults::matrix) fn disk(schedule: &Schedule) -> (DiskTerms, Option<&'static str>) {
+    let has = |wanted: fn(&Fault) -> bool| schedule.episodes.iter().any(|episode| wanted(&episode.fault));
+    if has(|fault| matches!(fault, Fault::Process { fault: ProcessFault::PowerLoss, .. })) {
+        let said = "power: what was not synced is in the memory of each process (injected), which is killed";
+        (DiskTerms::Forgetful, Some(said))
+    } else if has(|fault| matches!(fault, Fault::Disk { .. })) {
+        (
+            DiskTerms::Troubled,
+            Some("disk: a layer over the files of each process that fails on demand (injected)"),
+        )
+    } else {
+        (DiskTerms::Plain, None)
+    }
+}
 
 /// Whether processes can have this fault; if not, why.
 pub(in crate::faults::matrix) fn possible(fault: &Fault) -> Result<(), &'static str> {
@@ -23,12 +40,13 @@ pub(in crate::faults::matrix) fn possible(fault: &Fault) -> Result<(), &'static 
             Err("the transport of processes has barriers, and neither losses nor delays of its own")
         }
         Fault::Process { fault, .. } => match fault {
-            ProcessFault::PowerLoss | ProcessFault::PowerLossMidway => {
-                Err("a power cut needs a file system that forgets what was not synced")
+            ProcessFault::PowerLossMidway => {
+                Err("processes that forget what was not synced forget all of it, and tear no write")
             }
             _ => Ok(()),
         },
-        Fault::Disk { .. } => Err("the disk under processes is a real one, and does not fail on demand"),
+        Fault::Disk { fault: DiskFault::FlipBit { .. }, .. } => Err("nothing changes bytes under processes"),
+        Fault::Disk { .. } => Ok(()),
         Fault::Clock { .. } => Err("processes share this machine's clock"),
         Fault::Membership(_) => Err("the replicas of a cluster of processes do not change"),
     }
@@ -109,7 +127,8 @@ impl<'a> Hand<'a> {
                 self.process(self.cast.member(*node), *fault).await;
                 Ok(())
             }
-            Fault::Disk { .. } | Fault::Clock { .. } | Fault::Membership(_) => {
+            Fault::Disk { node, fault } => self.disk(self.cast.replica(*node), fault).await,
+            Fault::Clock { .. } | Fault::Membership(_) => {
                 panic!("{fault} was let through, though processes cannot have it")
             }
         }
@@ -148,9 +167,18 @@ impl<'a> Hand<'a> {
         }
     }
 
+    async fn disk(&mut self, node: NodeId, fault: &DiskFault) -> Result<(), LaunchError> {
+        if matches!(fault, DiskFault::SyncError | DiskFault::WriteError) {
+            // It stops by itself when it has met the error.
+            self.down.insert(Member::Replica(node));
+        }
+        self.running.trouble(node, fault).await
+    }
+
     async fn process(&mut self, member: Member, fault: ProcessFault) {
         match (member, fault) {
-            (Member::Replica(node), ProcessFault::Kill) => self.end(node).await,
+            // Of nodes on disks that forget a kill is a power cut.
+            (Member::Replica(node), ProcessFault::Kill | ProcessFault::PowerLoss) => self.end(node).await,
             (Member::Replica(node), ProcessFault::Wipe) => {
                 self.end(node).await;
                 self.running.wipe(node).await;
@@ -162,6 +190,8 @@ impl<'a> Hand<'a> {
             (Member::Replica(node), ProcessFault::Restart) => {
                 if self.down.remove(&member) {
                     self.restarts += 1;
+                    // One whose disk has failed may not have met the error yet.
+                    self.running.crash(node).await;
                     self.running.restart(node).await;
                 }
             }
@@ -266,7 +296,9 @@ mod tests {
         let verdict = |text: &str| possible(&text.parse().unwrap());
         assert_eq!(verdict("kill 1"), Ok(()));
         assert_eq!(verdict("split 1"), Ok(()));
-        for text in ["power-loss 1", "full 1", "drift 1 0.5", "delay 1>2 50ms"] {
+        assert_eq!(verdict("power-loss 1"), Ok(()));
+        assert_eq!(verdict("full 1"), Ok(()));
+        for text in ["power-loss-midway 1", "drift 1 0.5", "delay 1>2 50ms"] {
             assert!(verdict(text).is_err(), "{text}");
         }
     }

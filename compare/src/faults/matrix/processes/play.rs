@@ -11,7 +11,7 @@ use partition::transport::barred::{BarredTransport, Barriers};
 use partition::world::World;
 
 use super::cast::Cast;
-use super::hand::{Hand, steps};
+use super::hand::{Hand, disk, steps};
 use super::watch::Watch;
 use crate::checker::{self, Verdict};
 use crate::data_dir::DataDir;
@@ -65,8 +65,9 @@ impl<'a> Play<'a> {
     async fn perform(mut self, program: &Path) -> Result<Seen, LaunchError> {
         let dir = DataDir::temporary().map_err(|error| LaunchError::BadInput(error.to_string()))?;
         let scenario = &self.trial.scenario;
+        let (disk, _) = disk(&scenario.faults);
         let launched =
-            launch_timed(program, scenario.shape, dir.path(), scenario.seed, Times::A_SECOND).await;
+            launch_timed(program, scenario.shape, dir.path(), scenario.seed, Times::A_SECOND, disk).await;
         match launched {
             Ok(mut running) => {
                 if let Err(finding) = self.phases(&mut running).await {
