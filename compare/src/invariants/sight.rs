@@ -84,8 +84,8 @@ pub(super) struct Sight {
     since: Option<Version>,
     /// With which version it last ceased to be one.
     let_go: Option<Version>,
-    /// Whether others rely on its log: not from when it ceased to be a replica until it counts again. It may hear late of
-    /// either, and remove a log of an assignment that was taken back long ago.
+    /// Whether others rely on its log: not before it has counted as a replica, nor from when it ceased to be one until it counts
+    /// again. It may hear late of either, and remove a log of an assignment that was taken back long ago.
     hold: Hold,
 }
 
@@ -159,15 +159,16 @@ impl Sight {
         let since = place.since();
         if self.since.is_some() && since != self.since {
             self.let_go = Some(decided);
-            self.hold = Hold::MayGo;
             if self.now.is_none() {
                 self.forget();
             }
         }
+        self.hold = match place {
+            Place::Counts(_) => Hold::Keeps,
+            Place::Copies(_) if since == self.since => self.hold,
+            Place::Copies(_) | Place::None => Hold::MayGo,
+        };
         self.since = since;
-        if matches!(place, Place::Counts(_)) {
-            self.hold = Hold::Keeps;
-        }
     }
 
     /// Whether whoever knows no more than this version still counts on a log that was let go since.
