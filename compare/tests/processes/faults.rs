@@ -29,7 +29,21 @@ fn a_leader_that_is_cut_off_is_replaced_and_nothing_is_lost() {
 
 #[test]
 fn a_row_that_processes_cannot_have_runs_in_virtual_time_and_says_so() {
-    let judged = measured("all-lose-power/quorum-3/committed/synced");
+    let judged = measured("all-lose-power-midway/quorum-3/committed/synced");
     assert_eq!((judged.measured.ground, judged.property()), (Ground::Simulated, Verdict::AsExpected));
     assert!(judged.by.is_some_and(|by| by.starts_with("simulated only")));
+}
+
+#[test]
+fn processes_that_all_lose_their_power_lose_what_was_not_synced_and_nothing_else() {
+    for system in ["isr-3:2", "quorum-3"] {
+        let lost = |durability| {
+            let judged = measured(&format!("all-lose-power/{system}/committed/{durability}"));
+            assert_eq!((judged.measured.ground, judged.property()), (Ground::Processes, Verdict::AsExpected));
+            assert!(judged.by.as_ref().is_some_and(|by| by.contains("injected")), "it says how");
+            judged.measured.lost
+        };
+        assert_eq!(lost("synced"), 0);
+        assert!(lost("cached") > 0, "{system}: or it has lost no power");
+    }
 }
