@@ -7,7 +7,7 @@
 //!                      latest word counts) └─> answer: sentences from figures
 //! ```
 //! Everything here is a pure function from results to text: the same results give the same bytes. Pictures are SVG that is drawn
-//! here ([`lines`], [`bars`], [`strips`], on [`scale`]s), in one colour and one mark per system ([`palette`]); the page reads
+//! here ([`lines`], [`bars`], [`strips`], [`trace`], on [`scale`]s), in one colour and one mark per system ([`palette`]); the page reads
 //! without scripts, and a short one adds zoom, words under the pointer, and the [`calculator`]. Text from results is
 //! escaped by the tree it is put into ([`markup`]), and the page's policy forbids it to load anything.
 //!
@@ -32,6 +32,7 @@ pub mod palette;
 pub mod scale;
 pub mod sheet;
 pub mod strips;
+pub mod trace;
 
 pub use evidence::{Evidence, Source};
 pub use files::File;
@@ -93,6 +94,12 @@ fn chapters(evidence: &Evidence<'_>) -> Vec<Chapter> {
             title: "What it costs to survive the same failures",
             about: "An in-sync set needs fewer copies for the same promise. It also needs controllers, which are billed to it here.",
             shown: charts::costs::costs(evidence),
+        },
+        Chapter {
+            id: "timelines",
+            title: "What a fault looks like",
+            about: "The same load on each system, and the same fault in the middle of it.",
+            shown: charts::timelines::timelines(evidence),
         },
         Chapter {
             id: "silence",

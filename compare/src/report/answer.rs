@@ -103,15 +103,14 @@ fn at_equal_loss(evidence: &Evidence<'_>) -> Option<Finding> {
     Some(Finding {
         about: format!("To survive the loss of {copies}"),
         found: format!(
-            "{}, with {}; but it takes writes with {} down, and the majority with {}.",
+            "{}, with {}; {}.",
             capital(&verdict(
                 &compared,
                 &format!("waiting for all of {}", one.replicas),
                 &format!("waiting for a majority of {}", other.replicas)
             )),
             fewer(other.replicas - one.replicas),
-            count(down(one)),
-            count(down(other)),
+            goes_on(down(one), down(other)),
         ),
     })
 }
@@ -123,10 +122,16 @@ fn fewer(copies: usize) -> String {
     }
 }
 
-fn count(replicas: usize) -> String {
-    match replicas {
-        0 => "none".to_owned(),
-        some => some.to_string(),
+/// How many replicas may be down while writes go on: the one thing in which the two differ.
+fn goes_on(one: usize, other: usize) -> String {
+    match (one, other) {
+        (0, 0) => "writes stop when any replica is down under either".to_owned(),
+        (0, some) => {
+            format!(
+                "but its writes stop when any replica is down, where the majority's go on with {some} down"
+            )
+        }
+        (some, other) => format!("its writes go on with {some} down, the majority's with {other}"),
     }
 }
 
@@ -285,10 +290,7 @@ mod tests {
             text.contains("Waiting for all of 2 took 80% of the time of waiting for a majority of 3"),
             "{text}"
         );
-        assert!(
-            text.contains("with one copy fewer; but it takes writes with none down, and the majority with 1"),
-            "{text}"
-        );
+        assert!(text.contains("with one copy fewer; but its writes stop when any replica is down"), "{text}");
     }
 
     #[test]

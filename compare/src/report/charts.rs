@@ -5,9 +5,11 @@ pub mod curves;
 pub mod replicas;
 pub mod silences;
 pub mod slow;
+pub mod timelines;
 
 use super::evidence::Series;
 use super::lines::Point;
+use super::palette::is_floor;
 use super::scale::number;
 use super::sheet::{Sheet, exact};
 use crate::results::{Cell, Figures};
@@ -66,7 +68,8 @@ impl Percentile {
     /// A cell as a point; none where nothing was acknowledged.
     fn point(self, cell: &Cell, x: f64, name: &str) -> Option<Point> {
         let (y, interval) = self.of(cell.figures.as_ref()?);
-        let predicted = self.predicted(cell);
+        // That of a floor is in the data: beside its system's it would only be in the way.
+        let predicted = self.predicted(cell).filter(|_| !is_floor(cell.system));
         let mut words = format!("{name}: {} {} ms", self.name(), number(y));
         if let Some(Interval { low, high }) = interval {
             words += &format!(" ({} to {} at 95 %)", number(low), number(high));
