@@ -15,7 +15,7 @@ use crate::replica::{CatchUpRate, Rules};
 use crate::rules::{HistoricRules, UncleanElection};
 
 /// Over how many requests a fetch stays parked: with as many fetches again, a thousand idle partitions would do little else.
-const PARKED_FOR: u32 = 4;
+const PARKED_FOR: u32 = 8;
 
 /// How a broker is set up.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ pub struct Config {
     /// A follower that has not been caught up for so long leaves the in-sync set. Kafka's `replica.lag.time.max.ms`.
     pub lag_max: Duration,
     /// How long a request for records may wait at another broker, for any of its partitions. A partition's fetch stays parked over
-    /// four such requests, yet at most for half of `lag_max`: a follower that waits is not one that lags.
+    /// eight such requests, yet at most for half of `lag_max`: a follower that waits is not one that lags.
     pub fetch_wait: Duration,
     /// About how much one fetch brings.
     pub fetch_bytes_max: ByteSize,
