@@ -14,6 +14,7 @@ mod predicted;
 mod timeline;
 mod timestamp;
 mod told_load;
+mod tuning;
 
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +31,7 @@ pub use per_ack::PerAck;
 pub use predicted::{AGREES, Agreement, DOMINATES, Prediction, Residual};
 pub use timeline::{Timeline, TimelineEvent, TimelineSeries};
 pub use timestamp::{file_name_of, rfc3339, rfc3339_ms};
+pub use tuning::{PausePoint, TuningPoint};
 
 use crate::machine::Machine;
 use crate::profile::Profile;
@@ -81,6 +83,9 @@ pub struct Results {
     /// Trials as time went on, with the faults on them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub timelines: Vec<Timeline>,
+    /// What `replica.lag.time.max.ms` trades.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tuning: Vec<TuningPoint>,
 }
 
 /// How cells were measured.

@@ -15,6 +15,7 @@ mod rows;
 mod scale;
 mod survival;
 mod timelines;
+mod tuning;
 
 pub use checks::checks;
 pub use format::{milliseconds, percent, ratio, thousands, with_interval};
@@ -22,6 +23,7 @@ pub use kafka::summaries;
 pub use matrix::matrix;
 pub use notes::notes;
 pub use rows::render;
+pub use tuning::tuning;
 
 /// No line of output is wider.
 pub const WIDTH: usize = 100;

@@ -1,7 +1,9 @@
 //! The options of `compare faults`: the matrix, and the hunt for mutants.
 
+mod kept;
 mod matrix;
 mod mutants;
+mod tuning;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -28,11 +30,15 @@ pub(super) struct FaultsArgs {
     /// Runs the matrix on processes, one a replica: the headline rows with 30 trials, the others with 5
     #[arg(long, conflicts_with = "mutants")]
     processes: bool,
+    /// Tries settings of replica.lag.time.max.ms in virtual time: how long a follower that hangs stalls the others, against how
+    /// often one that only pauses is put out of the set
+    #[arg(long, conflicts_with_all = ["mutants", "processes", "only", "history", "resume"])]
+    tuning: bool,
     /// Breaks each rule on purpose, and says which check finds it, at which seed
     #[arg(long)]
     mutants: bool,
-    /// The most seeds in all, spread over the cells or mutants [default: 3 for each cell, 40 for each mutant; of --processes 30 or
-    /// 5]
+    /// The most seeds in all, spread over the cells, mutants or settings [default: 3 for each cell, 40 for each mutant, 5 for each
+    /// setting; of --processes 30 or 5]
     #[arg(long, value_name = "COUNT", value_parser = seed_count)]
     seeds: Option<u64>,
     /// The first seed of each cell
@@ -59,5 +65,9 @@ fn seed_count(text: &str) -> Result<u64, String> {
 
 /// Does what was asked, and returns what the process should end with.
 pub(super) fn run(args: &FaultsArgs) -> ExitCode {
-    if args.mutants { mutants::run(args) } else { matrix::run(args) }
+    match args {
+        FaultsArgs { mutants: true, .. } => mutants::run(args),
+        FaultsArgs { tuning: true, .. } => tuning::run(args),
+        _ => matrix::run(args),
+    }
 }

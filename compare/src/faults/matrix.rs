@@ -39,6 +39,7 @@ mod scripted;
 mod story;
 mod switch;
 mod trial;
+mod tuning;
 
 pub use cell::{Cell, Judged, Verdict};
 pub use column::Column;
@@ -49,3 +50,4 @@ pub use row::Row;
 pub use run::Trials;
 pub use story::{STEP, Story};
 pub use switch::Switch;
+pub use tuning::{Hiccup, Point, tune};

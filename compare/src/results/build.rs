@@ -60,6 +60,7 @@ impl Results {
             idle: Vec::new(),
             matrix: Vec::new(),
             timelines: Vec::new(),
+            tuning: Vec::new(),
         };
         for (number, group) in measured.groups.iter().enumerate() {
             results.add(plan, group);

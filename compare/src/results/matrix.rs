@@ -133,7 +133,7 @@ pub struct MatrixFinding {
 }
 
 impl Silences {
-    fn of(times: &[Duration]) -> Self {
+    pub(super) fn of(times: &[Duration]) -> Self {
         let samples: Vec<f64> = times.iter().map(|time| (time.as_secs_f64() * 1e6).round() / 1e3).collect();
         let mut sorted = samples.clone();
         sorted.sort_by(f64::total_cmp);
@@ -241,6 +241,7 @@ impl Results {
             idle: Vec::new(),
             matrix,
             timelines,
+            tuning: Vec::new(),
         }
     }
 }

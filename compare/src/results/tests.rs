@@ -115,6 +115,7 @@ pub(crate) fn results(cells: Vec<Cell>) -> Results {
         noise: Vec::new(),
         matrix: Vec::new(),
         timelines: Vec::new(),
+        tuning: Vec::new(),
         idle: vec![IdleCluster {
             group: 0,
             system: System::Isr,

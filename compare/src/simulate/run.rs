@@ -225,8 +225,8 @@ impl Play {
             cache_bytes: ByteSize::kib(64),
             ..LogConfig::default()
         };
-        let Twist { mutant, fetch_bytes, historic, .. } = self.scenario.twist;
-        let Times { session, lag_max, election_max } = TIMES;
+        let Twist { mutant, fetch_bytes, historic, lag_max, .. } = self.scenario.twist;
+        let Times { session, election_max, .. } = TIMES;
         let tuning = Tuning {
             metadata_log: log.clone(),
             log: LogConfig { durability: self.scenario.shape.durability, ..log },

@@ -15,6 +15,7 @@ use rand::{RngExt, SeedableRng};
 use super::cluster;
 use super::leasing::Leasing;
 use super::mutant::Mutant;
+use super::run::TIMES;
 use super::script::Step;
 use crate::history::{ClientId, Sender};
 use crate::system::{Shape, System};
@@ -61,6 +62,8 @@ pub struct Twist {
     pub fetch_bytes: ByteSize,
     /// isr: rules that Kafka once had.
     pub historic: HistoricRules,
+    /// isr: how long a follower may lag before it leaves the in-sync set.
+    pub lag_max: Duration,
     /// Who judges.
     pub judges: Judges,
 }
@@ -81,6 +84,7 @@ impl Default for Twist {
             mutant: None,
             fetch_bytes: isr_log::Config::FETCH_BYTES_MAX,
             historic: HistoricRules::default(),
+            lag_max: TIMES.lag_max,
             judges: Judges::default(),
         }
     }

@@ -1,18 +1,15 @@
 //! `compare faults`: the fault matrix.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::process::ExitCode;
 
-use partition::clock::Clock;
-
 use super::FaultsArgs;
+use super::kept::Kept;
 use crate::cli::history_file::HistoryFile;
-use crate::cli::{bad_input, printed, report, seeds};
+use crate::cli::{bad_input, printed, seeds};
 use crate::faults::matrix::processes::Processes;
 use crate::faults::matrix::{Cell, Column, Ground, Judged, Trials};
-use crate::machine::{self, Machine};
-use crate::results::{Circumstances, Destination, MatrixRow, Results, Timeline, file_name_of, rfc3339};
+use crate::results::{MatrixRow, Results, Timeline};
 use crate::simulate::Halt;
 use crate::table;
 
@@ -113,8 +110,7 @@ fn history(effort: &Effort, cells: &[Cell], file: &HistoryFile) -> ExitCode {
 
 /// What is known before the first cell.
 struct Started {
-    destination: Destination,
-    circumstances: Circumstances,
+    kept: Kept,
     /// Cells that an earlier run has measured, by their names.
     earlier: BTreeMap<String, MatrixRow>,
     /// Their time lines.
@@ -123,7 +119,6 @@ struct Started {
 
 impl Started {
     fn now(args: &FaultsArgs, effort: &Effort, cells: &[Cell]) -> Result<Self, String> {
-        let now_ms = Clock::real().wall_ms();
         let (earlier, timelines) = match args.json.as_deref().filter(|_| args.resume) {
             Some(path) => {
                 let results = Results::read(path)?;
@@ -142,20 +137,8 @@ impl Started {
             earlier.into_iter().filter(same).map(|row| (row.cell.clone(), row)).collect();
         let timelines = timelines.into_iter().filter(|line| earlier.contains_key(&line.title));
         let timelines = timelines.map(|line| (line.title.clone(), line)).collect();
-        let dated = || Destination::dated(&file_name_of(now_ms));
-        let destination = args.json.as_deref().map_or_else(dated, Destination::named);
-        let destination = destination.map_err(|error| error.to_string())?;
-        let here = std::env::temp_dir();
-        let machine = Machine::observe(&here);
-        let machine = machine.map_err(|error| format!("cannot write to {}: {error}", here.display()))?;
-        let (commit, started) = (machine::commit(), rfc3339(now_ms));
-        let command = std::env::args().collect::<Vec<_>>().join(" ");
-        Ok(Self {
-            destination,
-            circumstances: Circumstances { machine, commit, started, command },
-            earlier,
-            timelines,
-        })
+        let kept = Kept::prepare(args.json.as_deref())?;
+        Ok(Self { kept, earlier, timelines })
     }
 
     /// What there is of these cells so far, in their order.
@@ -163,7 +146,7 @@ impl Started {
         let rows = cells.iter().filter_map(|cell| self.earlier.get(&cell.to_string()).cloned()).collect();
         let timelines =
             cells.iter().filter_map(|cell| self.timelines.get(&cell.to_string()).cloned()).collect();
-        Results::of_matrix(seed, rows, timelines, ending, self.circumstances.clone())
+        Results::of_matrix(seed, rows, timelines, ending, self.kept.circumstances.clone())
     }
 }
 
@@ -185,7 +168,7 @@ fn judge(mut started: Started, effort: &Effort, cells: &[Cell], halt: &Halt) -> 
         started.earlier.insert(row.cell.clone(), row);
         if done % effort.written_every() == 0 {
             // The last word is written below, and complains if it cannot be.
-            let _ = started.destination.write(&started.results(effort.first, cells, "interrupted"));
+            let _ = started.kept.destination.write(&started.results(effort.first, cells, "interrupted"));
         }
     });
     if let Err(line) = ran {
@@ -197,14 +180,8 @@ fn judge(mut started: Started, effort: &Effort, cells: &[Cell], halt: &Halt) -> 
     if done < left.len() {
         eprintln!("interrupted: {} cells were not measured; --resume goes on", left.len() - done);
     }
-    match started.destination.write(&results) {
-        Ok(path) => {
-            if let Some(page) = report::beside(path, &results) {
-                let _ = writeln!(std::io::stdout(), "report: {}", page.display());
-            }
-            let _ = writeln!(std::io::stdout(), "results: {}", path.display());
-        }
-        Err(error) => return bad_input(&error.to_string()),
+    if let Err(line) = started.kept.write(&results) {
+        return bad_input(&line);
     }
     if results.matrix.iter().all(MatrixRow::is_good) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -125,7 +125,7 @@ fn clients(row: Row, column: &Column) -> Vec<Client> {
 }
 
 /// The follower that is hit alone: the last in assignment order.
-fn follower(shape: Shape) -> NodeId {
+pub(super) fn follower(shape: Shape) -> NodeId {
     NodeId(u32::try_from(shape.replicas.get()).expect("a handful"))
 }
 
