@@ -8,6 +8,7 @@ mod faults;
 mod history_file;
 mod inspect;
 mod latency;
+mod live;
 mod measuring;
 mod points;
 mod printed;
@@ -71,6 +72,7 @@ enum Command {
     Simulate(Box<simulate::SimulateArgs>),
     Faults(faults::FaultsArgs),
     Report(report::ReportArgs),
+    Live(Box<live::LiveArgs>),
     Cite(cite::CiteArgs),
     Node(Box<crate::node::NodeArgs>),
     /// Prints the completions of a shell
@@ -89,7 +91,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let command: Vec<String> = args.iter().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
     let command = format!("compare {}", command.join(" ")).trim().to_owned();
     let parsed = Cli::try_parse_from(args);
-    if !matches!(&parsed, Ok(Cli { command: Some(Command::Simulate(_) | Command::Faults(_)), .. })) {
+    if !matches!(
+        &parsed,
+        Ok(Cli { command: Some(Command::Simulate(_) | Command::Faults(_) | Command::Live(_)), .. })
+    ) {
         abort_on_panic();
     }
     match parsed {
@@ -109,6 +114,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Cli { command: Some(Command::Inspect(args)), .. }) => inspect::run(&args),
         Ok(Cli { command: Some(Command::Simulate(args)), .. }) => simulate::run(&args),
         Ok(Cli { command: Some(Command::Faults(args)), .. }) => faults::run(&args),
+        Ok(Cli { command: Some(Command::Live(args)), .. }) => live::run(&args),
         Ok(Cli { command: Some(Command::Cite(args)), .. }) => cite::run(&args),
         Ok(Cli { command: Some(Command::Report(args)), .. }) => report::run(&args),
         Ok(Cli { command: Some(Command::Node(args)), .. }) => crate::node::run(&args),

@@ -9,6 +9,8 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use partition::log::disk::{Disk, RealDisk};
+
 use crate::node::Partitions;
 use crate::system::Shape;
 
@@ -81,7 +83,7 @@ impl DataDir {
     /// [`DataDirError`], in one line for the user.
     pub fn open(path: &Path) -> Result<Self, DataDirError> {
         let unusable = |source| DataDirError::Unusable { path: path.display().to_string(), source };
-        fs::create_dir_all(path).map_err(unusable)?;
+        RealDisk.create_dir(path).map_err(unusable)?;
         if !path.join(MARKER).exists() && fs::read_dir(path).map_err(unusable)?.next().is_some() {
             return Err(DataDirError::NotOurs { path: path.display().to_string() });
         }
@@ -94,10 +96,17 @@ impl DataDir {
     /// # Errors
     /// [`DataDirError`] when no place can be written to.
     pub fn temporary() -> Result<Self, DataDirError> {
-        let root = place::for_temporary_directories();
+        Self::temporary_in(&place::for_temporary_directories())
+    }
+
+    /// The same, in this directory.
+    ///
+    /// # Errors
+    /// [`DataDirError`] when it cannot be written to.
+    pub fn temporary_in(root: &Path) -> Result<Self, DataDirError> {
         let unusable = |source| DataDirError::Unusable { path: root.display().to_string(), source };
-        fs::create_dir_all(&root).map_err(unusable)?;
-        remove_abandoned(&root);
+        fs::create_dir_all(root).map_err(unusable)?;
+        remove_abandoned(root);
         let mut number = u64::from(std::process::id());
         loop {
             let path = root.join(format!("{}{number}", place::PREFIX));

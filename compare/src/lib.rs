@@ -16,6 +16,7 @@ pub mod headline;
 pub mod history;
 pub mod inspect;
 pub mod invariants;
+pub mod live;
 pub mod machine;
 pub mod model;
 pub mod node;

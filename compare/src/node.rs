@@ -14,6 +14,8 @@
 //!     │ <─────────────────────────────── "troubled"
 //!     │ ──────────── "bar" and which ways, as JSON > bars them in its own transport, and no others
 //!     │ <──────────────────────────────── "barred"
+//!     │ ────────────────────────────────── "keep" > its disk forgets nothing from now on: a kill is no power cut
+//!     │ <────────────────────────────────── "kept"
 //!     │ end of stdin, or SIGTERM ────────────────> stops in order
 //! ```
 //! Ports are bound before anybody is told of them, so that none is taken in between; a parent that dies closes the pipe,

@@ -40,7 +40,7 @@ pub use files::File;
 use figure::Shown;
 
 /// What pictures look like, on the page and as files.
-const CHART_STYLE: &str = include_str!("report/chart.css");
+pub(crate) const CHART_STYLE: &str = include_str!("report/chart.css");
 
 /// A part of the page.
 #[derive(Clone, Debug, PartialEq)]

@@ -11,6 +11,7 @@ mod matrix;
 mod names;
 mod per_ack;
 mod predicted;
+mod random;
 mod timeline;
 mod timestamp;
 mod told_load;
@@ -29,6 +30,7 @@ pub(crate) use names::acks as acks_by_name;
 pub use names::{acks_name, acks_named, durability_name, durability_named};
 pub use per_ack::PerAck;
 pub use predicted::{AGREES, Agreement, DOMINATES, Prediction, Residual};
+pub use random::{RandomFaults, RandomFinding};
 pub use timeline::{Timeline, TimelineEvent, TimelineSeries};
 pub use timestamp::{file_name_of, rfc3339, rfc3339_ms};
 pub use tuning::{PausePoint, TuningPoint};
@@ -86,6 +88,9 @@ pub struct Results {
     /// What `replica.lag.time.max.ms` trades.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tuning: Vec<TuningPoint>,
+    /// What faults that seeds drew did to processes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub random: Vec<RandomFaults>,
 }
 
 /// How cells were measured.

@@ -23,6 +23,7 @@
 //! Left out: bytes that were synced and are lost (wiped disks, flipped bits) are drawn only when asked for; changes of the
 //! replicas of a set of which any k commit.
 
+mod apart;
 mod clients;
 mod cluster;
 mod figures;
@@ -47,8 +48,8 @@ pub use figures::{Figures, Met, Occurrence, Told};
 pub use leasing::Leasing;
 pub use mutant::Mutant;
 pub use run::{Ran, TIMES, Times, run};
-pub use scenario::{Client, FaultChoice, Judges, Manner, Scenario, Twist, Work};
-pub use script::{Once, Step};
+pub use scenario::{Client, FaultChoice, InDoubt, Judges, Manner, Scenario, Twist, Work};
+pub use script::{Deed, Once, Step};
 pub use shrink::shrink;
 pub use sweep::{Halt, STACK_BYTES, Sweep, Swept, THREAD};
 pub use verdict::Finding;

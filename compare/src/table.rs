@@ -11,6 +11,7 @@ mod knees;
 mod matrix;
 mod notes;
 pub mod predictions;
+mod random;
 mod rows;
 mod scale;
 mod survival;
@@ -22,6 +23,7 @@ pub use format::{milliseconds, percent, ratio, thousands, with_interval};
 pub use kafka::summaries;
 pub use matrix::matrix;
 pub use notes::notes;
+pub use random::random;
 pub use rows::render;
 pub use tuning::tuning;
 

@@ -17,6 +17,7 @@
 //! Left out: faults of memory and of the processor; a network that changes bytes (TCP's and the frames' checksums would
 //! make it a reset); reads that fail with an error.
 
+mod felt;
 mod nemesis;
 mod schedule;
 mod text;
@@ -27,6 +28,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{ByteSize, NodeId};
 
+pub use felt::{Felt, FeltCounter};
 pub use nemesis::Nemesis;
 pub use schedule::{Episode, Frame, Kind, Schedule};
 pub use text::FaultSyntax;

@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::time::Duration;
 
 use crate::clock::{Clock, Moment, Timeline, Whose};
-use crate::fault::{ClockFault, Fault};
+use crate::fault::{ClockFault, Fault, FeltCounter};
 use crate::ids::NodeId;
 use crate::log::writer::WriterDelays;
 use crate::transport::memory::MemoryNetwork;
@@ -59,6 +59,7 @@ struct Inner {
     trace: Trace,
     clock: Clock,
     network: MemoryNetwork,
+    felt: FeltCounter,
     panics: Panics,
     finding: Finding,
     checks: Mutex<Vec<Check>>,
@@ -159,13 +160,16 @@ impl Simulation {
         let panics = Panics::in_virtual_time();
         let deliveries = Tasks::watched_by(&panics);
         let clock = Clock::of(timeline.clock(Whose::Network));
-        let network = MemoryNetwork::new(&clock, &deliveries, Random::seeded(seed).seed(), &trace);
+        let felt = FeltCounter::default();
+        let network =
+            MemoryNetwork::new(&clock, &deliveries, Random::seeded(seed).seed(), &trace, felt.clone());
         Self(Arc::new(Inner {
             seed,
             clock: Clock::of(timeline.clock(Whose::Run)),
             timeline,
             trace,
             network,
+            felt,
             panics,
             finding: Finding::default(),
             checks: Mutex::default(),
@@ -272,6 +276,12 @@ impl Simulation {
             }),
             Fault::Process { .. } | Fault::Membership(_) => {}
         }
+    }
+
+    /// How often faults of the network and of disks were felt: it goes on counting.
+    #[must_use]
+    pub fn felt(&self) -> &FeltCounter {
+        &self.0.felt
     }
 
     /// Adds a line to the trace.

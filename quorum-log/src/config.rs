@@ -134,7 +134,7 @@ impl Config {
             // H-01: a leader's epoch ends with its process, for its own sync runs beside replication.
             enable_leader_restore: Some(mutated.breaks(Mutant::RestoreLeader)),
             // A node that was cut off and comes back does not depose a leader that is well.
-            enable_pre_vote: Some(true),
+            enable_pre_vote: Some(!mutated.breaks(Mutant::SkipPreVote)),
             // A leader that reaches one voter only falls silent for a while, so that another can be elected;
             // at least the lease and the longest election.
             quorum_loss_probe_interval: Some(2 * lease),

@@ -19,6 +19,8 @@ pub enum Mutant {
     RestoreLeader,
     /// Whoever asks whether it would be elected is told so.
     GrantEveryPreVote,
+    /// Nobody asks whether it would be elected before it begins an epoch.
+    SkipPreVote,
     /// Who begins anew is told that it has all up to the last applied entry (H-09).
     SnapshotAtLastApplied,
     /// A duplicate is answered at once, be it committed or not (H-10).
@@ -31,11 +33,12 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::SkipSync,
         Self::SkipVoteSync,
         Self::RestoreLeader,
         Self::GrantEveryPreVote,
+        Self::SkipPreVote,
         Self::SnapshotAtLastApplied,
         Self::AnswerDuplicateAtOnce,
         Self::CallUnknownRefused,

@@ -16,13 +16,12 @@
 //! time, as far as processes can have the fault.
 //!
 //! **Scripted sequences** (`scripted`) are rows by their numbers, each step once the cluster shows what it waits for, under the
-//! older rule and without: S-01 (truncation by high watermark), S-10 (the last member leads), S-13 and S-20b (unclean election).
-//! Others are rows of plain faults: S-05, S-12, S-14, S-16 to S-20, S-24, S-25, and by cuts.
+//! older or weaker rule and without. [`Known`] tells of every number, S-01 to S-26 and, which rows, mutants,
+//! transcripts or tests prove it; the table of a whole matrix prints that below its cells.
 //!
-//! What no fault of a whole cluster can place exactly is a transcript or a test elsewhere, by its number in the name: S-02 to
-//! S-04, S-06 to S-09, S-11, S-15, S-21, S-23 (`isr-log/tests/scripts`), S-10b (`isr-log/tests/situations`), S-22
-//! (`partition/src/conformance`), S-26 (`isr-log/src/replica/truncation`), R-05 to R-13 (`quorum-log`). Where the older rule is
-//! no switch, it is a mutant, and [`super::mutants`] hunts it.
+//! **Controls** are cells that have to show what is wrong ([`Losses::is_control`]): acks=leader and a leader that is killed before
+//! anybody has what it took, unclean election, no syncs and all lose power, truncation by high watermark; and each older rule
+//! under its sequence. One that shows nothing fails the run.
 //!
 //! Left out so far: sequences and bursts on processes; the partition that is offline for ever (S-13 by one of three, without
 //! unclean election): a cell has to heal.
@@ -36,6 +35,7 @@ pub mod processes;
 mod row;
 mod run;
 mod scripted;
+mod sequences;
 mod story;
 mod switch;
 mod trial;
@@ -45,9 +45,10 @@ pub use cell::{Cell, Judged, Verdict};
 pub use column::Column;
 pub use expected::{Answers, Availability, Expected, Happened, Losses};
 pub use ground::Ground;
-pub use measured::Measured;
+pub use measured::{Measured, Shows, Telling};
 pub use row::Row;
 pub use run::Trials;
+pub use sequences::{Known, Proof};
 pub use story::{STEP, Story};
 pub use switch::Switch;
 pub use tuning::{Hiccup, Point, tune};

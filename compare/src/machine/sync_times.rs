@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use partition::clock::{Clock, Moment};
@@ -47,7 +47,7 @@ enum Timed {
 
 /// Syncs of one writer.
 pub(super) fn alone(dir: &Path) -> io::Result<SyncTimes> {
-    Ok(summary(&syncs(&dir.join("sync-times"), Timed::Sync)?))
+    Ok(summary(&syncs(&own(dir, "alone"), Timed::Sync)?))
 }
 
 /// Writes and syncs of several writers at once.
@@ -55,10 +55,15 @@ pub(super) fn together(dir: &Path) -> io::Result<Vec<Together>> {
     TOGETHER.into_iter().map(|writers| Ok(Together { writers, times: at_once(dir, writers)? })).collect()
 }
 
+/// A file that no other run in this directory has.
+fn own(dir: &Path, name: &str) -> PathBuf {
+    dir.join(format!("sync-times-{}-{name}", std::process::id()))
+}
+
 fn at_once(dir: &Path, writers: usize) -> io::Result<SyncTimes> {
     let all = std::thread::scope(|scope| {
         let start = |writer: usize| {
-            let path = dir.join(format!("sync-times-{writer}"));
+            let path = own(dir, &writer.to_string());
             scope.spawn(move || syncs(&path, Timed::WriteAndSync))
         };
         let started: Vec<_> = (0..writers).map(start).collect();

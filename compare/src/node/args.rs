@@ -137,6 +137,7 @@ impl NodeArgs {
             scale: Scale { partitions: self.partitions, heartbeats: self.heartbeats },
             times: None,
             disk: DiskTerms::Plain,
+            segment: None,
             replicas,
             controllers,
         }

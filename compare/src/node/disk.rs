@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use partition::log::disk::{DiskTroubles, ForgetfulDisk, TroubledDisk};
+use partition::log::disk::{Disk, DiskTroubles, ForgetfulDisk, TroubledDisk};
 use partition::world::World;
 use serde::{Deserialize, Serialize};
 
@@ -17,23 +17,34 @@ pub enum DiskTerms {
     Troubled,
     /// A layer that keeps what was not synced in the memory of the process: whoever kills it takes its power away.
     Forgetful,
+    /// Both layers: told to fail on demand, and forgetful unless it is told to keep before it is killed.
+    Both,
+}
+
+/// What tells a node's disk.
+#[derive(Debug, Default)]
+pub(super) struct DiskReins {
+    /// To fail, where it can be told.
+    pub(super) troubles: Option<DiskTroubles>,
+    /// To forget nothing, where it forgets.
+    pub(super) forgetful: Option<Arc<ForgetfulDisk>>,
 }
 
 impl DiskTerms {
-    /// Puts the layer over the disk of this world; what tells it to fail, where it can be told.
-    pub(super) fn put_into(self, world: &mut World) -> Option<DiskTroubles> {
-        match self {
-            Self::Plain => None,
-            Self::Troubled => {
-                let troubles = DiskTroubles::default();
-                let inner = Arc::clone(&world.disk);
-                world.disk = Arc::new(TroubledDisk::over(inner, troubles.clone(), &world.clock));
-                Some(troubles)
-            }
-            Self::Forgetful => {
-                world.disk = Arc::new(ForgetfulDisk::over(Arc::clone(&world.disk)));
-                None
-            }
+    /// Puts the layers over the disk of this world; what tells them.
+    pub(super) fn put_into(self, world: &mut World) -> DiskReins {
+        let mut reins = DiskReins::default();
+        if matches!(self, Self::Forgetful | Self::Both) {
+            let disk = Arc::new(ForgetfulDisk::over(Arc::clone(&world.disk)));
+            world.disk = Arc::clone(&disk) as Arc<dyn Disk>;
+            reins.forgetful = Some(disk);
         }
+        if matches!(self, Self::Troubled | Self::Both) {
+            let troubles = DiskTroubles::default();
+            let inner = Arc::clone(&world.disk);
+            world.disk = Arc::new(TroubledDisk::over(inner, troubles.clone(), &world.clock));
+            reins.troubles = Some(troubles);
+        }
+        reins
     }
 }

@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use partition::clock::Clock;
-use partition::fault::DiskFault;
+use partition::fault::{DiskFault, Felt};
 use partition::ids::{ByteSize, NodeId};
 use partition::journeys::Journeyed;
 use partition::log::LogError;
-use partition::log::disk::DiskTroubles;
+use partition::log::disk::{Disk, DiskTroubles, RealDisk};
+
 use partition::meta::MetaError;
 use partition::transport::barred::{BarredTransport, Barrier, Barriers};
 use partition::transport::rpc::{Serving, serve};
@@ -22,6 +23,7 @@ use partition::transport::{Address, Listener, Transport};
 use partition::world::{Random, World};
 use serde::{Deserialize, Serialize};
 
+use super::disk::DiskReins;
 use super::injected::{Delays, Injected, Sender, Slowdown};
 use super::meter::{Metered, Sent};
 use super::part::{Part, Place};
@@ -115,7 +117,8 @@ impl Bound {
         let network = BarredTransport::over(Arc::new(network), barriers.clone());
         let listener = network.listen(listen).await.map_err(NodeError::Listen)?;
         let directory = |source| NodeError::Directory { path: dir.display().to_string(), source };
-        std::fs::create_dir_all(dir).map_err(directory)?;
+        // Durably: what will be synced in it is worth nothing without its name.
+        RealDisk.create_dir(dir).map_err(directory)?;
         let world = world_of(dir, &random, Arc::new(network)).await?;
         Ok(Self { place: Place { node, role, dir: dir.to_owned(), world }, sent, barriers, listener })
     }
@@ -136,11 +139,11 @@ impl Bound {
         if let Some(delays) = &delays {
             delays.put_into(&mut place.world);
         }
-        let troubles = plan.disk.put_into(&mut place.world);
+        let disk = plan.disk.put_into(&mut place.world);
         let (service, part) = place.start(plan, &Tuning::of(plan)).await?;
         let (world, node, plan) = (place.world, place.node, plan.clone());
         let serving = serve(&world, listener, service);
-        Ok(HostedNode { world, node, plan, sent, barriers, delays, troubles, serving, part })
+        Ok(HostedNode { world, node, plan, sent, barriers, delays, disk, serving, part })
     }
 }
 
@@ -164,7 +167,7 @@ pub struct HostedNode {
     sent: Sent,
     barriers: Barriers,
     delays: Option<Delays>,
-    troubles: Option<DiskTroubles>,
+    disk: DiskReins,
     serving: Serving,
     part: Part,
 }
@@ -220,8 +223,23 @@ impl HostedNode {
     /// # Errors
     /// In words, when its disk cannot do this on demand.
     pub fn trouble(&self, fault: &DiskFault) -> Result<(), String> {
-        let troubles = self.troubles.as_ref().ok_or("the plan put nothing over its disk")?;
+        let troubles = self.disk.troubles.as_ref().ok_or("the plan put nothing over its disk")?;
         troubles.commit(fault).map_err(|error| error.to_string())
+    }
+
+    /// Has its disk forget nothing from now on, if it is one that forgets.
+    ///
+    /// # Errors
+    /// In words, when the disk below does not take what it had not been given.
+    pub fn keep(&self) -> Result<(), String> {
+        let kept = self.disk.forgetful.as_ref().map_or(Ok(()), |disk| disk.keep());
+        kept.map_err(|error| error.to_string())
+    }
+
+    /// How often barriers stood in its way, and its disk failed or kept it waiting.
+    #[must_use]
+    pub fn felt(&self) -> Felt {
+        self.barriers.felt() + self.disk.troubles.as_ref().map(DiskTroubles::felt).unwrap_or_default()
     }
 
     /// Ends it in order: closes its log, then tells those who asked how that ended for them.

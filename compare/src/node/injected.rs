@@ -69,6 +69,9 @@ pub struct Slowdown {
     pub replicas: Vec<NodeId>,
     /// How many times as long their frames take.
     pub times: u32,
+    /// And how much longer.
+    #[serde(default)]
+    pub by: Duration,
 }
 
 /// Who sends.
@@ -137,10 +140,10 @@ impl Delays {
         let own = self.sender.is_slowed(down);
         for (node, at) in &self.replicas {
             let slowed = own || down.replicas.contains(node);
-            ways.slow(*at, if slowed { down.times } else { 1 });
+            slow(ways, *at, slowed.then_some(down));
         }
         for at in self.controllers.values() {
-            ways.slow(*at, if own { down.times } else { 1 });
+            slow(ways, *at, own.then_some(down));
         }
     }
 
@@ -155,6 +158,12 @@ impl Delays {
             overrun: syncs.map_or(0, SlowSyncs::overrun),
         }
     }
+}
+
+/// Frames to this address and back are as slow as that, or as ever.
+fn slow(ways: &Ways, at: Address, down: Option<&Slowdown>) {
+    ways.slow(at, down.map_or(1, |down| down.times));
+    ways.lengthen(at, down.map_or(Duration::ZERO, |down| down.by));
 }
 
 impl Sender {

@@ -55,7 +55,7 @@ pub(crate) enum Part {
         controller: Controller,
     },
     Isr {
-        node: isr_log::Node,
+        node: Arc<isr_log::Node>,
         replica: Arc<dyn Partition>,
     },
 }
@@ -145,7 +145,7 @@ impl Place {
             isr_log::Config { log, heartbeat, lag_max, fetch_bytes_max, read_proof, historic, ..config };
         let node = isr_log::Node::open_mutated(&self.world, config, Arc::new(metadata), broken.isr).await?;
         let replica = node.partition(&plan.partition);
-        Ok((node.service(), Part::Isr { node, replica }))
+        Ok((node.service(), Part::Isr { node: Arc::new(node), replica }))
     }
 
     async fn controller(&self, plan: &Plan, tuning: &Tuning) -> Result<(SharedService, Part), NodeError> {
@@ -182,8 +182,18 @@ impl Part {
             Self::FloorEcho(echo) => echo.failure(),
             Self::Quorum(host) => ill_health(world.clone(), partitions_of(host)).boxed(),
             Self::Controller { voter, .. } => ill_health(world.clone(), vec![voter.partition()]).boxed(),
-            // A broker ends with the first of its logs that fails.
-            Self::Isr { replica, .. } => ill_health(world.clone(), vec![Arc::clone(replica)]).boxed(),
+            // A broker ends with the first of its logs that fails, be it open by then or not.
+            Self::Isr { node, replica, .. } => {
+                let (node, ill) = (Arc::clone(node), ill_health(world.clone(), vec![Arc::clone(replica)]));
+                async move {
+                    tokio::select! {
+                        biased;
+                        why = ill => why,
+                        () = node.ended() => "the broker has ended".to_owned(),
+                    }
+                }
+                .boxed()
+            }
         }
     }
 

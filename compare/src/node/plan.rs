@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use isr_log::metadata::CommitRule;
-use partition::ids::{NodeId, PartitionId};
+use partition::ids::{ByteSize, NodeId, PartitionId};
 use partition::log::{Durability, LogConfig};
 use partition::transport::Address;
 use serde::{Deserialize, Serialize};
@@ -45,6 +45,9 @@ pub struct Plan {
     /// What stands between its nodes and their files.
     #[serde(default)]
     pub disk: DiskTerms,
+    /// How large segments of logs are, where they are not to be as large as by default.
+    #[serde(default)]
+    pub segment: Option<ByteSize>,
 }
 
 /// How soon silent nodes are missed, the same of both systems as far as they have the same.
@@ -143,7 +146,9 @@ impl Plan {
     /// How each partition's log is kept.
     #[must_use]
     pub fn log(&self) -> LogConfig {
-        self.scale.log(LogConfig { durability: self.durability, ..LogConfig::default() })
+        let defaults = LogConfig::default();
+        let segment_bytes = self.segment.unwrap_or(defaults.segment_bytes);
+        self.scale.log(LogConfig { durability: self.durability, segment_bytes, ..defaults })
     }
 
     /// Each partition, and its replicas: who is to lead it at first comes first.

@@ -165,8 +165,15 @@ impl Told {
                 None if order == "usage" => {
                     say(&serde_json::to_string(&node.totals()).expect("totals are plain data"))?;
                 }
+                None if order == "felt" => {
+                    say(&serde_json::to_string(&node.felt()).expect("a count is plain data"))?;
+                }
                 None if order == "journeys" => {
                     say(&serde_json::to_string(&node.journeys()).expect("journeys are plain data"))?;
+                }
+                None if order == "keep" => {
+                    node.keep().map_err(Ending::Failed)?;
+                    say("kept")?;
                 }
                 Some(("slow", down)) => {
                     node.slow(&serde_json::from_str(down).map_err(|_| wrong())?);

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::charts::silences::ground_told;
-use super::evidence::Evidence;
+use super::evidence::{Evidence, Source};
 use super::figure::Shown;
 use super::markup::{Element, element, worded};
 use super::palette::class;
 use super::scale::number;
 use super::sheet::{Sheet, exact};
-use crate::faults::matrix::{Availability, Ground, Row, Verdict};
+use crate::faults::matrix::{Availability, Ground, Known, Row, Verdict};
 use crate::results::MatrixRow;
 
 /// So many cells that are unlike what was expected are told with their lines; of more, the results file has the rest.
@@ -25,7 +25,10 @@ pub fn matrix(evidence: &Evidence<'_>) -> Vec<Shown> {
     if grounds.is_empty() {
         return vec![Shown::Missing("The fault matrix", "compare faults --simulated --json matrix.json")];
     }
-    grounds.iter().map(|(ground, rows)| Shown::Drawn(drawn(*ground, rows), sheet(*ground, rows))).collect()
+    let told = |(ground, rows): (&Ground, &Vec<&MatrixRow>)| {
+        Shown::Drawn(drawn(*ground, rows, evidence), sheet(*ground, rows))
+    };
+    grounds.iter().map(told).collect()
 }
 
 fn split(row: &MatrixRow) -> (&str, &str) {
@@ -47,7 +50,7 @@ fn short(setting: &str) -> String {
     cluster + &unusual.collect::<String>()
 }
 
-fn drawn(ground: Ground, rows: &[&MatrixRow]) -> Element {
+fn drawn(ground: Ground, rows: &[&MatrixRow], evidence: &Evidence<'_>) -> Element {
     let mut settings: Vec<(&str, &MatrixRow)> = Vec::new();
     let mut by_name: BTreeMap<(&str, &str), &MatrixRow> = BTreeMap::new();
     for row in rows {
@@ -66,7 +69,7 @@ fn drawn(ground: Ground, rows: &[&MatrixRow]) -> Element {
         Row::ALL.iter().filter(|row| by_name.keys().any(|(fault, _)| *fault == row.name())).map(|row| {
             let name = worded("th", row.name()).with("scope", "row").with("title", row.what());
             let cells = settings.iter().map(|(setting, _)| {
-                by_name.get(&(row.name(), *setting)).map_or_else(|| element("td"), |row| cell(row))
+                by_name.get(&(row.name(), *setting)).map_or_else(|| element("td"), |row| cell(row, evidence))
             });
             element("tr").child(name).children(cells)
         });
@@ -97,7 +100,20 @@ fn drawn(ground: Ground, rows: &[&MatrixRow]) -> Element {
         ", with the names of its line and its column (as in leader-killed/isr-3:2/committed/synced); with --history FILE it also \
          writes what its clients saw.",
     );
-    all.child(says).children(unlike(rows))
+    let known = (ground == Ground::Simulated).then(sequences);
+    all.child(says).children(unlike(rows, evidence)).children(known)
+}
+
+/// Where each sequence that was written down is proved.
+fn sequences() -> Element {
+    let told = |known: &Known| {
+        let proofs: Vec<String> = known.proofs.iter().map(ToString::to_string).collect();
+        let text = format!(" {}: {}", known.what, proofs.join("; "));
+        element("li").child(worded("b", known.number)).text(text)
+    };
+    element("details")
+        .child(worded("summary", "S-01 to S-26, R-01 to R-13: where each sequence is proved"))
+        .child(element("ul").children(Known::ALL.iter().map(told)))
 }
 
 const KEY: &str = "· appends went on; a number: they resumed after so many seconds (the middle of the trials, in the fault's time); \
@@ -105,7 +121,7 @@ const KEY: &str = "· appends went on; a number: they resumed after so many seco
                    ! unlike what was expected. Columns after the plain ones are controls and older rules, which are meant to show \
                    what they cost. Settings are acknowledged when committed and stored when synced unless they say otherwise.";
 
-fn cell(row: &MatrixRow) -> Element {
+fn cell(row: &MatrixRow, evidence: &Evidence<'_>) -> Element {
     let (class, mut text) = match row.measured.worst {
         Some(Availability::GoesOn) => ("go", "·".to_owned()),
         Some(Availability::Resumes) => ("re", seconds(row)),
@@ -115,10 +131,28 @@ fn cell(row: &MatrixRow) -> Element {
     if row.measured.lost > 0 {
         text += &format!(" ✗{}", roughly(row.measured.lost));
     }
-    if row.is_good() {
-        return worded("td", text).class(class);
+    let good = row.is_good();
+    let class = if good { class.to_owned() } else { format!("{class} un") };
+    let text = if good { text } else { text + " !" };
+    match history(row, evidence) {
+        Some(link) => {
+            element("td").class(class).child(worded("a", text).with("href", link).with("title", HISTORY))
+        }
+        None => worded("td", text).class(class),
     }
-    worded("td", text + " !").class(format!("{class} un"))
+}
+
+const HISTORY: &str = "what its clients saw";
+
+/// Where what its clients saw lies, as seen from the page: its results file knows where that is seen from itself.
+fn history(row: &MatrixRow, evidence: &Evidence<'_>) -> Option<String> {
+    let path = row.history.as_deref()?;
+    let holds = |source: &&&Source| source.results.matrix.iter().any(|held| std::ptr::eq(held, row));
+    let beside = evidence.sources.iter().find(holds).and_then(|source| source.link.rsplit_once('/'));
+    match beside {
+        Some((directory, _)) if !path.starts_with('/') => Some(format!("{directory}/{path}")),
+        _ => Some(path.to_owned()),
+    }
 }
 
 /// Thousands as such, for columns to stay narrow.
@@ -131,13 +165,14 @@ fn seconds(row: &MatrixRow) -> String {
 }
 
 /// Each cell that is unlike what was expected: in what, and the line that repeats it.
-fn unlike(rows: &[&MatrixRow]) -> Option<Element> {
+fn unlike(rows: &[&MatrixRow], evidence: &Evidence<'_>) -> Option<Element> {
     let bad: Vec<&&MatrixRow> = rows.iter().filter(|row| !row.is_good()).collect();
     let told = |row: &&&MatrixRow| {
         element("li")
             .child(worded("b", row.cell.as_str()))
             .text(format!(": {}. Expected: {}. ", what(row), row.expected.why))
             .child(worded("code", row.replay.as_str()))
+            .children(history(row, evidence).map(|link| worded("a", HISTORY).with("href", link)))
     };
     let list = element("ul").class("unlike").children(bad.iter().take(UNLIKE_MAX).map(told));
     let rest = bad.len().saturating_sub(UNLIKE_MAX);

@@ -61,6 +61,7 @@ impl Results {
             matrix: Vec::new(),
             timelines: Vec::new(),
             tuning: Vec::new(),
+            random: Vec::new(),
         };
         for (number, group) in measured.groups.iter().enumerate() {
             results.add(plan, group);

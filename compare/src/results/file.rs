@@ -52,6 +52,12 @@ impl Destination {
         Ok(Self { path: path.to_owned() })
     }
 
+    /// Where they will be.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// `target/compare/<started>/results.json`; a number is added when a run of the same second has it.
     ///
     /// # Errors

@@ -57,6 +57,9 @@ pub struct MatrixRow {
     pub finding: Option<MatrixFinding>,
     /// The first seed.
     pub seed: u64,
+    /// Where what the clients of its most telling trial saw is kept, seen from these results.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<String>,
     /// The line that repeats it.
     pub replay: String,
 }
@@ -92,6 +95,9 @@ pub struct MatrixMeasured {
     pub duplicated: u64,
     /// Offsets at which two clients were told of different records.
     pub diverged: u64,
+    /// Offsets at which replicas hold different records for ever.
+    #[serde(default)]
+    pub apart: u64,
     /// Seen, and never sent.
     pub phantom: u64,
     /// Answers that omit what was committed before.
@@ -179,6 +185,7 @@ impl MatrixRow {
                 lost: measured.lost,
                 duplicated: measured.duplicated,
                 diverged: measured.diverged,
+                apart: measured.apart,
                 phantom: measured.phantom,
                 stale: measured.stale,
                 trials: measured.trials,
@@ -197,11 +204,18 @@ impl MatrixRow {
                 what: finding.what.clone(),
             }),
             seed: trials.first,
+            history: None,
             replay: format!(
                 "compare faults --{} --only {cell} --seed {seed} --seeds {count}",
                 measured.ground
             ),
         }
+    }
+
+    /// Whether somebody will want to see what its clients saw: of what is not as expected, and of what proves that a loss is seen.
+    #[must_use]
+    pub fn is_worth_a_history(&self) -> bool {
+        !self.is_good() || self.expected.losses.is_control()
     }
 
     /// Whether all is as expected; an open question is not.
@@ -242,6 +256,7 @@ impl Results {
             matrix,
             timelines,
             tuning: Vec::new(),
+            random: Vec::new(),
         }
     }
 }

@@ -116,6 +116,7 @@ pub(crate) fn results(cells: Vec<Cell>) -> Results {
         matrix: Vec::new(),
         timelines: Vec::new(),
         tuning: Vec::new(),
+        random: Vec::new(),
         idle: vec![IdleCluster {
             group: 0,
             system: System::Isr,

@@ -15,7 +15,7 @@ use partition::cluster::Cluster;
 use partition::fault::{DiskFault, Fault, Nemesis};
 use partition::ids::{NodeId, PartitionId};
 use partition::partition::Partition;
-use partition::probe::Snapshot;
+use partition::probe::{Probe, Snapshot};
 use partition::simulation::Simulation;
 use partition::transport::Address;
 use partition::transport::rpc::{Serving, serve};
@@ -153,6 +153,7 @@ impl VirtualCluster {
             scale: Scale::default(),
             times: None,
             disk: DiskTerms::Plain,
+            segment: None,
         };
         let replica = if shape.system.is_in_sync() { Role::Isr } else { Role::Quorum };
         let controllers = plan.controllers.keys().map(|node| (*node, Role::Controller));
@@ -258,14 +259,19 @@ impl VirtualCluster {
         &self.overseer
     }
 
-    /// What each replica that runs is and has.
-    pub(super) fn seen(&self) -> Vec<Snapshot> {
+    /// A look at each replica that runs.
+    pub(super) fn probes(&self) -> Vec<Arc<dyn Probe>> {
         let look = |running: &Running| match &running.part {
-            Part::Isr { node, .. } => node.probe(&self.plan.partition).snapshot(),
-            Part::Quorum(host) => host.nodes().get(&self.plan.partition)?.probe().snapshot(),
+            Part::Isr { node, .. } => Some(node.probe(&self.plan.partition)),
+            Part::Quorum(host) => Some(host.nodes().get(&self.plan.partition)?.probe()),
             Part::Controller { .. } | Part::FloorLeader(_) | Part::FloorEcho(_) => None,
         };
         self.running.values().filter_map(look).collect()
+    }
+
+    /// What each replica that runs is and has.
+    pub(super) fn seen(&self) -> Vec<Snapshot> {
+        self.probes().iter().filter_map(|probe| probe.snapshot()).collect()
     }
 
     /// A fault is committed; the watch is told of what no replica can know.

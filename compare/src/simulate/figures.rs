@@ -3,6 +3,7 @@
 use std::ops::AddAssign;
 use std::time::Duration;
 
+use partition::fault::Felt;
 use partition::partition::Acks;
 
 use crate::history::{Action, History, Outcome};
@@ -38,6 +39,14 @@ pub struct Met {
     pub short_advances: u64,
     /// Changes of who the replicas are that were completed.
     pub moves: u64,
+    /// How often faults of the network and of disks stood in somebody's way.
+    pub felt: Felt,
+    /// Reads of a damaged log that were refused, and not answered with what lay there.
+    pub damage_refused: u64,
+    /// Offsets of what is committed at which replicas hold different records when all faults have ended.
+    pub apart: u64,
+    /// Records that were seen though their client was left in doubt of them.
+    pub doubted: u64,
 }
 
 /// What clients were told: appends are batches.
@@ -65,7 +74,7 @@ pub struct Told {
 
 impl Told {
     /// What this history tells.
-    pub(super) fn by(history: &History) -> Self {
+    pub(crate) fn by(history: &History) -> Self {
         let mut told = Self::default();
         for operation in history.operations() {
             let counted = match &operation.action {
@@ -103,6 +112,7 @@ impl From<invariants::Coverage> for Met {
             grows: seen.grows as u64,
             short_advances: seen.short_advances as u64,
             moves: seen.moves as u64,
+            ..Self::default()
         }
     }
 }
@@ -116,6 +126,10 @@ impl AddAssign for Met {
         self.grows += other.grows;
         self.short_advances += other.short_advances;
         self.moves += other.moves;
+        self.felt += other.felt;
+        self.damage_refused += other.damage_refused;
+        self.apart += other.apart;
+        self.doubted += other.doubted;
     }
 }
 

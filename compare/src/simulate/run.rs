@@ -7,19 +7,21 @@ use futures_util::future::{join, join_all};
 use isr_log::controller::active::Preference;
 use isr_log::controller::lease::Leases;
 use partition::clock::Moment;
-use partition::fault::{Fault, Nemesis, ProcessFault};
+use partition::cluster::Cluster;
+use partition::fault::{Fault, FeltCounter, Nemesis, ProcessFault};
 use partition::ids::ByteSize;
 use partition::log::LogConfig;
 use partition::simulation::{self, Digest, Simulation, Tracing};
 
+use super::apart;
 use super::clients::{Desk, Load};
 use super::cluster::{VirtualCluster, controllers, replicas};
-use super::figures::{Figures, Told};
+use super::figures::{Figures, Met, Told};
 use super::liveness::{self, HEALED_WITHIN};
 use super::mutant::Mutant;
 use super::overseer::Overseer;
 use super::scenario::{Judges, Scenario, Twist};
-use super::script;
+use super::script::{self, Played};
 use super::verdict::{Finding, Findings};
 use crate::checker::{self, Anomaly, Report, Verdict};
 use crate::history::{History, Recorder, Recording};
@@ -88,7 +90,9 @@ struct Evidence {
     recorder: Arc<OnceLock<Recorder>>,
     begun: Arc<OnceLock<Moment>>,
     healed: Arc<OnceLock<Duration>>,
-    played: Arc<OnceLock<bool>>,
+    felt: Arc<OnceLock<FeltCounter>>,
+    played: Arc<OnceLock<Played>>,
+    apart: Arc<OnceLock<u64>>,
     findings: Findings,
 }
 
@@ -130,9 +134,18 @@ pub fn run(scenario: &Scenario, tracing: Tracing) -> Ran {
         findings.push(Finding::new("verdict", format!("{:?}", report.verdict)));
     }
     let met = evidence.overseer.get().map(Overseer::coverage).unwrap_or_default();
+    let felt = evidence.felt.get().map(FeltCounter::so_far);
+    let played = evidence.played.get().copied().unwrap_or_default();
+    let apart = evidence.apart.get().copied().unwrap_or_default();
     let figures = Figures {
         faults: scenario.faults.episodes.len() as u64,
-        met: met.into(),
+        met: Met {
+            damage_refused: played.damage_refused,
+            apart,
+            doubted: report.figures.unknown_seen,
+            felt: felt.unwrap_or_default(),
+            ..met.into()
+        },
         told: Told {
             lost_by_right: report.figures.leader_lost + report.figures.sent_lost,
             ..Told::by(&history)
@@ -141,7 +154,7 @@ pub fn run(scenario: &Scenario, tracing: Tracing) -> Ran {
     };
     let begun = evidence.begun.get().copied();
     let healed = evidence.healed.get().copied();
-    let played = evidence.played.get().copied().unwrap_or(scenario.script.is_empty());
+    let played = played.steps == scenario.script.len();
     Ran { findings, figures, trace, digest, begun, healed, played, history, report }
 }
 
@@ -160,6 +173,7 @@ impl Play {
 
     async fn phases(&self) -> Result<(), Finding> {
         let clock = self.simulation.clock().clone();
+        drop(self.evidence.felt.set(self.simulation.felt().clone()));
         let Scenario { seed, shape, leasing, .. } = self.scenario;
         self.simulation.note(&format!("leases: {leasing}"));
         let nodes = replicas(shape).into_iter().chain(controllers(shape.system)).collect();
@@ -190,6 +204,7 @@ impl Play {
         self.simulation.note("phase: fresh writes, final read");
         liveness::write_fresh(&cluster, &clock, &recorder).await?;
         liveness::converge(&cluster, &clock, HEALED_WITHIN).await?;
+        let _ = self.evidence.apart.set(apart::committed(&cluster.probes(), &cluster.replicas()));
         liveness::read_all(&cluster, &recorder).await
     }
 

@@ -16,7 +16,7 @@ use super::cluster;
 use super::leasing::Leasing;
 use super::mutant::Mutant;
 use super::run::TIMES;
-use super::script::Step;
+use super::script::{Deed, Step};
 use crate::history::{ClientId, Sender};
 use crate::system::{Shape, System};
 
@@ -139,6 +139,25 @@ pub struct Manner {
     pub in_flight: usize,
     /// About how long between two.
     pub pace: Duration,
+    /// What it does when it cannot know what became of one.
+    pub in_doubt: InDoubt,
+    /// The most records in a batch.
+    pub records_max: u64,
+}
+
+impl Manner {
+    /// So many records at most are in a batch, where nobody asks for less.
+    pub const RECORDS_MAX: u64 = 3;
+}
+
+/// What a producer does when an append may have been made, and may not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InDoubt {
+    /// It leaves it at that.
+    #[default]
+    LetsBe,
+    /// It sends the same once more, as it is.
+    SendsAgain,
 }
 
 impl Client {
@@ -223,7 +242,7 @@ impl Scenario {
         let names_one = |fault: &Fault| {
             matches!(fault, Fault::Membership(_)) || fault.node().is_some_and(|node| spares.contains(&node))
         };
-        let scripted = self.script.iter().flat_map(|step| &step.then);
+        let scripted = self.script.iter().flat_map(|step| &step.then).filter_map(Deed::fault);
         match self.faults.episodes.iter().map(|episode| &episode.fault).chain(scripted).any(names_one) {
             true => spares,
             false => Vec::new(),
@@ -279,7 +298,14 @@ fn clients(chance: &mut StdRng, shape: Shape) -> Vec<Client> {
             let acks = *ACKS.choose(chance).expect("not empty");
             let in_flight = chance.random_range(1..=4);
             let pace = Duration::from_millis(chance.random_range(10..120));
-            Work::Produce(Manner { acks, sender, in_flight, pace })
+            Work::Produce(Manner {
+                acks,
+                sender,
+                in_flight,
+                pace,
+                in_doubt: InDoubt::default(),
+                records_max: Manner::RECORDS_MAX,
+            })
         })
         .collect();
     let replica = *cluster::replicas(shape).choose(chance).expect("at least one");

@@ -4,9 +4,9 @@ use std::fs;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, join_all};
 use partition::cluster::Cluster;
-use partition::fault::DiskFault;
+use partition::fault::{DiskFault, Felt};
 use partition::ids::NodeId;
 use partition::partition::Partition;
 
@@ -16,7 +16,7 @@ use super::running::Running;
 use crate::node::Role;
 
 impl Running {
-    fn replica_host(&mut self, node: NodeId) -> &mut Host {
+    pub(super) fn replica_host(&mut self, node: NodeId) -> &mut Host {
         let wanted = |host: &&mut Host| {
             let identity = host.identity();
             identity.node == node && identity.role != Role::Controller
@@ -38,11 +38,35 @@ impl Running {
     /// [`LaunchError`] when its disk cannot, or it does not answer.
     pub async fn trouble(&mut self, node: NodeId, fault: &DiskFault) -> Result<(), LaunchError> {
         let host = self.replica_host(node);
-        if matches!(fault, DiskFault::SyncError | DiskFault::WriteError) {
-            // A replica whose disk has failed stops.
+        if matches!(fault, DiskFault::SyncError | DiskFault::WriteError | DiskFault::Full) {
+            // A replica whose disk has failed stops, and so does one that finds no room to open its log.
             host.may_end();
         }
         host.trouble(fault).await
+    }
+
+    /// How often cuts and faults of disks were felt by those nodes that are up, in their lives of now; a process that its own
+    /// disk has ended counts, too.
+    ///
+    /// # Errors
+    /// [`LaunchError`] when one does not answer.
+    pub async fn felt(&mut self) -> Result<Felt, LaunchError> {
+        let asked = self.hosts.iter_mut().map(|host: &mut Host| host.felt());
+        let by_nodes: Felt = join_all(asked).await.into_iter().sum::<Result<_, _>>()?;
+        Ok(by_nodes + self.sites.felt())
+    }
+
+    /// The same of one replica.
+    ///
+    /// # Errors
+    /// [`LaunchError`] when it does not answer.
+    pub async fn felt_by(&mut self, node: NodeId) -> Result<Felt, LaunchError> {
+        self.replica_host(node).felt().await
+    }
+
+    /// Whether the process of a replica has ended by itself.
+    pub fn has_ended(&mut self, node: NodeId) -> bool {
+        self.replica_host(node).has_ended()
     }
 
     /// Ends a controller without warning.
@@ -63,7 +87,7 @@ impl Running {
     }
 
     /// The trait's calls have no error: what went wrong is a casualty, which every measurement looks for.
-    fn note(&self, done: Result<(), LaunchError>) {
+    pub(super) fn note(&self, done: Result<(), LaunchError>) {
         if let Err(error) = done {
             self.casualties.report(error);
         }

@@ -44,7 +44,7 @@ impl fmt::Display for Member {
 }
 
 impl Member {
-    fn of(identity: &Identity) -> Self {
+    pub(super) fn of(identity: &Identity) -> Self {
         match identity.role {
             Role::Controller => Self::Controller(identity.node),
             Role::Isr | Role::Quorum | Role::FloorLeader | Role::FloorEcho => Self::Replica(identity.node),
@@ -62,7 +62,7 @@ impl Member {
 }
 
 /// What this member has to bar: of its own connections only, for whoever is called does not know by whom.
-fn barriers(member: Member, cuts: &BTreeSet<Cut>, plan: &Plan) -> BTreeSet<Barrier> {
+pub(super) fn barriers(member: Member, cuts: &BTreeSet<Cut>, plan: &Plan) -> BTreeSet<Barrier> {
     let barrier = |cut: &Cut| {
         let (other, way) = match *cut {
             Cut { from, to } if from == member => (to, Way::Out),
@@ -81,13 +81,17 @@ impl Running {
         self.hosts.iter().map(|host| Member::of(host.identity())).collect()
     }
 
-    /// From now on these cuts are in force, and no others. A node that is down is not told, and knows nothing of them when it
-    /// comes back; clients bar their own ways ([`barriers_of`](Self::barriers_of)).
+    /// From now on these cuts are in force, and no others. Where nodes bar their own ways, one that is down is not told, and knows
+    /// nothing of them when it comes back; clients always do ([`barriers_of`](Self::barriers_of)).
     ///
     /// # Errors
-    /// [`LaunchError`] when a node does not answer.
+    /// [`LaunchError`] when a node does not answer, or the network cannot be cut.
     pub async fn cut(&mut self, cuts: &BTreeSet<Cut>) -> Result<(), LaunchError> {
         let plan = &self.plan;
+        let between_nodes = |cut: &Cut| Some((cut.from.address(plan)?, cut.to.address(plan)?));
+        if let Some(done) = self.sites.cut(&cuts.iter().filter_map(between_nodes).collect()) {
+            return done;
+        }
         let told = self.hosts.iter_mut().map(|host: &mut Host| async move {
             let barred = barriers(Member::of(host.identity()), cuts, plan);
             host.bar(&barred).await

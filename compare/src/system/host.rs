@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use partition::fault::DiskFault;
+use partition::fault::{DiskFault, Felt};
 use partition::ids::NodeId;
 use partition::journeys::Journeyed;
 use partition::transport::Address;
@@ -116,6 +116,30 @@ impl Host {
         match self {
             Self::Process(host) => host.trouble(fault).await,
             Self::Task(host) => host.trouble(fault),
+        }
+    }
+
+    /// Has its disk forget nothing from now on.
+    pub(super) async fn keep(&mut self) -> Result<(), LaunchError> {
+        match self {
+            Self::Process(host) => host.keep().await,
+            Self::Task(_) => Ok(()),
+        }
+    }
+
+    /// How often the faults that it was told of were felt.
+    pub(super) async fn felt(&mut self) -> Result<Felt, LaunchError> {
+        match self {
+            Self::Process(host) => host.felt().await,
+            Self::Task(host) => Ok(host.felt()),
+        }
+    }
+
+    /// Whether it has ended by itself.
+    pub(super) fn has_ended(&self) -> bool {
+        match self {
+            Self::Process(host) => host.has_ended(),
+            Self::Task(_) => false,
         }
     }
 

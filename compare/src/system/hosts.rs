@@ -115,6 +115,7 @@ impl Hosts {
             injected: None,
             times: None,
             disk: DiskTerms::Plain,
+            segment: None,
             scale,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use partition::fault::DiskFault;
+use partition::fault::{DiskFault, Felt};
 use partition::journeys::Journeyed;
 use partition::transport::Address;
 use partition::transport::barred::Barrier;
@@ -123,6 +123,13 @@ impl TaskHost {
     pub(super) fn bar(&self, barred: &BTreeSet<Barrier>) {
         if let Phase::Up(life) = &self.phase {
             life.node.bar(barred);
+        }
+    }
+
+    pub(super) fn felt(&self) -> Felt {
+        match &self.phase {
+            Phase::Up(life) => life.node.felt(),
+            _ => Felt::default(),
         }
     }
 

@@ -1,17 +1,16 @@
 //! Starts a cluster: binds all ports, tells every node of all, and waits until the partition takes writes.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::try_join_all;
 use futures_util::stream;
-use partition::ids::{NodeId, PartitionId};
+use partition::ids::{ByteSize, NodeId, PartitionId};
+use partition::latency::Latency;
 use partition::partition::{Partition, Role as PartitionRole};
 use partition::transport::Address;
-use partition::transport::held_port::HeldPort;
 use partition::world::Tasks;
 
 use super::casualty::Casualties;
@@ -20,12 +19,15 @@ use super::error::LaunchError;
 use super::host::{Host, Identity};
 use super::hosts::Hosts;
 use super::in_process::TaskHost;
+use super::power::Power;
+use super::premises::Premises;
 use super::process::{Nursery, ProcessHost};
 use super::running::{Connections, Running};
 use super::shape::{Shape, System};
+use super::sites::Sites;
 use crate::data_dir;
 use crate::node::{Delays, DiskTerms, Injection, Partitions, Plan, Role, Scale, Sender, Times};
-use crate::profile::Profile;
+use crate::profile::{Links, Profile};
 
 /// Controllers of an isr cluster, for any number of replicas: the smallest quorum that survives a loss.
 const CONTROLLERS: u32 = 3;
@@ -117,7 +119,48 @@ pub async fn launch_timed(
     times: Times,
     disk: DiskTerms,
 ) -> Result<Running, LaunchError> {
-    let terms = Terms { times: Some(times), disk, ..Terms::default() };
+    launch_on(&Premises::default(), program, shape, data, seed, (times, disk)).await
+}
+
+/// Segments of clusters that are launched to be hit by faults: small, so that logs roll, and need room, within seconds.
+const SMALL_SEGMENT: ByteSize = ByteSize::kib(16);
+
+/// The same, on such premises, with small segments.
+///
+/// # Errors
+/// [`LaunchError`]; nothing is left running.
+pub async fn launch_on(
+    premises: &Premises,
+    program: &Path,
+    shape: Shape,
+    data: &Path,
+    seed: u64,
+    (times, disk): (Times, DiskTerms),
+) -> Result<Running, LaunchError> {
+    let premises = premises.clone();
+    let segment = Some(SMALL_SEGMENT);
+    let terms = Terms { times: Some(times), disk, segment, premises, ..Terms::default() };
+    start(program, shape, Hosting::Processes, data, seed, terms).await
+}
+
+/// The same, with delays of this profile, and links and disks that can be made slow while it runs: where the profile has no
+/// links they hold frames for no time, until they are told to.
+///
+/// # Errors
+/// [`LaunchError`]; nothing is left running.
+pub async fn launch_yielding(
+    program: &Path,
+    shape: Shape,
+    data: &Path,
+    seed: u64,
+    times: Times,
+    profile: &Profile,
+) -> Result<Running, LaunchError> {
+    let at_once = Latency::Constant(Duration::ZERO);
+    let mut profile = profile.clone();
+    profile.links.get_or_insert(Links { zones: 1, within: at_once, between: at_once });
+    let injected = Some(Injection { profile, seed });
+    let terms = Terms { injected, times: Some(times), disk: DiskTerms::Both, ..Terms::default() };
     start(program, shape, Hosting::Processes, data, seed, terms).await
 }
 
@@ -128,6 +171,8 @@ struct Terms {
     scale: Scale,
     times: Option<Times>,
     disk: DiskTerms,
+    segment: Option<ByteSize>,
+    premises: Premises,
 }
 
 async fn start(
@@ -138,7 +183,7 @@ async fn start(
     seed: u64,
     terms: Terms,
 ) -> Result<Running, LaunchError> {
-    let Terms { injected, scale, times, disk } = terms;
+    let Terms { injected, scale, times, disk, segment, premises } = terms;
     let dir = data_dir::cluster(data, &shape, scale.partitions)
         .map_err(|error| LaunchError::BadInput(error.to_string()))?;
     let casualties = Casualties::default();
@@ -151,20 +196,22 @@ async fn start(
         tasks: tasks.clone(),
     };
     let identities = identities(shape, &dir, seed);
-    let host = |identity: Identity| match hosting {
-        Hosting::Processes => Host::Process(Box::new(ProcessHost::new(identity, nursery.clone()))),
+    let sites = Sites::take(&premises.network, identities.len())?;
+    let host = |(number, identity): (usize, Identity)| match hosting {
+        Hosting::Processes => {
+            let namespace = sites.namespace(number);
+            Host::Process(Box::new(ProcessHost::new(identity, namespace, nursery.clone())))
+        }
         Hosting::InProcess => Host::Task(TaskHost::new(identity, casualties.clone(), tasks.clone())),
     };
-    let mut hosts: Vec<Host> = identities.into_iter().map(host).collect();
-    let held = hosts.iter().map(|_| HeldPort::any()).collect::<io::Result<Vec<_>>>();
-    let ports =
-        held.map_err(|error| LaunchError::BadInput(format!("no free port on this machine: {error}")))?;
-    let addresses: Vec<_> = ports.iter().map(HeldPort::address).collect();
+    let mut hosts: Vec<Host> = identities.into_iter().enumerate().map(host).collect();
+    let addresses = sites.addresses();
     try_join_all(hosts.iter_mut().zip(&addresses).map(|(host, at)| host.bind(*at))).await?;
-    let plan = Plan { injected, scale, times, disk, ..plan(shape, &hosts, &addresses) };
+    let plan = Plan { injected, scale, times, disk, segment, ..plan(shape, &hosts, &addresses) };
     try_join_all(hosts.iter_mut().map(|host| host.start(&plan))).await?;
     let delays = Delays::of(Sender::Client, &plan, &world.clock);
-    let running = Running { shape, plan, hosts, _ports: ports, casualties, world, tasks, delays };
+    let power = premises.power;
+    let running = Running { shape, plan, hosts, sites, power, casualties, world, tasks, delays };
     wait_until_ready(&running).await?;
     Ok(running)
 }
@@ -178,8 +225,9 @@ pub async fn join_elsewhere(shape: Shape, hosts: &Hosts, scale: Scale) -> Result
     let partition = PartitionId::new(TOPIC, 0).expect("letters make a legal topic");
     let plan = hosts.plan(shape, partition, scale);
     let (casualties, tasks) = (Casualties::default(), Tasks::default());
-    let (hosts, ports, world) = (Vec::new(), Vec::new(), client_world());
-    let running = Running { shape, plan, hosts, _ports: ports, casualties, world, tasks, delays: None };
+    let (hosts, sites, world) = (Vec::new(), Sites::elsewhere(), client_world());
+    let power = Power::default();
+    let running = Running { shape, plan, hosts, sites, power, casualties, world, tasks, delays: None };
     wait_until_ready(&running).await?;
     Ok(running)
 }
@@ -222,6 +270,7 @@ fn plan(shape: Shape, hosts: &[Host], addresses: &[Address]) -> Plan {
         scale: Scale::default(),
         times: None,
         disk: DiskTerms::Plain,
+        segment: None,
     }
 }
 

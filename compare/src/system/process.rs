@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use partition::clock::Clock;
-use partition::fault::DiskFault;
+use partition::fault::{DiskFault, Felt};
 use partition::journeys::Journeyed;
 use partition::transport::Address;
 use partition::transport::barred::Barrier;
@@ -46,6 +46,8 @@ pub(super) struct Nursery {
 #[derive(Debug)]
 pub(super) struct ProcessHost {
     pub(super) identity: Identity,
+    /// The network namespace it runs in, where that is one of its own.
+    namespace: Option<String>,
     nursery: Nursery,
     life: Option<Life>,
 }
@@ -84,8 +86,16 @@ enum Fate {
 }
 
 impl ProcessHost {
-    pub(super) fn new(identity: Identity, nursery: Nursery) -> Self {
-        Self { identity, nursery, life: None }
+    pub(super) fn new(identity: Identity, namespace: Option<String>, nursery: Nursery) -> Self {
+        Self { identity, namespace, nursery, life: None }
+    }
+
+    /// What runs the program; in a namespace too it becomes the program, and keeps its number.
+    fn command(&self) -> Command {
+        let Some(namespace) = &self.namespace else { return Command::new(&self.nursery.program) };
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", namespace]).arg(&self.nursery.program);
+        command
     }
 
     pub(super) fn process(&self) -> Option<u32> {
@@ -94,7 +104,7 @@ impl ProcessHost {
 
     pub(super) async fn bind(&mut self, at: Address) -> Result<(), LaunchError> {
         let Identity { role, node, dir, seed, name } = &self.identity;
-        let mut command = Command::new(&self.nursery.program);
+        let mut command = self.command();
         command.arg("node").arg("--supervised");
         command.args(["--role", role.name(), "--node-id", &node.to_string(), "--seed", &seed.to_string()]);
         command.args(["--listen", &at.to_string()]).arg("--data-dir").arg(dir);
@@ -188,6 +198,31 @@ impl ProcessHost {
         self.tell(&format!("disk {what}")).await?;
         let line = self.line("its disk's trouble", USAGE_LIMIT).await?;
         if line == "troubled" { Ok(()) } else { Err(self.nonsense(&line)) }
+    }
+
+    pub(super) async fn keep(&mut self) -> Result<(), LaunchError> {
+        if self.life.is_none() {
+            return Ok(());
+        }
+        self.tell("keep").await?;
+        let line = self.line("what it keeps", USAGE_LIMIT).await?;
+        if line == "kept" { Ok(()) } else { Err(self.nonsense(&line)) }
+    }
+
+    /// How often the faults that it was told of were felt. One that has ended by itself has felt its last one.
+    pub(super) async fn felt(&mut self) -> Result<Felt, LaunchError> {
+        let Some(life) = &self.life else { return Ok(Felt::default()) };
+        if life.has_ended() {
+            return Ok(Felt(1));
+        }
+        self.tell("felt").await?;
+        let line = self.line("what it felt", USAGE_LIMIT).await?;
+        serde_json::from_str(&line).map_err(|_| self.nonsense(&line))
+    }
+
+    /// Whether it has ended by itself.
+    pub(super) fn has_ended(&self) -> bool {
+        self.life.as_ref().is_some_and(Life::has_ended)
     }
 
     /// From now on its end would be no casualty.
@@ -284,6 +319,10 @@ impl Life {
     fn doom(&self, signal: Signal) {
         self.forgive();
         self.signal(signal);
+    }
+
+    fn has_ended(&self) -> bool {
+        *self.fate.lock().expect("no holder panics") == Fate::Gone
     }
 
     fn forgive(&self) {

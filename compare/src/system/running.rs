@@ -12,14 +12,15 @@ use partition::ids::{NodeId, PartitionId};
 use partition::journeys::Journeyed;
 use partition::partition::Partition;
 use partition::transport::Address;
-use partition::transport::held_port::HeldPort;
 use partition::transport::rpc::Peer;
 use partition::world::{Tasks, World};
 
 use super::casualty::Casualties;
 use super::error::LaunchError;
 use super::host::Host;
+use super::power::Power;
 use super::shape::Shape;
+use super::sites::Sites;
 use super::usage::{Consumed, Usage};
 use crate::node::{Delays, Injected, Plan, Role};
 
@@ -28,8 +29,8 @@ pub struct Running {
     pub(super) shape: Shape,
     pub(super) plan: Plan,
     pub(super) hosts: Vec<Host>,
-    /// The nodes' own, up or not.
-    pub(super) _ports: Vec<HeldPort>,
+    pub(super) sites: Sites,
+    pub(super) power: Power,
     pub(super) casualties: Casualties,
     /// For what the cluster itself asks of its nodes.
     pub(super) world: World,

@@ -205,6 +205,17 @@ pub struct Survives {
 }
 
 impl Shape {
+    /// As columns and tables call it: `isr-3:2`, `quorum-3`.
+    #[must_use]
+    pub fn setting(&self) -> String {
+        let Self { system, replicas, min_isr, .. } = self;
+        if system.is_in_sync() {
+            format!("{system}-{replicas}:{min_isr}")
+        } else {
+            format!("{system}-{replicas}")
+        }
+    }
+
     /// What it survives: f_d and f_a of the model.
     #[must_use]
     pub fn survives(&self) -> Survives {

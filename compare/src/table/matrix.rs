@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::{glance, timelines, wrapped};
-use crate::faults::matrix::{Answers, Ground, Losses, Row, Verdict};
+use crate::faults::matrix::{Answers, Ground, Known, Losses, Row, Verdict};
 use crate::results::{MatrixRow, Results};
 
 /// All cells, and how many were as expected.
@@ -31,6 +31,7 @@ pub fn matrix(results: &Results) -> String {
     }
     text.push_str(&timelines::section(results));
     text.push_str(&glance::section(results));
+    text.push_str(&sequences(results));
     let good = results.matrix.iter().filter(|cell| cell.is_good()).count();
     let seeds: u64 = results.matrix.iter().map(|cell| cell.measured.trials).sum();
     let sum = format!(
@@ -40,6 +41,7 @@ pub fn matrix(results: &Results) -> String {
         grounds(results),
     );
     let _ = writeln!(text, "{}", wrapped(&sum));
+    let _ = writeln!(text, "{}", controls(results));
     text
 }
 
@@ -83,14 +85,49 @@ fn unlike(cell: &MatrixRow) -> Vec<String> {
     if cell.coverage != Verdict::AsExpected {
         why.push("the fault did not show in the cluster in any trial: the cell proves nothing".to_owned());
     }
-    if cell.expected.losses == Losses::Shown && cell.measured.lost == 0 {
-        why.push("expected a loss, and none was seen: one elsewhere might not be seen either".to_owned());
+    if cell.expected.losses.is_control() && cell.property != Verdict::AsExpected {
+        let wanted = wanted(cell.expected.losses);
+        why.push(format!("a control that did not show {wanted}: elsewhere it might not be seen either"));
     }
     if let Some(finding) = &cell.finding {
         why.push(format!("seed {}: {}: {}", finding.seed, finding.name, finding.what));
     }
     why.push(cell.replay.clone());
     why
+}
+
+/// What a control has to show.
+fn wanted(losses: Losses) -> &'static str {
+    match losses {
+        Losses::None | Losses::Possible => "anything",
+        Losses::Shown => "a loss, and logs that are one all the same",
+        Losses::Duplicates => "duplicates, and no loss",
+        Losses::Divergence => "replicas that differ for ever",
+        Losses::Staleness => "stale answers, and no loss",
+    }
+}
+
+/// Of those that have to show what is wrong, how many did.
+fn controls(results: &Results) -> String {
+    let controls: Vec<&MatrixRow> =
+        results.matrix.iter().filter(|cell| cell.expected.losses.is_control()).collect();
+    let shown = controls.iter().filter(|cell| cell.property == Verdict::AsExpected).count();
+    format!("controls: {shown} of {} showed their loss", controls.len())
+}
+
+/// Where each sequence is proved, if this is all of the matrix.
+fn sequences(results: &Results) -> String {
+    let has = |row: &Row| results.matrix.iter().any(|cell| cell.fault == row.name());
+    if !Row::ALL.iter().all(has) {
+        return String::new();
+    }
+    let mut text = "Sequences, and where each is proved:\n".to_owned();
+    for Known { number, what, proofs } in Known::ALL {
+        let proofs: Vec<String> = proofs.iter().map(ToString::to_string).collect();
+        let _ = writeln!(text, "{}", wrapped(&format!("{number} {what}: {}", proofs.join("; "))));
+    }
+    text.push('\n');
+    text
 }
 
 fn seconds(millis: Option<f64>) -> String {

@@ -143,3 +143,28 @@ async fn a_program_that_is_no_node_is_a_clear_error() {
         assert!(error.contains(clue) && error.lines().count() == 1, "{error}");
     }
 }
+
+#[tokio::test]
+async fn a_broker_that_cannot_open_its_log_ends_its_process_and_says_why() {
+    let (dir, mut running) = cluster(System::Isr, 3, Hosting::Processes).await;
+    let node = NodeId(3);
+    running.crash(node).await;
+    let home = find(dir.path(), "n3");
+    let log = home.read_dir().unwrap().map(|entry| entry.unwrap().path());
+    let log =
+        log.into_iter().find(|path| path.file_name().unwrap().to_string_lossy().ends_with("-0")).unwrap();
+    std::fs::remove_dir_all(&log).unwrap();
+    std::fs::write(&log, "no directory").unwrap();
+    running.restart(node).await;
+    let ended = client_world().clock.timeout(TIMEOUT, running.casualty()).await;
+    let error = ended.expect("a process that serves nothing does not go on");
+    let told = matches!(&error, LaunchError::ChildDied { last_words, .. } if last_words.contains("broker"));
+    assert!(told, "{error}");
+    drop(running);
+}
+
+/// The directory of this name, two levels down.
+fn find(root: &Path, name: &str) -> std::path::PathBuf {
+    let clusters = root.read_dir().unwrap().map(|entry| entry.unwrap().path());
+    clusters.map(|cluster| cluster.join(name)).find(|path| path.is_dir()).unwrap()
+}

@@ -51,6 +51,30 @@ struct Known {
     losses: u64,
     /// When it was found, or doubted, or has committed something, last.
     believed: Moment,
+    /// When the others were last asked about it while it stayed silent.
+    asked: Moment,
+}
+
+/// Which replicas are asked who leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Among {
+    All,
+    /// This one stays silent as it is.
+    AllBut(NodeId),
+}
+
+impl Among {
+    fn has(self, node: NodeId) -> bool {
+        self != Self::AllBut(node)
+    }
+}
+
+/// What became of an attempt.
+enum Awaited<T> {
+    /// It was answered, or its time ended.
+    Answered(T),
+    /// This node leads instead of the one that was asked.
+    Replaced(NodeId),
 }
 
 type Attempt<T, E> = (NodeId, BoxFuture<'static, Result<T, E>>);
@@ -184,14 +208,15 @@ impl Inner {
         let mut doubt = None;
         loop {
             let (node, error) = match attempt {
-                Some((node, attempt)) => match attempt.await {
-                    Ok(appended) => {
+                Some((node, attempt)) => match self.awaited(node, attempt).await {
+                    Awaited::Answered(Ok(appended)) => {
                         if append.acks == Acks::Committed {
                             self.believe(node);
                         }
                         return Ok(appended);
                     }
-                    Err(error) => (Some(node), error),
+                    Awaited::Answered(Err(error)) => (Some(node), error),
+                    Awaited::Replaced(_) => (Some(node), Doubt::LeaderChanged.into()),
                 },
                 None => (None, Refusal::NotLeader { leader: None }.into()),
             };
@@ -222,9 +247,10 @@ impl Inner {
     ) -> Result<T, ReadError> {
         loop {
             let (node, error) = match attempt {
-                Some((node, attempt)) => match attempt.await {
-                    Ok(answer) => return Ok(answer),
-                    Err(error) => (Some(node), error),
+                Some((node, attempt)) => match self.awaited(node, attempt).await {
+                    Awaited::Answered(Ok(answer)) => return Ok(answer),
+                    Awaited::Answered(Err(error)) => (Some(node), error),
+                    Awaited::Replaced(leader) => (Some(node), ReadError::NotLeader { leader: Some(leader) }),
                 },
                 None => (None, ReadError::NotLeader { leader: None }),
             };
@@ -235,6 +261,39 @@ impl Inner {
             attempt =
                 self.next_node(next, node, wait, &pace).await.map(|(node, remote)| (node, request(remote)));
         }
+    }
+
+    /// Awaits an attempt at `node`, unless another turns out to lead: a leader that stands still, or is cut off from us, cannot
+    /// say itself that it was replaced, and its silence would be ours for as long as an attempt may take.
+    async fn awaited<T, E>(
+        &self,
+        node: NodeId,
+        mut attempt: BoxFuture<'static, Result<T, E>>,
+    ) -> Awaited<Result<T, E>> {
+        loop {
+            if let Ok(answer) = self.world.clock.timeout(self.config.doubt, &mut attempt).await {
+                return Awaited::Answered(answer);
+            }
+            tokio::select! {
+                biased;
+                answer = &mut attempt => return Awaited::Answered(answer),
+                replaced = self.replacement(node) => if let Some(leader) = replaced {
+                    return Awaited::Replaced(leader);
+                },
+            }
+        }
+    }
+
+    /// Who leads instead of this silent node, as far as those know who answer. Whoever asks does it for all that wait.
+    async fn replacement(&self, silent: NodeId) -> Option<NodeId> {
+        let wondered = self.now();
+        let _asking = self.asking.lock().await;
+        if self.known().asked < wondered {
+            let epoch = self.known().epoch;
+            self.look_again(Among::AllBut(silent), epoch).await;
+            self.known().asked = self.now();
+        }
+        self.known().leader.filter(|leader| *leader != silent)
     }
 
     /// Takes a failure at `node` into account.
@@ -279,19 +338,19 @@ impl Inner {
         let doubting = Arc::clone(self);
         self.world.tasks.spawn(async move {
             let _asking = doubting.asking.lock().await;
-            doubting.look_again().await;
+            // He whom a hint has led to, deposed, could be the first to say that he leads in an epoch that is new to us.
+            doubting.look_again(Among::All, Epoch(u32::MAX)).await;
         });
     }
 
-    /// Hears all replicas, and believes the newest epoch. The epoch that is known may be older than that of the leader whom a hint
-    /// has led to: he, deposed, could be the first to say that he leads in a newer one.
-    async fn look_again(&self) {
-        let Some((leader, epoch)) = self.ask_all(Epoch(u32::MAX)).await else { return };
+    /// Hears these replicas, each of them unless one leads in a newer epoch than this, and believes the newest epoch.
+    async fn look_again(&self, among: Among, known: Epoch) {
+        let Some((leader, epoch)) = self.ask(among, known).await else { return };
         let Some(remote) = self.replicas.get(&leader) else { return };
         let (losses, believed) = (remote.losses(), self.now());
         let mut known = self.known();
         if epoch >= known.epoch {
-            *known = Known { leader: Some(leader), epoch, losses, believed };
+            *known = Known { leader: Some(leader), epoch, losses, believed, ..*known };
         }
     }
 
@@ -336,17 +395,19 @@ impl Inner {
 
     async fn look(&self) -> Option<(NodeId, &RemotePartition)> {
         let epoch = self.known().epoch;
-        let (leader, epoch) = self.ask_all(epoch).await?;
+        let (leader, epoch) = self.ask(Among::All, epoch).await?;
         let remote = self.replicas.get(&leader)?;
         let (losses, believed) = (remote.losses(), self.now());
-        *self.known() = Known { leader: Some(leader), epoch, losses, believed };
+        let mut known = self.known();
+        *known = Known { leader: Some(leader), epoch, losses, believed, ..*known };
         Some((leader, remote))
     }
 
-    /// The word of all replicas, or of the first that leads in a newer epoch than any we know: no older leader can
+    /// The word of these replicas, or of the first that leads in a newer epoch than any we know: no older leader can
     /// contradict it.
-    async fn ask_all(&self, known: Epoch) -> Option<(NodeId, Epoch)> {
-        let asked = self.replicas.values().map(|remote| {
+    async fn ask(&self, among: Among, known: Epoch) -> Option<(NodeId, Epoch)> {
+        let asked = self.replicas.iter().filter(|(node, _)| among.has(**node));
+        let asked = asked.map(|(_, remote)| {
             let answer = remote.status();
             let clock = self.world.clock.clone();
             async move { clock.timeout(ASK_TIME, answer).await }

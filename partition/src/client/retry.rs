@@ -96,6 +96,9 @@ pub struct RetryConfig {
     pub backoff_max: Duration,
     /// How long one attempt of a stamped append may take before it is sent again elsewhere. Default: 2 s.
     pub attempt: Duration,
+    /// How long an attempt stays without an answer before the others are asked whether somebody else leads by now; after as
+    /// long they are asked again: what it takes, beyond an election, to find who was elected. Default: 100 ms.
+    pub doubt: Duration,
     /// How long a read, a tail, a trim or a status is repeated beyond its own time. Default: 10 s.
     pub patience: Duration,
 }
@@ -106,6 +109,7 @@ impl Default for RetryConfig {
             backoff_min: Duration::from_millis(5),
             backoff_max: Duration::from_millis(100),
             attempt: Duration::from_secs(2),
+            doubt: Duration::from_millis(100),
             patience: Duration::from_secs(10),
         }
     }

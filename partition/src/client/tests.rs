@@ -14,6 +14,7 @@ use super::producer::{Delivered, NewRecord, Producer, ProducerConfig};
 use super::remote::RemotePartition;
 use super::retry::RetryConfig;
 use super::service::PartitionService;
+use crate::clock::Moment;
 use crate::error::{AppendError, Doubt, ReadError, Refusal};
 use crate::ids::{Epoch, NodeId, Offset, PartitionId, ProducerEpoch, ProducerId, Sequence};
 use crate::partition::{Acks, Append, Appended, Fetched, Partition, Placement, Read, Role, Status, Tail};
@@ -206,6 +207,42 @@ fn an_append_of_unknown_outcome_is_sent_again_only_if_it_is_stamped() {
         second.behaves(Manner::Leads, 2);
         client.append(stamped("stamped")).await.unwrap();
         assert_eq!(second.log(), ["stamped"]);
+    });
+}
+
+#[test]
+fn a_leader_that_falls_silent_is_left_as_soon_as_another_leads() {
+    simulation::run(7, async |simulation| {
+        let ([first, second, _], client) = three(&simulation).await;
+        client.append(append("a", Acks::Committed)).await.unwrap();
+        first.behaves(Manner::Hangs, 1);
+        let clock = simulation.clock();
+        let started = clock.now();
+        let elected = async {
+            clock.sleep(Duration::from_millis(400)).await;
+            second.behaves(Manner::Leads, 2);
+        };
+        let write = client.append(stamped("b"));
+        let plain = client.append(append("c", Acks::Committed));
+        let ((), written, plain) = future::join3(elected, write, plain).await;
+        written.unwrap();
+        assert_eq!(plain, Err(Doubt::LeaderChanged.into()), "it may appear, and is not sent again");
+        assert_eq!(second.log(), ["b"]);
+        let took = clock.now().since(started);
+        let patience = RetryConfig::default().attempt;
+        assert!(took < patience / 2, "{took:?}: not until the attempt's own end");
+    });
+}
+
+#[test]
+fn a_leader_that_is_slow_and_still_leads_is_waited_for() {
+    simulation::run(8, async |simulation| {
+        let ([first, ..], client) = three(&simulation).await;
+        client.tail(TIMEOUT).await.unwrap();
+        first.behaves(Manner::Hangs, 1);
+        let outcome = client.append(append("a", Acks::Committed)).await;
+        assert_eq!(outcome, Err(Doubt::Timeout.into()));
+        assert!(simulation.clock().now() >= Moment::default().after(TIMEOUT), "no sooner");
     });
 }
 

@@ -58,7 +58,10 @@ pub(super) struct Node {
 
 impl Node {
     pub(super) fn new(simulation: &Simulation, id: NodeId) -> Self {
-        let disk = SimulatedDisk::seeded(mixed(simulation.seed(), u64::from(id.0), u64::MAX - 1));
+        let disk = SimulatedDisk::counted_by(
+            mixed(simulation.seed(), u64::from(id.0), u64::MAX - 1),
+            simulation.felt().clone(),
+        );
         let checkpoints = MemoryCheckpoints::default();
         let world = world(simulation, id, 0, &disk, &checkpoints);
         Self { id, disk, checkpoints, starts: 0, keeps: Keeps::default(), leaves: Leaves::default(), world }

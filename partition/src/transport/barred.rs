@@ -20,6 +20,8 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
+use crate::fault::{Felt, FeltCounter};
+
 use super::{Address, Frame, FrameSink, FrameStream, Link, Listener, Transport};
 
 /// A direction of the connections that a node made.
@@ -43,19 +45,30 @@ pub struct Barrier {
 
 /// The barriers of one node. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct Barriers(Arc<Mutex<BTreeMap<Barrier, Arc<Gate>>>>);
+pub struct Barriers {
+    gates: Arc<Mutex<BTreeMap<Barrier, Arc<Gate>>>>,
+    felt: FeltCounter,
+}
 
 impl Barriers {
     /// From now on these ways are barred, and no others.
     pub fn set(&self, barred: &BTreeSet<Barrier>) {
         barred.iter().for_each(|barrier| self.gate(*barrier).shut());
-        let gates = self.0.lock().expect("no holder panics");
+        let gates = self.gates.lock().expect("no holder panics");
         let open = gates.iter().filter(|(barrier, _)| !barred.contains(barrier));
         open.for_each(|(_, gate)| gate.open());
     }
 
     fn gate(&self, barrier: Barrier) -> Arc<Gate> {
-        Arc::clone(self.0.lock().expect("no holder panics").entry(barrier).or_default())
+        let mut gates = self.gates.lock().expect("no holder panics");
+        let felt = || Gate { felt: self.felt.clone(), ..Gate::default() };
+        Arc::clone(gates.entry(barrier).or_insert_with(|| Arc::new(felt())))
+    }
+
+    /// How many frames and connections had to wait at one.
+    #[must_use]
+    pub fn felt(&self) -> Felt {
+        self.felt.so_far()
     }
 }
 
@@ -64,6 +77,7 @@ impl Barriers {
 struct Gate {
     shut: AtomicBool,
     opened: Notify,
+    felt: FeltCounter,
 }
 
 impl Gate {
@@ -82,6 +96,9 @@ impl Gate {
 
     /// Resolves when it is open. Safe to cancel.
     async fn passed(&self) {
+        if self.is_shut() {
+            self.felt.count();
+        }
         while self.is_shut() {
             let mut opened = pin!(self.opened.notified());
             opened.as_mut().enable();
@@ -218,12 +235,14 @@ mod tests {
 
             let out = Barrier { at: far, way: Way::Out };
             barriers.set(&BTreeSet::from([out]));
+            assert_eq!(barriers.felt(), Felt(0), "nobody has met it");
             near.sink.feed(frame("asked"));
             assert!(simulation.clock().timeout(SHORT, async { near.sink.flush().await }).await.is_err());
             far_end.sink.feed(frame("told"));
             far_end.sink.flush().await.unwrap();
             assert_eq!(arrives(&simulation, &mut near.stream).await.as_deref(), Some(&b"told"[..]));
 
+            assert_eq!(barriers.felt(), Felt(1));
             barriers.set(&BTreeSet::from([Barrier { way: Way::Back, ..out }]));
             near.sink.flush().await.unwrap();
             assert_eq!(arrives(&simulation, &mut far_end.stream).await.as_deref(), Some(&b"asked"[..]));

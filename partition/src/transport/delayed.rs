@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -60,6 +61,8 @@ struct Way {
     is: WayTo,
     /// How many times as long it takes now.
     factor: AtomicU32,
+    /// And how much longer, in nanoseconds.
+    longer: AtomicU64,
     connections: AtomicU64,
 }
 
@@ -67,7 +70,10 @@ impl Ways {
     /// Those to these addresses; others are near.
     #[must_use]
     pub fn new(to: BTreeMap<Address, WayTo>) -> Self {
-        let way = |is| Arc::new(Way { is, factor: AtomicU32::new(1), connections: AtomicU64::new(0) });
+        let way = |is| {
+            let (factor, longer, connections) = (AtomicU32::new(1), AtomicU64::new(0), AtomicU64::new(0));
+            Arc::new(Way { is, factor, longer, connections })
+        };
         let to = to.into_iter().map(|(address, is)| (address, way(is))).collect();
         Self(Arc::new(Known { to, lateness: Lateness::default() }))
     }
@@ -76,6 +82,13 @@ impl Ways {
     pub fn slow(&self, to: Address, times: u32) {
         if let Some(way) = self.0.to.get(&to) {
             way.factor.store(times, Ordering::Relaxed);
+        }
+    }
+
+    /// From now on frames to this address and back take so much longer; none ends it.
+    pub fn lengthen(&self, to: Address, by: Duration) {
+        if let Some(way) = self.0.to.get(&to) {
+            way.longer.store(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
         }
     }
 
@@ -114,7 +127,8 @@ impl Delays {
     /// When what is sent now is due.
     fn due(&mut self, now: Moment) -> Moment {
         let drawn = self.way.is.one_way.draw(&mut self.random);
-        let due = now.after(drawn * self.way.factor.load(Ordering::Relaxed));
+        let longer = Duration::from_nanos(self.way.longer.load(Ordering::Relaxed));
+        let due = now.after(drawn * self.way.factor.load(Ordering::Relaxed) + longer);
         self.last = self.last.max(due);
         self.last
     }

@@ -26,7 +26,7 @@ use self::state::{At, State};
 use self::troubles::{Fare, Way};
 use super::{Address, Link, Listener, Transport};
 use crate::clock::Clock;
-use crate::fault::NetworkFault;
+use crate::fault::{FeltCounter, NetworkFault};
 use crate::ids::NodeId;
 use crate::simulation::RunTrace;
 use crate::world::Tasks;
@@ -50,10 +50,11 @@ pub(super) struct Shared {
 }
 
 impl MemoryNetwork {
-    /// A network whose delays this seed decides. `tasks` runs the deliveries; they belong to no node.
+    /// A network whose delays this seed decides. `tasks` runs the deliveries; they belong to no node. How often its faults are felt is
+    /// counted by `felt`.
     #[must_use]
-    pub(crate) fn new(clock: &Clock, tasks: &Tasks, seed: u64, trace: &RunTrace) -> Self {
-        let state = Mutex::new(State::new(seed, trace));
+    pub(crate) fn new(clock: &Clock, tasks: &Tasks, seed: u64, trace: &RunTrace, felt: FeltCounter) -> Self {
+        let state = Mutex::new(State::new(seed, trace, felt));
         let network = Self(Arc::new(Shared { clock: clock.clone(), state, sooner: Notify::new() }));
         tasks.spawn(network.clone().deliver());
         network

@@ -28,7 +28,7 @@ pub struct TcpTransport;
 
 impl Transport for TcpTransport {
     fn connect(&self, to: Address) -> BoxFuture<'static, io::Result<Link>> {
-        Box::pin(async move { link(TcpStream::connect(to.0).await?) })
+        Box::pin(async move { link(socket(to)?.connect(to.0).await?) })
     }
 
     fn listen(&self, at: Address) -> BoxFuture<'static, io::Result<Box<dyn Listener>>> {
@@ -42,8 +42,16 @@ impl Transport for TcpTransport {
     }
 }
 
+/// A socket whose connections end when the other machine has vanished without a word, though nothing is to be sent: by then a
+/// listener may have thousands of such. Connections that are accepted take this from the socket that listens.
+fn socket(of: Address) -> io::Result<TcpSocket> {
+    let socket = if of.0.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_keepalive(true)?;
+    Ok(socket)
+}
+
 fn bind(at: Address) -> io::Result<TcpListener> {
-    let socket = if at.0.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    let socket = socket(at)?;
     // A killed node's old connections may linger in TIME_WAIT; they must not keep its port from it.
     socket.set_reuseaddr(true)?;
     socket.bind(at.0)?;
@@ -171,4 +179,22 @@ impl FrameStream for TcpSource {
 
 fn cut_short() -> io::Error {
     io::Error::new(io::ErrorKind::UnexpectedEof, "the connection ended inside a frame")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asks_whether_the_other_lives(stream: TcpStream) -> bool {
+        TcpSocket::from_std_stream(stream.into_std().unwrap()).keepalive().unwrap()
+    }
+
+    #[tokio::test]
+    async fn both_ends_notice_by_themselves_that_the_other_has_vanished() {
+        let listener = bind(Address("127.0.0.1:0".parse().unwrap())).unwrap();
+        let at = Address(listener.local_addr().unwrap());
+        let (caller, called) = tokio::join!(socket(at).unwrap().connect(at.0), listener.accept());
+        assert!(asks_whether_the_other_lives(caller.unwrap()));
+        assert!(asks_whether_the_other_lives(called.unwrap().0));
+    }
 }

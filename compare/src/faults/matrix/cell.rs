@@ -11,7 +11,6 @@ use super::ground::Ground;
 use super::measured::Measured;
 use super::processes;
 use super::row::Row;
-use super::scripted;
 use super::story::Story;
 use super::trial::{Pace, Trial, trial};
 use crate::node::DiskTerms;
@@ -59,7 +58,7 @@ impl Cell {
     #[must_use]
     pub fn all(columns: &[Column]) -> Vec<Self> {
         let cells = Row::ALL.iter().flat_map(|row| {
-            let own = scripted::columns(*row);
+            let own = row.columns().into_iter().filter(|own| !columns.contains(own));
             columns.iter().cloned().chain(own).map(|column| Self { row: *row, column })
         });
         cells.filter(|cell| cell.trial(Ground::Simulated, 0).is_some()).collect()
@@ -68,21 +67,29 @@ impl Cell {
     /// All that are run on processes, headlines first.
     #[must_use]
     pub fn on_processes() -> Vec<Self> {
-        let mut cells = Self::all(&Column::on_processes());
+        let columns = Column::on_processes();
+        let mut cells = Self::all(&columns);
+        cells.retain(|cell| columns.contains(&cell.column));
         cells
             .sort_by_key(|cell| Row::HEADLINES.iter().position(|row| *row == cell.row).unwrap_or(usize::MAX));
         cells
     }
 
     /// What it is expected to show.
+    ///
+    /// # Panics
+    /// Of a row that makes no sense in this column: [`Cell::all`] has none.
     #[must_use]
     pub fn expected(&self) -> Expected {
-        expected(self.row, &self.column)
+        expected(self.row, &self.column).expect("a row that makes sense in its column")
     }
 
     /// Whether processes can have what happens in it; if not, why.
     pub(super) fn possible_on_processes(&self) -> Result<(), &'static str> {
         let trial = self.trial(Ground::Processes, 0).expect("each cell has trials");
+        if !trial.scenario.script.is_empty() {
+            return Err("the steps of a sequence wait for what a simulated cluster shows");
+        }
         let episodes = &trial.scenario.faults.episodes;
         episodes.iter().try_for_each(|episode| processes::possible(&episode.fault))
     }
@@ -101,9 +108,11 @@ impl Cell {
 
     /// What a seed runs. Where something may be lost invariants would end the run before it can be counted.
     pub(super) fn trial(&self, ground: Ground, seed: u64) -> Option<Trial> {
-        let judges = match self.expected().losses {
-            Losses::Shown | Losses::Possible => Judges::Checker,
+        let judges = match expected(self.row, &self.column)?.losses {
+            // Invariants take it for granted that rules hold, and that voters remember what they have promised.
+            Losses::None if self.row == Row::Amnesia || self.column.mutant().is_some() => Judges::Checker,
             Losses::None => Judges::All,
+            _ => Judges::Checker,
         };
         let pace = match ground {
             Ground::Simulated => Pace::SIMULATED,
@@ -124,23 +133,29 @@ impl Judged {
     /// Whether what was promised was kept, or lost where it had to be.
     #[must_use]
     pub fn property(&self) -> Verdict {
-        let Measured { lost, duplicated, diverged, phantom, stale, broken, trials, .. } = &self.measured;
+        let Measured { lost, duplicated, diverged, apart, phantom, stale, broken, trials, .. } =
+            &self.measured;
         let sound = broken.is_none()
-            && [lost, duplicated, diverged, phantom, stale].into_iter().all(|count| *count == 0);
-        match self.expected.losses {
-            _ if *trials == 0 => Verdict::Unknown,
-            Losses::None if sound => Verdict::AsExpected,
-            Losses::Shown if *lost == 0 => Verdict::Unlike,
-            Losses::None => Verdict::Unlike,
-            Losses::Possible | Losses::Shown => Verdict::AsExpected,
-        }
+            && [lost, duplicated, diverged, apart, phantom, stale].into_iter().all(|count| *count == 0);
+        let as_expected = match self.expected.losses {
+            _ if *trials == 0 => return Verdict::Unknown,
+            Losses::None => sound,
+            Losses::Possible => true,
+            // What is lost is lost for all: logs become one all the same.
+            Losses::Shown => *lost > 0 && *apart == 0,
+            Losses::Divergence => *apart > 0,
+            Losses::Duplicates => *duplicated > 0 && *lost == 0,
+            Losses::Staleness => *stale > 0 && *lost == 0,
+        };
+        if as_expected { Verdict::AsExpected } else { Verdict::Unlike }
     }
 
-    /// Whether what the row is about was seen.
+    /// Whether what the row is about was seen, in each trial.
     #[must_use]
     pub fn coverage(&self) -> Verdict {
         match self.measured.happened {
             0 => Verdict::Unknown,
+            seen if seen < self.measured.trials => Verdict::Unknown,
             _ => Verdict::AsExpected,
         }
     }

@@ -9,6 +9,7 @@ use partition::partition::Acks;
 
 use super::switch::Switch;
 use crate::results::{acks_name, durability_name};
+use crate::simulate::Mutant;
 use crate::system::{MinIsr, Replicas, Shape, System};
 
 /// One setting under which faults are committed.
@@ -86,6 +87,17 @@ impl Column {
         self.switches.iter().fold(HistoricRules::default(), |rules, switch| switch.turn(rules))
     }
 
+    /// The rule that is broken in its nodes, where no configuration offers that.
+    #[must_use]
+    pub fn mutant(&self) -> Option<Mutant> {
+        self.switches.iter().find_map(|switch| switch.mutant(self.shape.system))
+    }
+
+    /// The same where what is in the page cache counts as stored.
+    pub(super) fn cached(self) -> Self {
+        Self { shape: Shape { durability: Durability::Cached, ..self.shape }, ..self }
+    }
+
     /// Whether this historic rule is on.
     #[must_use]
     pub fn has(&self, switch: Switch) -> bool {
@@ -96,12 +108,8 @@ impl Column {
 impl fmt::Display for Column {
     /// As `isr-3:2/committed/synced`, with the historic rules behind.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Shape { system, replicas, min_isr, durability } = self.shape;
-        write!(f, "{system}-{replicas}")?;
-        if system.is_in_sync() {
-            write!(f, ":{min_isr}")?;
-        }
-        write!(f, "/{}/{}", acks_name(self.acks), durability_name(durability))?;
+        let durability = durability_name(self.shape.durability);
+        write!(f, "{}/{}/{durability}", self.shape.setting(), acks_name(self.acks))?;
         self.switches.iter().try_for_each(|switch| write!(f, "/{switch}"))
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use partition::fault::Felt;
 use partition::log::Durability;
 use partition::partition::Acks;
 use serde::{Deserialize, Serialize};
@@ -69,6 +70,20 @@ pub enum Losses {
     Possible,
     /// Something, in one trial at least: a control, which proves that a loss would be seen.
     Shown,
+    /// Nothing is lost, and something is there twice: a control.
+    Duplicates,
+    /// Replicas hold different records at one offset, for ever: a control. What is lost besides is not looked at.
+    Divergence,
+    /// Nothing is lost, and readers are told of less than was committed before: a control.
+    Staleness,
+}
+
+impl Losses {
+    /// Whether it has to show that something is wrong: where it does not, nothing that is not seen elsewhere is proved.
+    #[must_use]
+    pub fn is_control(self) -> bool {
+        !matches!(self, Self::None | Self::Possible)
+    }
 }
 
 /// What has to be seen in the cluster for a row to prove anything.
@@ -76,14 +91,26 @@ pub enum Losses {
 pub enum Happened {
     /// A fault that leaves no trace of its own; silences tell of it.
     Committed,
+    /// A fault of the network or of a disk stood in somebody's way.
+    Felt,
+    /// A disk failed, and a replica was started again.
+    Failed,
     /// Another leader was elected.
     Elected,
+    /// So many times one was, the first time counted.
+    Elections(u64),
+    /// Nobody but the first leader was ever elected.
+    Undisturbed,
     /// A member left the in-sync set.
     Shrank,
     /// So many replicas were started again.
     Restarted(u64),
     /// Who replicates was changed.
     Moved,
+    /// A client was left in doubt of what was there all the same.
+    Doubted,
+    /// A read of damaged bytes was refused.
+    DamageRefused,
 }
 
 impl Happened {
@@ -91,7 +118,13 @@ impl Happened {
     pub(super) fn is_seen(self, met: &Met) -> bool {
         match self {
             Self::Committed => true,
+            Self::Felt => met.felt > Felt::default(),
+            Self::Failed => Self::Felt.is_seen(met) && Self::Restarted(1).is_seen(met),
             Self::Elected => met.elections > 1,
+            Self::Elections(count) => met.elections >= count,
+            Self::Undisturbed => met.elections <= 1,
+            Self::Doubted => met.doubted > 0,
+            Self::DamageRefused => met.damage_refused > 0,
             Self::Shrank => met.shrinks > 0,
             Self::Restarted(count) => met.restarts >= count,
             Self::Moved => met.moves > 0,
@@ -129,17 +162,18 @@ const NOBODY: Gone = Gone { leader: Leader::Serves, followers: 0 };
 const THE_LEADER: Gone = Gone { leader: Leader::Gone, followers: 0 };
 const A_FOLLOWER: Gone = Gone { leader: Leader::Serves, followers: 1 };
 
-/// What this row is expected to show in this column.
-pub(super) fn expected(row: Row, column: &Column) -> Expected {
-    let scripted = scripted::expected(row, column);
-    let losses = scripted.map_or_else(|| losses(row, column), |sequence| sequence.losses);
-    let plain = scripted.unwrap_or_else(|| answers(row, column));
+/// What this row is expected to show in this column; none of a sequence that makes no sense there.
+pub(super) fn expected(row: Row, column: &Column) -> Option<Expected> {
+    let plain = match scripted::is_sequence(row) {
+        true => scripted::sequence(row, column)?.expected,
+        false => Expected { losses: losses(row, column), ..answers(row, column) },
+    };
     // Who asks for no answer does not notice that nobody is there, until its connection tells.
     let answers = match (column.acks, plain.answers) {
         (Acks::Nobody, Answers::Exactly(worst)) => Answers::AtWorst(worst),
         (_, answers) => answers,
     };
-    Expected { answers, losses, ..plain }
+    Some(Expected { answers, ..plain })
 }
 
 /// Whether appends are acknowledged, and what has to be seen.
@@ -149,12 +183,12 @@ fn answers(row: Row, column: &Column) -> Expected {
     let n = shape.replicas.get();
     match row {
         Row::Nothing => of(column, NOBODY, Happened::Committed),
-        Row::LeaderKilled | Row::LeaderLosesPower | Row::SyncErrorLeader | Row::LeaderWiped => {
+        Row::SyncErrorLeader => of(column, THE_LEADER, Happened::Failed),
+        Row::SyncErrorFollower => of(column, A_FOLLOWER, Happened::Failed),
+        Row::LeaderKilled | Row::LeaderKilledUnreplicated | Row::LeaderLosesPower | Row::LeaderWiped => {
             of(column, THE_LEADER, Happened::Restarted(1))
         }
-        Row::FollowerKilled | Row::SyncErrorFollower | Row::FollowerWiped => {
-            of(column, A_FOLLOWER, Happened::Restarted(1))
-        }
+        Row::FollowerKilled | Row::FollowerWiped => of(column, A_FOLLOWER, Happened::Restarted(1)),
         Row::LeaderStopped | Row::FollowerStopped | Row::RollingRestart => {
             let gone = if row == Row::FollowerStopped { A_FOLLOWER } else { THE_LEADER };
             let hard = of(column, gone, Happened::Restarted(1));
@@ -206,20 +240,20 @@ fn answers(row: Row, column: &Column) -> Expected {
             why: "either it comes back, or another leads",
         },
         Row::Burst => of(column, NOBODY, Happened::Committed),
-        Row::LeaderPaused | Row::LeaderCutOff => of(column, THE_LEADER, Happened::Committed),
-        Row::FollowerPaused | Row::FollowerCutOff => of(column, A_FOLLOWER, Happened::Committed),
-        Row::LeaderDeaf | Row::LeaderMute => of(column, THE_LEADER, Happened::Committed),
-        Row::FetchPathCut => of(column, A_FOLLOWER, Happened::Committed),
+        Row::LeaderPaused => of(column, THE_LEADER, Happened::Committed),
+        Row::FollowerPaused => of(column, A_FOLLOWER, Happened::Committed),
+        Row::LeaderCutOff | Row::LeaderDeaf | Row::LeaderMute => of(column, THE_LEADER, Happened::Felt),
+        Row::FollowerCutOff | Row::FetchPathCut => of(column, A_FOLLOWER, Happened::Felt),
         Row::LinkFlaps | Row::LossyLink | Row::ClockAheadLeader => Expected {
             answers: Answers::AtWorst(Availability::Resumes),
             losses: Losses::None,
-            happened: Happened::Committed,
+            happened: if row == Row::ClockAheadLeader { Happened::Committed } else { Happened::Felt },
             why: "chance decides what is under way when it happens",
         },
-        Row::SlowLink | Row::SlowDiskLeader | Row::SlowDiskFollower | Row::SlowClockLeader => Expected {
-            why: "slow is not silent: only latency grows",
-            ..of(column, NOBODY, Happened::Committed)
-        },
+        Row::SlowLink | Row::SlowDiskLeader | Row::SlowDiskFollower | Row::SlowClockLeader => {
+            let happened = if row == Row::SlowClockLeader { Happened::Committed } else { Happened::Felt };
+            Expected { why: "slow is not silent: only latency grows", ..of(column, NOBODY, happened) }
+        }
         // It answers for itself, and does not know that another leads.
         Row::LeaderCutFromControllers | Row::ClientWithMinority
             if column.acks == Acks::Leader && shape.system == System::Isr =>
@@ -231,10 +265,18 @@ fn answers(row: Row, column: &Column) -> Expected {
                 why: "a deposed leader answers for itself, and what it takes is lost",
             }
         }
-        Row::LeaderCutFromControllers => Expected {
-            why: "the controllers take it for dead, and elect another",
-            ..of(column, THE_LEADER, Happened::Elected)
-        },
+        Row::LeaderCutFromControllers => {
+            let deposed = of(column, THE_LEADER, Happened::Elected);
+            match deposed.answers {
+                // It goes on until its followers have heard of the other: then clients have to find that one, and no more.
+                Answers::Exactly(Availability::Resumes) => Expected {
+                    answers: Answers::AtWorst(Availability::Resumes),
+                    why: "the controllers take it for dead, and elect another",
+                    ..deposed
+                },
+                _ => deposed,
+            }
+        }
         Row::FollowerCutFromControllers => match (shape.system, survives) {
             // The controllers take it out of the set, though it has everything.
             (System::Isr, 1..) => Expected {
@@ -247,14 +289,8 @@ fn answers(row: Row, column: &Column) -> Expected {
             (System::KOfIsr, _) => of(column, NOBODY, Happened::Committed),
             _ => of(column, A_FOLLOWER, Happened::Shrank),
         },
-        Row::ClientWithMinority => of(column, THE_LEADER, Happened::Committed),
+        Row::ClientWithMinority => of(column, THE_LEADER, Happened::Felt),
         Row::LastInSyncKilled => last_in_sync_killed(column),
-        Row::FlippedBit
-        | Row::FollowerReplaced
-        | Row::LeaderReplaced
-        | Row::BounceAndPowerCut
-        | Row::LastReplicaStanding
-        | Row::LastInSyncDestroyed => unreachable!("sequences have expectations of their own"),
         Row::LeadersLosePowerInTurn => Expected {
             answers: Answers::Exactly(Availability::Resumes),
             losses: Losses::None,
@@ -264,12 +300,12 @@ fn answers(row: Row, column: &Column) -> Expected {
         Row::FullDiskLeader => Expected {
             answers: Answers::Exactly(Availability::Stops),
             losses: Losses::None,
-            happened: Happened::Committed,
+            happened: Happened::Felt,
             why: "a leader without room refuses, and leads on: it can still serve reads",
         },
         Row::FullDiskFollower => {
             // What was made ready for it before has room for a moment.
-            let full = of(column, A_FOLLOWER, Happened::Committed);
+            let full = of(column, A_FOLLOWER, Happened::Felt);
             match full.answers {
                 Answers::Exactly(Availability::Stops) => {
                     Expected { answers: Answers::AtWorst(Availability::Stops), ..full }
@@ -277,6 +313,7 @@ fn answers(row: Row, column: &Column) -> Expected {
                 _ => full,
             }
         }
+        _ => unreachable!("{row} is a sequence, which has an expectation of its own"),
     }
 }
 
@@ -344,6 +381,8 @@ fn losses(row: Row, column: &Column) -> Losses {
     if column.acks != Acks::Committed {
         return match row {
             Row::Nothing | Row::Burst => Losses::None,
+            // What nobody but the leader had was acknowledged, and another leads.
+            Row::LeaderKilledUnreplicated if column.acks == Acks::Leader => Losses::Shown,
             _ => Losses::Possible,
         };
     }

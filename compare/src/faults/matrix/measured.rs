@@ -61,10 +61,12 @@ pub struct Measured {
     pub trials: u64,
     /// Acknowledged, as committed or as asked for, and not in the log at the end.
     pub lost: u64,
-    /// At two offsets, and not by the client's own doing.
+    /// At two offsets: sent again by the cluster's own client, or by a producer that does not stamp what it sends.
     pub duplicated: u64,
     /// Offsets at which two clients were told of different records.
     pub diverged: u64,
+    /// Offsets at which replicas hold different records when all is over: logs that do not become one any more.
+    pub apart: u64,
     /// Seen, and never sent, or refused for certain.
     pub phantom: u64,
     /// Answers that omit what was committed before, or contradict the order of things.
@@ -81,6 +83,28 @@ pub struct Measured {
     pub broken: Option<(u64, Finding)>,
     /// The first seed whose cluster did not come back, and how it stood.
     pub unhealed: Option<(u64, Finding)>,
+    /// What clients saw in the first trial that shows what the cell shows, and its seed: a loss or a finding, if there is one.
+    pub telling: Option<Telling>,
+}
+
+/// What the clients of one trial saw.
+#[derive(Clone, Debug)]
+pub struct Telling {
+    /// Its seed.
+    pub seed: u64,
+    /// Whether anything was lost in it, or found.
+    pub shows: Shows,
+    /// What they asked and were told.
+    pub history: History,
+}
+
+/// What a trial shows of what can go wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Shows {
+    /// Nothing.
+    Nothing,
+    /// A loss, or a finding.
+    Something,
 }
 
 impl Measured {
@@ -92,12 +116,20 @@ impl Measured {
             + report.count(Anomaly::LostRead)
             + report.figures.leader_lost
             + report.figures.sent_lost;
-        self.duplicated += report.count(Anomaly::Duplicate);
+        self.duplicated += report.count(Anomaly::Duplicate) + report.figures.own_duplicates;
         self.diverged += report.count(Anomaly::InconsistentOffsets);
+        self.apart += seen.met.apart;
         self.phantom += report.count(Anomaly::Phantom) + report.count(Anomaly::AbortedRead);
         self.stale += report.count(Anomaly::StaleTail) + report.count(Anomaly::RealTimeOrder);
         self.happened += u64::from(seen.played && happened.is_seen(&seen.met));
         self.healed.extend(seen.healed);
+        let below_committed =
+            report.figures.leader_lost + report.figures.sent_lost + report.figures.own_duplicates;
+        let wrong = !seen.findings.is_empty() || report.violations().next().is_some() || below_committed > 0;
+        let shows = if wrong { Shows::Something } else { Shows::Nothing };
+        if self.telling.as_ref().is_none_or(|before| before.shows < shows) {
+            self.telling = Some(Telling { seed, shows, history: seen.history.clone() });
+        }
         for finding in &seen.findings {
             let place = if is_of_life(finding) { &mut self.unhealed } else { &mut self.broken };
             place.get_or_insert_with(|| (seed, finding.clone()));

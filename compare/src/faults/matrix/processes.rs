@@ -5,8 +5,10 @@
 //!                     │ a cluster of processes for each trial; who leads is cast as the schedule's leader
 //!                     v
 //!   Hand ── kill -9, SIGTERM, SIGSTOP, restart ──> processes <── the same clients, each with sockets of its own
-//!     ├──── disks: a layer over the files of each process that fails on demand, or forgets what was not synced
-//!     └──── cuts: barriers in the transport of each process and client, told over its control channel
+//!     ├──── disks: a layer over the files of each process that fails on demand, or forgets what was not synced; or, where somebody
+//!     │     has mounted one, a file system that does (.ci/power-cut-by-fuse)
+//!     └──── cuts: barriers in the transport of each process and client, told over its control channel; or, where somebody has
+//!           made network namespaces (.ci/faults-in-namespaces), routes between them that swallow packets
 //!   Watch ── asks each replica what it is: who led, whether the in-sync set shrank
 //!                     │ faults end; one leads, all agree; fresh writes; a final read
 //!                     v
@@ -16,6 +18,7 @@
 //! time, and say so.
 
 mod cast;
+mod drawn;
 mod hand;
 mod play;
 mod watch;
@@ -25,31 +28,32 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::{io, thread};
 
+pub use drawn::Drawn;
 pub(super) use hand::{disk, possible};
 
 use super::cell::{Cell, Judged};
 use super::ground::Ground;
 use super::measured::{Measured, Seen};
 use super::run::Trials;
+use crate::node::DiskTerms;
 use crate::simulate::Halt;
-use crate::system::LaunchError;
+use crate::system::{LaunchError, Premises};
 
 /// Trials at once. Clusters mostly wait; with more of them than cores a process would have to wait for its turn.
 const AT_ONCE: usize = 2;
-/// How cuts are made.
-const CUTS: &str = "cuts: barriers in the transport of each process";
 
 /// Runs cells on processes.
 #[derive(Clone, Debug)]
 pub struct Processes {
     program: PathBuf,
+    premises: Premises,
 }
 
 impl Processes {
     /// Processes of this program: the `compare` binary.
     #[must_use]
     pub fn of(program: PathBuf) -> Self {
-        Self { program }
+        Self { program, premises: Premises::default() }
     }
 
     /// Processes of the running program.
@@ -58,6 +62,18 @@ impl Processes {
     /// When it cannot be found.
     pub fn of_this_program() -> io::Result<Self> {
         std::env::current_exe().map(Self::of)
+    }
+
+    /// The same on such premises.
+    #[must_use]
+    pub fn on(self, premises: Premises) -> Self {
+        Self { premises, ..self }
+    }
+
+    /// How what happens to disks is done, where something does.
+    fn by_disk(&self, cell: &Cell) -> Option<&'static str> {
+        let (needed, said) = cell.disk_on_processes();
+        self.premises.power.said().filter(|_| needed == DiskTerms::Forgetful).or(said)
     }
 
     /// Runs the trials of a cell: on processes, or in virtual time where processes cannot have its fault, which it then says.
@@ -82,7 +98,7 @@ impl Processes {
                             return;
                         }
                         let trial = cell.trial(Ground::Processes, seed).expect("each cell has trials");
-                        let played = play::play(&self.program, &trial);
+                        let played = play::play(&self.program, &self.premises, &trial);
                         let failed = played.is_err();
                         seen.lock().expect("no holder panics").push((seed, played));
                         if failed {
@@ -103,7 +119,8 @@ impl Processes {
             story = story.or_else(|| seen.story().map(|story| (seed, story)));
         }
         let whole = measured.trials == trials.each;
-        let by = cell.is_of_network().then_some(CUTS).or(cell.disk_on_processes().1).map(str::to_owned);
+        let by = cell.is_of_network().then_some(self.premises.network.cuts()).or(self.by_disk(cell));
+        let by = by.map(str::to_owned);
         Ok(whole.then(|| Judged { cell: cell.clone(), expected, measured, by, story }))
     }
 }

@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use super::column::Column;
+use super::scripted;
+use crate::system::System;
+
 macro_rules! rows {
     ($(#[doc = $doc:literal] $variant:ident = $name:literal,)+) => {
         /// What happens to a cluster. The leader is the replica that led when it began.
@@ -38,6 +42,8 @@ rows! {
     Nothing = "nothing",
     /// The leader's process is killed.
     LeaderKilled = "leader-killed",
+    /// Nothing the leader sends arrives at a follower any more, and 0.3 s later it is killed: with acks=leader a control.
+    LeaderKilledUnreplicated = "leader-killed-unreplicated",
     /// A follower's process is killed.
     FollowerKilled = "follower-killed",
     /// The leader is stopped in order (S-17).
@@ -92,7 +98,7 @@ rows! {
     FollowerCutFromControllers = "follower-cut-from-controllers",
     /// The leader is cut off together with a producer (R-04, S-05).
     ClientWithMinority = "client-with-minority",
-    /// All followers are cut off from the leader, which dies 4 s later (C10, S-13, S-14).
+    /// All followers are cut off from the leader, which dies when it is alone in the set (C10, S-13, S-14).
     LastInSyncKilled = "last-in-sync-killed",
     /// The leader's machine loses its power.
     LeaderLosesPower = "leader-loses-power",
@@ -128,10 +134,44 @@ rows! {
     LeaderReplaced = "leader-replaced",
     /// One is dead, another bounces before it hears what is committed, and their leader dies before it has fetched (S-01).
     BounceAndPowerCut = "s01-bounce-and-power-cut",
+    /// Of two the leader is killed and the other loses its power, and leads without what it had not flushed (S-02).
+    PowerCutOfBoth = "s02-power-cut-of-both",
+    /// Two replicas lead in turn, neither has fetched from the other, and then one follows (S-03).
+    TwoTailsAtOneOffset = "s03-two-tails-at-one-offset",
+    /// A leader that does not know all that is committed takes one into the set that has no more than it knows of (S-06).
+    GrowthByAnOldMark = "s06-growth-by-an-old-mark",
+    /// The leader does not hear that one has joined, goes on without it, and that one is elected (S-07).
+    GrowthUnheard = "s07-growth-unheard",
     /// All replicas leave in turn; the last one loses its power, and comes back after the others (S-10).
     LastReplicaStanding = "s10-last-replica-standing",
+    /// Of three one is dead, one hangs, and the leader loses its power, and comes back first (S-10b).
+    LeaderBackFirst = "s10b-leader-back-first",
+    /// The same, but the one that has all was killed: nobody has ended in order (S-11).
+    NobodyEndedInOrder = "s11-nobody-ended-in-order",
     /// Leader cut off from its followers, in sync alone, and then its disk is gone (S-13, S-20b).
     LastInSyncDestroyed = "s13-last-in-sync-destroyed",
+    /// The next leader has not heard of the last commits, and hears late what the others have (S-15).
+    LeaderUnaware = "s15-leader-unaware",
+    /// What the leader has appended nobody fetches any more, and the set becomes too small (S-21).
+    TooFewAfterAppend = "s21-too-few-after-append",
+    /// Answers to producers are lost, and what they asked for was done (S-22).
+    AnswersLost = "s22-answers-lost",
+    /// One is cut off for many elections, and comes back.
+    Rejoin = "r01-rejoin",
+    /// Not all hear each other, and as many as are needed do, the leader among them.
+    PartialSplit = "r02-partial-split",
+    /// The leader is cut off together with readers.
+    ReadersWithMinority = "r04-readers-with-minority",
+    /// Just enough have what is acknowledged; one of them forgets all, f die, and those who were away come back.
+    Amnesia = "r07-amnesia",
+    /// One is away, the second loses its power, and then the leader is cut off: the first two are left.
+    TailForgotten = "r07-tail-forgotten",
+    /// The leader is killed, and the next one, and so on, each as soon as it leads.
+    LeadersKilledInTurn = "r10-leaders-killed-in-turn",
+    /// A follower hangs, and a new replica takes its place.
+    HungFollowerReplaced = "r11-hung-follower-replaced",
+    /// The leader is killed and started again at once (R-12, H-01).
+    LeaderBounced = "r12-leader-bounced",
 }
 
 impl Row {
@@ -146,6 +186,19 @@ impl Row {
         Self::OneMoreKilled,
         Self::AllLosePower,
     ];
+
+    /// The columns that it has beside those of all rows.
+    pub(super) fn columns(self) -> Vec<Column> {
+        let plain = |system, n, m| Column::of(system, n, m);
+        match self {
+            // An even number of voters, and of members beside it.
+            Self::FKilled | Self::OneMoreKilled => {
+                let even = [(System::Isr, 4, 2), (System::Quorum, 4, 3), (System::Quorum, 6, 4)];
+                even.map(|(system, n, m)| plain(system, n, m)).to_vec()
+            }
+            _ => scripted::columns(self),
+        }
+    }
 
     /// Whether it is one of [`HEADLINES`](Self::HEADLINES).
     #[must_use]

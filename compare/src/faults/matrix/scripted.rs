@@ -1,170 +1,160 @@
 //! Rows that are sequences, written down once and scripted here: each step follows what the cluster shows, and not the clock.
 //!
-//! Each is run where its older rule is on, and where it is not. Nodes 1 to 3 are the replicas, 1 leads, and two must be in
-//! sync where nothing else is said.
+//! Each is run where its older or weaker rule is on, and where it is not. Nodes 1 to n are the replicas, and 1 leads.
+//!
+//! - [`tails`]: which part of a log is cut, and which is kept; [`successors`]: who leads next.
+//! - [`set`]: who counts, and what clients are told; [`voters`]: by majority; [`members`]: replicas that are replaced.
+
+mod members;
+mod set;
+mod successors;
+mod tails;
+mod voters;
 
 use std::time::Duration;
 
 use partition::fault::Fault;
-use partition::ids::NodeId;
-use partition::log::Durability;
+use partition::ids::{ByteSize, NodeId};
 use partition::partition::Acks;
 
 use super::column::Column;
 use super::expected::{Answers, Availability, Expected, Happened, Losses};
 use super::row::Row;
 use super::switch::Switch;
-use crate::simulate::{Once, Step};
-use crate::system::{Shape, System};
+use crate::simulate::{Deed, Leasing, Manner, Once, Step};
+use crate::system::System;
 
-/// The columns that a sequence needs beside those of all rows.
-pub(super) fn columns(row: Row) -> Vec<Column> {
-    match row {
+/// A sequence in a column.
+pub(super) struct Sequence {
+    /// What happens.
+    pub(super) steps: Vec<Step>,
+    /// What it is expected to show.
+    pub(super) expected: Expected,
+    /// In what its cluster is unlike those of other rows.
+    pub(super) under: Under,
+}
+
+/// In what a cluster is unlike those of other rows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Under {
+    /// isr: about how much one fetch brings.
+    pub(super) fetch_bytes: ByteSize,
+    /// isr: how linearizable reads are proved.
+    pub(super) leasing: Leasing,
+    /// The most records that a producer has in a batch.
+    pub(super) records_max: u64,
+}
+
+impl Under {
+    /// As all others.
+    const USUAL: Self = Self {
+        fetch_bytes: isr_log::Config::FETCH_BYTES_MAX,
+        leasing: Leasing::Off,
+        records_max: Manner::RECORDS_MAX,
+    };
+}
+
+impl Sequence {
+    /// Steps that hold all up for as long as they last, and what may be lost by them.
+    fn of(steps: Vec<Step>, losses: Losses, happened: Happened, why: &'static str) -> Self {
+        let answers = Answers::AtWorst(Availability::Stops);
+        Self { steps, expected: Expected { answers, losses, happened, why }, under: Under::USUAL }
+    }
+
+    /// The same, where appends are acknowledged meanwhile.
+    fn answering(self, answers: Answers) -> Self {
+        Self { expected: Expected { answers, ..self.expected }, ..self }
+    }
+
+    /// No step at all: what other rows have.
+    pub(super) fn none() -> Self {
+        Self::of(Vec::new(), Losses::None, Happened::Committed, "it is no sequence")
+    }
+}
+
+/// How a sequence is told in a column; nothing where it makes no sense.
+type Teller = fn(&Column) -> Option<Sequence>;
+
+/// How it is told, and in which columns, where not in all that it makes sense in.
+fn told(row: Row) -> Option<(Teller, Vec<Column>)> {
+    let isr = |n, m| Column::of(System::Isr, n, m);
+    let quorum = |n: usize| Column::of(System::Quorum, n, n / 2 + 1);
+    let beside = |column: Column, switch| vec![column.clone(), column.with(switch)];
+    let both = |switch| [beside(isr(3, 2), switch), beside(quorum(3), switch)].concat();
+    Some(match row {
+        Row::FlippedBit => (members::flipped_bit, Vec::new()),
+        Row::FollowerReplaced => (members::follower_replaced, Vec::new()),
+        Row::LeaderReplaced => (members::leader_replaced, Vec::new()),
+        Row::BounceAndPowerCut => {
+            (tails::bounce_and_power_cut, beside(isr(3, 2), Switch::TruncateByHighWatermark))
+        }
+        Row::PowerCutOfBoth => {
+            let cached = beside(isr(2, 1).cached(), Switch::TruncateByHighWatermark);
+            (tails::power_cut_of_both, [vec![isr(2, 1)], cached].concat())
+        }
+        Row::TwoTailsAtOneOffset => {
+            let unclean = isr(2, 1).with(Switch::UncleanElection);
+            (tails::two_tails_at_one_offset, beside(unclean, Switch::TruncateByOneLookup))
+        }
+        Row::GrowthByAnOldMark => {
+            (set::growth_by_an_old_mark, beside(isr(3, 2), Switch::JoinAtHighWatermark))
+        }
+        Row::GrowthUnheard => (set::growth_unheard, beside(isr(3, 2), Switch::CommitByRecordedSet)),
         Row::LastReplicaStanding => {
-            let cached = Column::of(System::Isr, 3, 2);
-            let cached = Column { shape: Shape { durability: Durability::Cached, ..cached.shape }, ..cached };
-            vec![cached.with(Switch::LastMember)]
+            (successors::last_replica_standing, beside(isr(3, 2).cached(), Switch::LastMember))
         }
-        _ => Vec::new(),
-    }
-}
-
-/// The steps of a sequence; none where it is no sequence, or makes no sense in this column.
-pub(super) fn steps(row: Row, column: &Column) -> Option<Vec<Step>> {
-    let Shape { system, replicas, min_isr, durability } = column.shape;
-    let isr = system == System::Isr && column.acks == Acks::Committed;
-    let (three, two) = (isr && replicas.get() == 3, min_isr.get() == 2);
-    let synced = durability == Durability::Synced;
-    let since = |millis| Once::Passed(Duration::from_millis(millis));
-    match row {
-        Row::BounceAndPowerCut if three && two && synced => {
-            let others = [Switch::LagByMessages, Switch::LastMember];
-            let (one, other) = (NodeId(1), NodeId(2));
-            (!others.into_iter().any(|switch| column.has(switch))).then(|| {
-                vec![
-                    step(since(0), &["kill 3"]),
-                    step(Once::InSync(vec![one, other]), &["delay 1>2 300ms"]),
-                    step(since(1000), &[]),
-                    // 2 comes back with what it has on disk, and has not heard that all of it is committed.
-                    step(
-                        Once::Unaware(other),
-                        &["cut 1>2", "stop 2", "heal 1>2", "delay 2>1 200ms", "restart 2"],
-                    ),
-                    step(Once::Follows(other), &["power-loss 1"]),
-                    step(Once::Leads(other), &["delay 2>1 0ms", "delay 1>2 0ms", "restart 1", "restart 3"]),
-                ]
-            })
+        Row::LeaderBackFirst => {
+            let older = isr(3, 1).cached().with(Switch::LastMember);
+            (successors::leader_back_first, vec![isr(3, 2).cached(), older])
         }
-        Row::LastReplicaStanding if three && two && !synced => Some(vec![
-            step(since(0), &["pause 1"]),
-            step(Once::Leads(NodeId(2)), &[]),
-            step(since(300), &["pause 2"]),
-            step(Once::Leads(NodeId(3)), &["power-loss 3"]),
-            step(since(1200), &["resume 1", "resume 2"]),
-            step(since(1200), &["restart 3"]),
-        ]),
-        // Where one suffices and nobody else may lead, the partition is offline for ever: no row of a matrix that heals.
-        Row::LastInSyncDestroyed if three && synced => {
-            let plain = two && column.switches.is_empty();
-            (plain || column.has(Switch::UncleanElection)).then(|| {
-                let links = ["1>2", "2>1", "1>3", "3>1"];
-                let all = |what: &str| links.map(|link| format!("{what} {link}"));
-                let heals = all("heal");
-                let healed: Vec<&str> =
-                    std::iter::once("wipe 1").chain(heals.iter().map(String::as_str)).collect();
-                vec![
-                    step(since(0), &all("cut").each_ref().map(String::as_str)),
-                    step(Once::InSync(vec![NodeId(1)]), &[]),
-                    step(since(500), &healed),
-                    step(since(3000), &["restart 1"]),
-                ]
-            })
+        Row::NobodyEndedInOrder => {
+            (successors::nobody_ended_in_order, beside(isr(3, 2).cached(), Switch::LastLeader))
         }
-        Row::FlippedBit => {
-            let survives = column.shape.survives();
-            let spare = survives.lost_copies > 0 && survives.dead_replicas > 0;
-            let last = replicas.get();
-            (system.is_in_sync() && spare).then(|| {
-                let flip = format!("flip-bit {last} 6000");
-                let (kill, restart, wipe) =
-                    (format!("kill {last}"), format!("restart {last}"), format!("wipe {last}"));
-                vec![
-                    step(since(0), &[&flip, &kill, &restart]),
-                    // Somebody sees that it does not come back, and replaces its disk.
-                    step(since(2000), &[&wipe]),
-                    step(since(200), &[&restart]),
-                ]
-            })
+        Row::LastInSyncDestroyed => {
+            let unclean = isr(3, 1).with(Switch::UncleanElection);
+            (successors::last_in_sync_destroyed, vec![isr(3, 2), unclean])
         }
-        Row::FollowerReplaced => {
-            let last = replicas.get();
-            let survives = column.shape.survives().dead_replicas > 0;
-            let (kill, others) = (format!("kill {last}"), assigned(1..last, last + 1));
-            (moves(system) && survives).then(|| vec![step(since(0), &[&kill]), step(since(1500), &[&others])])
+        Row::LeaderUnaware => (set::leader_unaware, beside(isr(3, 2), Switch::ShowOldMark)),
+        Row::TooFewAfterAppend => (set::too_few_after_append, vec![isr(3, 2)]),
+        Row::AnswersLost => (set::answers_lost, both(Switch::PlainProducers)),
+        Row::Rejoin => (voters::rejoin, beside(quorum(3), Switch::NoPreVote)),
+        Row::PartialSplit => {
+            let three = beside(quorum(3), Switch::NoPreVote);
+            let five = beside(quorum(5), Switch::NoPreVote);
+            (voters::partial_split, [three, five, vec![isr(5, 3)]].concat())
         }
-        Row::LeaderReplaced => {
-            let others = assigned(2..replicas.get() + 1, replicas.get() + 1);
-            (moves(system) && replicas.get() > 1).then(|| vec![step(since(0), &[&others])])
+        Row::ReadersWithMinority => (voters::readers_with_minority, both(Switch::ReadWithoutProof)),
+        Row::Amnesia => (voters::amnesia, vec![quorum(3), quorum(4), quorum(5), isr(3, 2), isr(5, 3)]),
+        Row::TailForgotten => {
+            let columns = [isr(3, 2), quorum(3)];
+            (voters::tail_forgotten, [columns.clone().map(Column::cached), columns].concat())
         }
-        _ => None,
-    }
-}
-
-/// What a sequence is expected to show; none where it is no sequence.
-pub(super) fn expected(row: Row, column: &Column) -> Option<Expected> {
-    let by_mark = column.has(Switch::TruncateByHighWatermark);
-    let (answers, losses, happened, why) = match row {
-        Row::BounceAndPowerCut if by_mark => (
-            Answers::AtWorst(Availability::Stops),
-            Losses::Shown,
-            Happened::Restarted(3),
-            "it has cut what it did not know to be committed, and is elected before it has fetched it again",
-        ),
-        Row::BounceAndPowerCut => (
-            Answers::AtWorst(Availability::Stops),
-            Losses::None,
-            Happened::Restarted(3),
-            "it cuts nothing that its leader has, and leads with all of it",
-        ),
-        Row::LastReplicaStanding if column.has(Switch::LastMember) => (
-            Answers::AtWorst(Availability::Stops),
-            Losses::Shown,
-            Happened::Restarted(1),
-            "the last member leads whatever its disk has lost, and the others cut theirs to it",
-        ),
-        Row::LastReplicaStanding => (
-            Answers::AtWorst(Availability::Stops),
-            Losses::None,
-            Happened::Restarted(1),
-            "who left while the set was short has all; who ended uncleanly is not eligible (KIP-966)",
-        ),
-        Row::LastInSyncDestroyed if column.has(Switch::UncleanElection) => (
-            Answers::AtWorst(Availability::Stops),
-            Losses::Shown,
-            Happened::Restarted(1),
-            "one disk alone had what was acknowledged, and whoever is alive leads",
-        ),
-        Row::LastInSyncDestroyed => (
-            Answers::AtWorst(Availability::Stops),
-            Losses::None,
-            Happened::Restarted(1),
-            "a leader that is in sync alone acknowledges nothing where two must be",
-        ),
-        Row::FlippedBit | Row::FollowerReplaced => (
-            Answers::AtWorst(Availability::Resumes),
-            losses_of(column),
-            if row == Row::FlippedBit { Happened::Restarted(1) } else { Happened::Moved },
-            "the others have all, and go on when they miss it",
-        ),
-        Row::LeaderReplaced => (
-            Answers::AtWorst(Availability::Resumes),
-            losses_of(column),
-            Happened::Moved,
-            "it leads until another can, and hands over",
+        Row::LeadersKilledInTurn => {
+            (voters::leaders_killed_in_turn, vec![isr(3, 2), isr(5, 3), quorum(3), quorum(5)])
+        }
+        Row::HungFollowerReplaced => (members::hung_follower_replaced, vec![isr(3, 2), quorum(3), quorum(5)]),
+        Row::LeaderBounced => (
+            voters::leader_bounced,
+            vec![isr(3, 2), isr(5, 3), Column::of(System::KOfIsr, 3, 2), quorum(3), quorum(5)],
         ),
         _ => return None,
-    };
-    Some(Expected { answers, losses, happened, why })
+    })
+}
+
+/// Whether a row is a sequence.
+pub(super) fn is_sequence(row: Row) -> bool {
+    told(row).is_some()
+}
+
+/// The columns of a sequence that is told in some only.
+pub(super) fn columns(row: Row) -> Vec<Column> {
+    told(row).map(|(_, columns)| columns).unwrap_or_default()
+}
+
+/// The sequence; none where it is no sequence, or makes no sense in this column.
+pub(super) fn sequence(row: Row, column: &Column) -> Option<Sequence> {
+    let (teller, columns) = told(row)?;
+    if columns.is_empty() || columns.contains(column) { teller(column) } else { None }
 }
 
 /// Nothing that was acknowledged as committed is lost by moving it.
@@ -173,18 +163,33 @@ fn losses_of(column: &Column) -> Losses {
     if gives_up { Losses::Possible } else { Losses::None }
 }
 
-/// Whether the simulator moves this system's replicas.
-fn moves(system: System) -> bool {
-    matches!(system, System::Isr | System::Quorum)
-}
-
-/// These and one more replicate the partition from now on.
-fn assigned(stay: std::ops::Range<usize>, joins: usize) -> String {
-    let nodes: Vec<String> = stay.chain([joins]).map(|node| node.to_string()).collect();
-    format!("reassign {}", nodes.join(","))
-}
-
+/// Faults, once this is so.
 fn step(once: Once, faults: &[&str]) -> Step {
-    let then = faults.iter().map(|fault| fault.parse::<Fault>().expect("faults are written as faults are"));
-    Step { once, then: then.collect() }
+    let commit =
+        |fault: &&str| Deed::Commit(fault.parse::<Fault>().expect("faults are written as faults are"));
+    Step { once, then: faults.iter().map(commit).collect() }
+}
+
+/// The same from text that was put together.
+fn steps_of(once: Once, faults: &[String]) -> Step {
+    step(once, &faults.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// So long after the step before.
+fn since(millis: u64) -> Once {
+    Once::Passed(Duration::from_millis(millis))
+}
+
+fn in_sync(nodes: impl IntoIterator<Item = u32>) -> Once {
+    Once::InSync(nodes.into_iter().map(NodeId).collect())
+}
+
+/// The same to each of these nodes.
+fn each(what: &str, nodes: impl IntoIterator<Item = usize>) -> Vec<String> {
+    nodes.into_iter().map(|node| format!("{what} {node}")).collect()
+}
+
+/// The same to each of these pairs, both ways.
+fn between(what: &str, pairs: &[(u32, u32)]) -> Vec<String> {
+    pairs.iter().flat_map(|(a, b)| [format!("{what} {a}>{b}"), format!("{what} {b}>{a}")]).collect()
 }

@@ -10,9 +10,10 @@ use rand::{RngExt, SeedableRng};
 
 use super::column::Column;
 use super::row::Row;
-use super::scripted;
+use super::scripted::{self, Sequence};
+use super::switch::Switch;
 use crate::history::{ClientId, Sender};
-use crate::simulate::{Client, FaultChoice, Judges, Leasing, Manner, Once, Scenario, Step, Twist, Work};
+use crate::simulate::{Client, FaultChoice, InDoubt, Judges, Manner, Once, Scenario, Step, Twist, Work};
 use crate::system::{Shape, System};
 
 /// How long the load goes on from the first step of a sequence, at least.
@@ -61,7 +62,8 @@ const IN_FLIGHT: usize = 4;
 /// About how long between two batches of a producer: it is the resolution of a stall.
 const PACE: Duration = Duration::from_millis(25);
 
-/// Batches of a bursting producer on their way at once, and how soon the next ones come.
+/// Batches of a bursting producer on their way at once, and how soon the next ones come. So few at once fill no queue, and what is
+/// on its way stays bounded by them; that a full queue refuses is a test of each (`door` of quorum-log, `writing` of the log).
 const BURST: usize = 16;
 const BURST_PACE: Duration = Duration::from_millis(5);
 
@@ -77,9 +79,11 @@ pub(super) struct Trial {
 /// The same cluster under the same load, and a fault that begins a little sooner or later with each seed. None where the
 /// column has nothing that the fault could happen to.
 pub(super) fn trial(row: Row, column: &Column, judges: Judges, pace: Pace, seed: u64) -> Option<Trial> {
-    let script = scripted::steps(row, column);
     let target = Target { shape: column.shape, lasts: pace.lasts };
-    let faults = if script.is_some() { Vec::new() } else { target.faults(row)? };
+    let (Sequence { steps: script, under, .. }, faults) = match scripted::is_sequence(row) {
+        true => (scripted::sequence(row, column)?, Vec::new()),
+        false => (Sequence::none(), target.faults(row)?),
+    };
     let later = StdRng::seed_from_u64(seed).random_range(0..pace.later_millis);
     let begins = pace.begins + Duration::from_millis(later);
     let at = |(after, lasts, fault): (Duration, Duration, String)| {
@@ -90,16 +94,19 @@ pub(super) fn trial(row: Row, column: &Column, judges: Judges, pace: Pace, seed:
     };
     let mut schedule = Schedule { episodes: faults.into_iter().map(at).collect() };
     schedule.episodes.sort_by_key(|episode| episode.at);
-    let scenario = Scenario::leased(seed, column.shape, FaultChoice::These(schedule), Leasing::Off);
-    let clients = clients(row, column);
-    let twist = Twist { historic: column.rules(), judges, ..Twist::default() };
+    let scenario = Scenario::leased(seed, column.shape, FaultChoice::These(schedule), under.leasing);
+    let clients = clients(row, column, under.records_max);
+    let (historic, mutant) = (column.rules(), column.mutant());
+    let twist = Twist { historic, mutant, judges, fetch_bytes: under.fetch_bytes, ..Twist::default() };
     let ends =
         scenario.faults.episodes.iter().map(|episode| episode.at.after(episode.lasts.unwrap_or_default()));
     let ends = ends.max().map_or(begins, |last| last.since(Moment::default()));
     // The first step of a sequence waits until the load is even; how long it takes the cluster decides.
     let waits = Step { once: Once::Passed(begins), then: Vec::new() };
-    let script: Vec<Step> =
-        script.map_or_else(Vec::new, |steps| std::iter::once(waits).chain(steps).collect());
+    let script: Vec<Step> = match script.is_empty() {
+        true => script,
+        false => std::iter::once(waits).chain(script).collect(),
+    };
     let span = ends + if script.is_empty() { pace.afterwards } else { SEQUENCE };
     let scenario =
         Scenario { drawn_clients: clients.len(), clients, span, script, ..scenario }.twisted(twist);
@@ -107,8 +114,13 @@ pub(super) fn trial(row: Row, column: &Column, judges: Judges, pace: Pace, seed:
 }
 
 /// Two producers whose batches the log knows again, one whose batches it does not; readers of each kind. Last come those of a burst.
-fn clients(row: Row, column: &Column) -> Vec<Client> {
-    let manner = |sender| Manner { acks: column.acks, sender, in_flight: IN_FLIGHT, pace: PACE };
+fn clients(row: Row, column: &Column, records_max: u64) -> Vec<Client> {
+    let plain = column.has(Switch::PlainProducers);
+    let in_doubt = if plain { InDoubt::SendsAgain } else { InDoubt::LetsBe };
+    let manner = |sender| {
+        let sender = if plain { Sender::Plain } else { sender };
+        Manner { acks: column.acks, sender, in_flight: IN_FLIGHT, pace: PACE, in_doubt, records_max }
+    };
     let last = follower(column.shape);
     let work = [
         Work::Produce(manner(Sender::Idempotent)),
@@ -189,6 +201,11 @@ impl Target {
         Some(match row {
             Row::Nothing | Row::Burst => Vec::new(),
             Row::LeaderKilled => one(format!("kill {leader}")),
+            Row::LeaderKilledUnreplicated => {
+                let after = Duration::from_millis(300);
+                let cut = |other| (Duration::ZERO, after + self.lasts, format!("cut {leader}>{other}"));
+                (2..=n).map(cut).chain([(after, self.lasts, format!("kill {leader}"))]).collect()
+            }
             Row::FollowerKilled => one(format!("kill {follower}")),
             Row::LeaderStopped => one(format!("stop {leader}")),
             Row::FollowerStopped => one(format!("stop {follower}")),
@@ -229,7 +246,7 @@ impl Target {
                 one(format!("split {leader},{}", Client { id: SIDED, work: Work::Tail }.node()))
             }
             Row::LastInSyncKilled => {
-                let after = Duration::from_secs(4);
+                let after = self.lasts / 2;
                 let mut faults: Vec<Timed> = (2..=n)
                     .flat_map(|other| [format!("cut {leader}>{other}"), format!("cut {other}>{leader}")])
                     .map(|cut| (Duration::ZERO, after, cut))
@@ -249,13 +266,8 @@ impl Target {
             Row::SlowDiskFollower => one(format!("slow-sync {follower} 40ms")),
             Row::ClockAheadLeader => one(format!("ahead {leader} 10s")),
             Row::SlowClockLeader => one(format!("drift {leader} 0.5")),
-            // Sequences, which make no sense in this column.
-            Row::FlippedBit
-            | Row::FollowerReplaced
-            | Row::LeaderReplaced
-            | Row::BounceAndPowerCut
-            | Row::LastReplicaStanding
-            | Row::LastInSyncDestroyed => return None,
+            // A sequence is none of these.
+            _ => return None,
         })
     }
 }

@@ -14,6 +14,11 @@ pub(super) fn aim(mutant: Mutant) -> Aim {
         Mutant::GrantEveryPreVote => {
             at("whoever asks whether it would be elected is told so", "0s+9s cut 1>3; 1s+5s split 3")
         }
+        // 3 is cut off from the leader alone, begins epoch after epoch, and lacks what the others have.
+        Mutant::SkipPreVote => at(
+            "nobody asks whether it would be elected before it begins an epoch (R-01, R-02)",
+            "1s+8s cut 1>3; 1s+8s cut 3>1",
+        ),
         // 3 is down while others give up what it lacks.
         Mutant::SnapshotAtLastApplied => at(
             "who begins anew is told that it has all up to the last applied entry (H-09)",

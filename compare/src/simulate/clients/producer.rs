@@ -1,20 +1,20 @@
 //! A producer: batches of one to three records, each value told apart from all others.
 
+use std::sync::Arc;
+
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use partition::error::AppendError;
+use partition::error::{AppendError, Doubt};
 use partition::ids::{ProducerEpoch, ProducerId, RecordCount, Sequence};
 use partition::partition::{Acks, Append, Appended, Placement};
 use partition::record::{Batch, BatchBuilder, ProducerStamp};
 
 use super::{Desk, PATIENCE};
 use crate::history::{ClientId, Sender, Value};
-use crate::simulate::scenario::Manner;
+use crate::simulate::scenario::{InDoubt, Manner};
 use crate::simulate::verdict::Finding;
 
-/// The most records in one batch.
-const RECORDS_MAX: u64 = 3;
 /// One in so many acknowledged batches is sent again, as by a client that lost the answer.
 const ONE_IN_REPEATED: u64 = 16;
 
@@ -84,7 +84,7 @@ fn name(desk: &Desk, manner: Manner, slot: usize) -> ClientId {
 
 impl Producer<'_> {
     fn submit(&mut self) {
-        let count = 1 + self.desk.world.random.below(RECORDS_MAX);
+        let count = 1 + self.desk.world.random.below(self.manner.records_max);
         let values: Vec<Value> = (0..count).map(|_| self.value()).collect();
         let mut builder = BatchBuilder::new(self.desk.world.clock.wall_ms());
         if self.manner.sender == Sender::Idempotent {
@@ -95,14 +95,22 @@ impl Producer<'_> {
             builder.push_value(&value.bytes());
         }
         let batch = builder.build();
-        let Manner { acks, sender, .. } = self.manner;
+        let Manner { acks, sender, in_doubt, .. } = self.manner;
         let name = self.names.pop().expect("there is room");
-        let call = self.desk.recorder.append(name, values, acks, sender);
+        let mut call = self.desk.recorder.append(name, values, acks, sender);
         self.desk.load.appended();
-        let appended = self.desk.partition.append(Append { batch: batch.clone(), acks, timeout: PATIENCE });
+        let append = Append { batch: batch.clone(), acks, timeout: PATIENCE };
+        let (partition, again) = (Arc::clone(&self.desk.partition), append.clone());
+        let appended = self.desk.partition.append(append);
         let overseer = self.desk.overseer.clone();
         self.in_flight.push(Box::pin(async move {
-            let outcome = appended.await;
+            let mut outcome = appended.await;
+            let doubtful = outcome.as_ref().is_err_and(AppendError::may_appear);
+            if doubtful && in_doubt == InDoubt::SendsAgain {
+                call.sent_again();
+                // What is refused now may have been taken before.
+                outcome = partition.append(again).await.map_err(|_| AppendError::Unknown(Doubt::Timeout));
+            }
             call.answered(&outcome);
             if let (Some(overseer), Acks::Committed, Ok(Appended::Placed(placement))) =
                 (&overseer, acks, &outcome)

@@ -12,6 +12,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::{Disk, DiskFile, DiskLock, OpenMode};
@@ -28,6 +29,8 @@ pub struct ForgetfulDisk {
     inner: Arc<dyn Disk>,
     /// By name, so that all who open a file see the same.
     files: Mutex<BTreeMap<PathBuf, Arc<Mutex<Seen>>>>,
+    /// It forgets nothing any more.
+    keeps: Arc<AtomicBool>,
 }
 
 /// A file as the program sees it.
@@ -45,7 +48,22 @@ impl ForgetfulDisk {
     /// Over `inner`, which has to be made anew with each life of the node.
     #[must_use]
     pub fn over(inner: Arc<dyn Disk>) -> Self {
-        Self { inner, files: Mutex::default() }
+        Self { inner, files: Mutex::default(), keeps: Arc::default() }
+    }
+
+    /// From now on it forgets nothing: what was written so far goes to the files below, and so does what will be. Whoever kills the
+    /// process afterwards takes no power away.
+    ///
+    /// # Errors
+    /// What the disk below says.
+    pub fn keep(&self) -> io::Result<()> {
+        self.keeps.store(true, Ordering::SeqCst);
+        let files: Vec<_> = self.files().values().cloned().collect();
+        files.iter().try_for_each(|seen| seen.lock().expect("no holder panics").write_back())
+    }
+
+    fn file(&self, seen: &Arc<Mutex<Seen>>, mode: OpenMode) -> Arc<dyn DiskFile> {
+        Arc::new(ForgetfulFile { seen: Arc::clone(seen), mode, keeps: Arc::clone(&self.keeps) })
     }
 
     fn files(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Arc<Mutex<Seen>>>> {
@@ -59,14 +77,14 @@ impl Disk for ForgetfulDisk {
         // Asked in any case, so that a file that must not be there is refused.
         let inner = self.inner.open(path, mode)?;
         if let Some(seen) = files.get(path) {
-            return Ok(Arc::new(ForgetfulFile { seen: Arc::clone(seen), mode }));
+            return Ok(self.file(seen, mode));
         }
         let inner =
             if mode == OpenMode::Reading { self.inner.open(path, OpenMode::Existing)? } else { inner };
         let length = inner.length()?.0;
         let seen = Arc::new(Mutex::new(Seen { inner, length, synced: length, pages: BTreeMap::new() }));
         files.insert(path.to_owned(), Arc::clone(&seen));
-        Ok(Arc::new(ForgetfulFile { seen, mode }))
+        Ok(self.file(&seen, mode))
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
@@ -166,6 +184,12 @@ impl Seen {
     }
 
     fn sync(&mut self) -> io::Result<()> {
+        self.write_back()?;
+        self.inner.sync()
+    }
+
+    /// Hands what is in pages to the file below, which an operating system would keep.
+    fn write_back(&mut self) -> io::Result<()> {
         if self.inner.length()?.0 > self.synced {
             self.inner.set_length(ByteSize(self.synced))?;
         }
@@ -177,7 +201,6 @@ impl Seen {
             let count = usize::try_from(self.length.saturating_sub(at)).unwrap_or(usize::MAX).min(PAGE);
             self.inner.write_at(&page[..count], ByteSize(at))?;
         }
-        self.inner.sync()?;
         self.pages.clear();
         self.synced = self.length;
         Ok(())
@@ -194,9 +217,15 @@ fn place(at: u64) -> (u64, usize) {
 struct ForgetfulFile {
     seen: Arc<Mutex<Seen>>,
     mode: OpenMode,
+    keeps: Arc<AtomicBool>,
 }
 
 impl ForgetfulFile {
+    /// After each change.
+    fn changed(&self, mut seen: MutexGuard<'_, Seen>) -> io::Result<()> {
+        if self.keeps.load(Ordering::SeqCst) { seen.write_back() } else { Ok(()) }
+    }
+
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().expect("no holder panics")
     }
@@ -217,7 +246,9 @@ impl DiskFile for ForgetfulFile {
     }
 
     fn write_at(&self, bytes: &[u8], at: ByteSize) -> io::Result<()> {
-        self.writable()?.write(bytes, at.0)
+        let mut seen = self.writable()?;
+        seen.write(bytes, at.0)?;
+        self.changed(seen)
     }
 
     fn sync(&self) -> io::Result<()> {
@@ -225,7 +256,9 @@ impl DiskFile for ForgetfulFile {
     }
 
     fn set_length(&self, length: ByteSize) -> io::Result<()> {
-        self.writable()?.set_length(length.0)
+        let mut seen = self.writable()?;
+        seen.set_length(length.0)?;
+        self.changed(seen)
     }
 
     fn length(&self) -> io::Result<ByteSize> {
@@ -272,6 +305,20 @@ mod tests {
         assert_eq!(whole(&*disk.open(Path::new(NAME), OpenMode::Existing).unwrap()), b"kelost");
         drop(disk);
         assert_eq!(kept(&inner), b"kept");
+    }
+
+    #[test]
+    fn one_that_was_told_to_keep_forgets_nothing_from_then_on() {
+        let inner = Arc::new(SimulatedDisk::default());
+        let disk = ForgetfulDisk::over(Arc::clone(&inner) as Arc<dyn Disk>);
+        disk.create_dir(Path::new("d")).unwrap();
+        let file = disk.open(Path::new(NAME), OpenMode::New).unwrap();
+        file.write_at(b"before", ByteSize(0)).unwrap();
+        assert_eq!(kept(&inner), b"");
+        disk.keep().unwrap();
+        assert_eq!(kept(&inner), b"before");
+        file.write_at(b"after", ByteSize(6)).unwrap();
+        assert_eq!(kept(&inner), b"beforeafter");
     }
 
     #[test]

@@ -45,10 +45,18 @@ impl Disk for RealDisk {
     }
 
     fn create_dir(&self, dir: &Path) -> io::Result<()> {
-        if dir.as_os_str().is_empty() || dir.is_dir() {
+        if dir.as_os_str().is_empty() {
             return Ok(());
         }
         let above = dir.parent().filter(|above| !above.as_os_str().is_empty());
+        if dir.is_dir() {
+            // Whoever made it may have been killed before its name was durable, or not have known that it has to be.
+            return match self.sync_dir(above.unwrap_or(Path::new("."))) {
+                // Somebody else's directory, and ours in it is his to keep.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+                done => done,
+            };
+        }
         if let Some(above) = above {
             self.create_dir(above)?;
         }

@@ -16,12 +16,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::{Disk, DiskFile, DiskLock, OpenMode};
-use crate::fault::DiskFault;
+use crate::fault::{DiskFault, FeltCounter};
 use crate::ids::ByteSize;
 use crate::world::Random;
 
 use contents::{Change, Contents};
-use troubles::{Next, Reads, Room, Troubles, failed, no_room};
+use troubles::{Next, Reads, Room, Troubles};
 
 #[cfg(test)]
 pub(crate) use states::Grain;
@@ -61,7 +61,12 @@ impl SimulatedDisk {
     /// An empty disk. What its faults leave to chance, this seed decides.
     #[must_use]
     pub fn seeded(seed: u64) -> Self {
-        Self(Arc::new(Mutex::new(State::empty(Troubles::seeded(seed), 0))))
+        Self::counted_by(seed, FeltCounter::default())
+    }
+
+    /// The same; how often its faults are felt is counted here.
+    pub(crate) fn counted_by(seed: u64, felt: FeltCounter) -> Self {
+        Self(Arc::new(Mutex::new(State::empty(Troubles::seeded(seed, felt), 0))))
     }
 
     /// Ends the process: what was open is closed, and all that was written stays.
@@ -126,9 +131,9 @@ impl SimulatedDisk {
     /// Puts an empty disk in its place.
     pub fn wipe(&self) {
         let mut state = self.state();
-        let (random, slowness) = (state.troubles.random.clone(), state.troubles.slowness.clone());
+        let Troubles { random, slowness, felt, .. } = state.troubles.clone();
         slowness.set(std::time::Duration::ZERO);
-        let troubles = Troubles { random, slowness, ..Troubles::seeded(0) };
+        let troubles = Troubles { random, slowness, ..Troubles::seeded(0, felt) };
         *state = State::empty(troubles, state.boot + 1);
     }
 
@@ -227,7 +232,7 @@ impl Disk for SimulatedDisk {
                     return Err(not_found(dir));
                 }
                 if state.troubles.room == Room::None {
-                    return Err(no_room());
+                    return Err(state.troubles.no_room());
                 }
                 let inode = Inode(state.next_inode);
                 state.next_inode += 1;
@@ -346,10 +351,10 @@ impl SimulatedFile {
         self.with(|file, troubles| {
             if let Change::Write { bytes, at } = &change {
                 if troubles.write.fails() {
-                    return Err(failed("a write"));
+                    return Err(troubles.failed("a write"));
                 }
                 if troubles.room == Room::None && !file.has_room(at + bytes.len()) {
-                    return Err(no_room());
+                    return Err(troubles.no_room());
                 }
             }
             file.change(change);
@@ -389,7 +394,7 @@ impl DiskFile for SimulatedFile {
                 file.errors += 1;
             }
             if self.told.swap(file.errors, Ordering::Relaxed) != file.errors {
-                return Err(failed("a sync"));
+                return Err(troubles.failed("a sync"));
             }
             file.sync();
             Ok(())

@@ -12,12 +12,15 @@ use std::time::Duration;
 
 use super::{Disk, DiskFile, DiskLock, OpenMode};
 use crate::clock::Clock;
-use crate::fault::DiskFault;
+use crate::fault::{DiskFault, Felt, FeltCounter};
 use crate::ids::ByteSize;
 
 /// What is wrong with a disk now. Clones speak of the same disk.
 #[derive(Clone, Debug, Default)]
-pub struct DiskTroubles(Arc<Mutex<Now>>);
+pub struct DiskTroubles {
+    now: Arc<Mutex<Now>>,
+    felt: FeltCounter,
+}
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Now {
@@ -74,25 +77,38 @@ impl DiskTroubles {
         Ok(())
     }
 
+    /// How many calls failed, gave less or lasted longer.
+    #[must_use]
+    pub fn felt(&self) -> Felt {
+        self.felt.so_far()
+    }
+
     /// Makes a sync, unless it is to fail, and makes it last.
     fn sync(&self, clock: &Clock, sync: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
         let Now { sync: next, slower_by, .. } = *self.now();
         if next == Next::Fails {
             self.now().sync = Next::Works;
+            self.felt.count();
             return Err(failed("a sync"));
         }
         sync()?;
-        if slower_by.is_zero() { Ok(()) } else { clock.block_until(clock.now().after(slower_by)) }
+        if slower_by.is_zero() {
+            return Ok(());
+        }
+        self.felt.count();
+        clock.block_until(clock.now().after(slower_by))
     }
 
     /// Whether a write may be made that needs so much.
     fn write(&self, needs: Needs) -> io::Result<()> {
         let mut now = self.now();
         if std::mem::take(&mut now.write) == Next::Fails {
+            self.felt.count();
             return Err(failed("a write"));
         }
         match (now.room, needs) {
             (Room::None, Needs::Room) => {
+                self.felt.count();
                 Err(io::Error::new(io::ErrorKind::StorageFull, "no space left on device (injected)"))
             }
             (Room::Plenty, _) | (_, Needs::Nothing) => Ok(()),
@@ -100,7 +116,7 @@ impl DiskTroubles {
     }
 
     fn now(&self) -> MutexGuard<'_, Now> {
-        self.0.lock().expect("no holder panics")
+        self.now.lock().expect("no holder panics")
     }
 }
 
@@ -198,7 +214,10 @@ impl DiskFile for TroubledFile {
     fn read_some_at(&self, buffer: &mut [u8], at: ByteSize) -> io::Result<usize> {
         let reads = self.troubles.now().reads;
         let asked = match reads {
-            Reads::Short if buffer.len() > 1 => buffer.len() / 2,
+            Reads::Short if buffer.len() > 1 => {
+                self.troubles.felt.count();
+                buffer.len() / 2
+            }
             Reads::Short | Reads::Whole => buffer.len(),
         };
         self.inner.read_some_at(&mut buffer[..asked], at)
@@ -247,11 +266,13 @@ mod tests {
         file.write_at(b"12345678", ByteSize(0)).unwrap();
         troubles.commit(&DiskFault::Full).unwrap();
         file.write_at(b"over", ByteSize(2)).unwrap();
+        assert_eq!(troubles.felt(), Felt(0), "what needs no room does not feel it");
         assert_eq!(file.write_at(b"beyond", ByteSize(4)).unwrap_err().kind(), io::ErrorKind::StorageFull);
         assert!(disk.open(Path::new("d/g"), OpenMode::OrNew).is_err(), "a new file needs room");
         assert!(disk.open(Path::new("d/f"), OpenMode::OrNew).is_ok());
         file.set_length(ByteSize(4)).unwrap();
         assert!(file.write_at(b"5678", ByteSize(4)).is_err(), "what was given up is somebody else's");
+        assert_eq!(troubles.felt(), Felt(3));
         troubles.commit(&DiskFault::Freed).unwrap();
         file.write_at(b"5678", ByteSize(4)).unwrap();
     }

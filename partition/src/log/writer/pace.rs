@@ -36,7 +36,7 @@ impl Delays {
     pub(crate) async fn sync(&self) {
         let slowness = match self {
             Self::Real => Duration::ZERO,
-            Self::Simulated(_, _, slowness) => slowness.get(),
+            Self::Simulated(_, _, slowness) => slowness.met(),
         };
         self.wait(|delays| delays.sync + slowness).await;
     }

@@ -87,7 +87,8 @@ fn frames_keep_their_order_and_none_is_early() {
 fn draws_of_a_connection_repeat_and_those_of_another_differ() {
     let latency = Latency::Exponential { least: Duration::ZERO, mean: Duration::from_millis(1) };
     let is = WayTo { one_way: latency, seed: 3 };
-    let way = Arc::new(Way { is, factor: AtomicU32::new(1), connections: AtomicU64::new(0) });
+    let (factor, longer, connections) = (AtomicU32::new(1), AtomicU64::new(0), AtomicU64::new(0));
+    let way = Arc::new(Way { is, factor, longer, connections });
     let first = |connection, direction| Delays::of(&way, connection, direction).due(Moment::default());
     assert_eq!(first(0, Direction::Out), first(0, Direction::Out));
     assert_ne!(first(0, Direction::Out), first(0, Direction::Back));
@@ -105,6 +106,21 @@ fn a_slowed_way_takes_so_many_times_as_long() {
         near.sink.feed(frame(1));
         far.stream.next().await.unwrap().unwrap();
         assert_eq!(clock.now().since(sent), 10 * way);
+    });
+}
+
+#[test]
+fn a_lengthened_way_takes_so_much_longer_until_it_is_told_otherwise() {
+    simulation::run(5, async |simulation| {
+        let (ways, mut near, mut far) = connected(&simulation, Latency::Constant(Duration::ZERO)).await;
+        let clock = simulation.world(A).clock.clone();
+        for longer in [Duration::from_millis(50), Duration::ZERO] {
+            ways.lengthen(Address::simulated(B), longer);
+            let sent = clock.now();
+            near.sink.feed(frame(1));
+            far.stream.next().await.unwrap().unwrap();
+            assert_eq!(clock.now().since(sent), longer);
+        }
     });
 }
 

@@ -13,7 +13,7 @@ use super::pipe::{Arrived, Ends, Pipe, PipeId, Received, Sent, Side};
 use super::refused;
 use super::troubles::{Fare, Passage, Troubles, Way};
 use crate::clock::Moment;
-use crate::fault::{Fault, NetworkFault};
+use crate::fault::{Fault, FeltCounter, NetworkFault};
 use crate::ids::NodeId;
 use crate::simulation::{Event, RunTrace};
 use crate::transport::{Address, Frame, Link};
@@ -53,10 +53,10 @@ enum Arrival {
 }
 
 impl State {
-    pub(super) fn new(seed: u64, trace: &RunTrace) -> Self {
+    pub(super) fn new(seed: u64, trace: &RunTrace, felt: FeltCounter) -> Self {
         Self {
             random: StdRng::seed_from_u64(seed),
-            troubles: Troubles::default(),
+            troubles: Troubles::counted_by(felt),
             listening: BTreeMap::new(),
             silent: BTreeMap::new(),
             next_listening: 0,

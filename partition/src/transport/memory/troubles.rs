@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 
 use super::Latency;
 use crate::clock::Moment;
-use crate::fault::NetworkFault;
+use crate::fault::{FeltCounter, NetworkFault};
 use crate::ids::NodeId;
 
 /// From one node to another.
@@ -68,9 +68,15 @@ pub(super) struct Troubles {
     losses: BTreeMap<Way, u32>,
     /// The next frame on this way is the last of its connection.
     lost_replies: BTreeSet<Way>,
+    felt: FeltCounter,
 }
 
 impl Troubles {
+    /// Those of a network that counts here.
+    pub(super) fn counted_by(felt: FeltCounter) -> Self {
+        Self { felt, ..Self::default() }
+    }
+
     pub(super) fn set_latency(&mut self, latency: Latency) {
         self.usual = latency;
     }
@@ -82,12 +88,17 @@ impl Troubles {
     /// How the next frame on this way fares.
     pub(super) fn draw(&self, way: Way, random: &mut StdRng) -> Fare {
         let latency = self.latencies.get(&way).unwrap_or(&self.usual).draw(random);
-        let mut took = latency + self.delays.get(&way).copied().unwrap_or_default();
+        let mut took = latency;
+        if let Some(delay) = self.delays.get(&way).filter(|delay| !delay.is_zero()) {
+            self.felt.count();
+            took += *delay;
+        }
         let Some(permille) = self.losses.get(&way) else { return Fare::Arrives(took) };
         for lost in 0..LOSSES_MAX {
             if random.random_range(0..1000) >= *permille {
                 return Fare::Arrives(took);
             }
+            self.felt.count();
             took += RETRANSMISSION * 2_u32.pow(lost);
         }
         Fare::Never(took)
@@ -96,6 +107,7 @@ impl Troubles {
     /// Whether a frame gets through at this moment.
     pub(super) fn passage(&self, way: Way, now: Moment) -> Passage {
         if self.cuts.iter().any(|cut| severs(cut, way)) {
+            self.felt.count();
             return Passage::Cut;
         }
         let Some((_, flap)) = self.flaps.iter().find(|((one, other), _)| way.joins(*one, *other)) else {
@@ -103,6 +115,7 @@ impl Troubles {
         };
         let phases = now.since(flap.since).as_nanos() / flap.every.as_nanos().max(1);
         if phases.is_multiple_of(2) {
+            self.felt.count();
             let phases = u32::try_from(phases + 1).unwrap_or(u32::MAX);
             return Passage::CutUntil(flap.since.after(flap.every.saturating_mul(phases)));
         }
@@ -137,7 +150,7 @@ impl Troubles {
             NetworkFault::HealAll => {
                 // The latencies are the network's nature, not a trouble.
                 let (usual, latencies) = (self.usual, std::mem::take(&mut self.latencies));
-                *self = Self { usual, latencies, ..Self::default() };
+                *self = Self { usual, latencies, ..Self::counted_by(self.felt.clone()) };
             }
             NetworkFault::Delay { from, to, by } => drop(self.delays.insert(Way { from, to }, by)),
             NetworkFault::Loss { from, to, permille: 0 } => drop(self.losses.remove(&Way { from, to })),
@@ -167,6 +180,7 @@ mod tests {
     use rand::SeedableRng;
 
     use super::*;
+    use crate::fault::Felt;
 
     const fn way(from: u32, to: u32) -> Way {
         Way { from: NodeId(from), to: NodeId(to) }
@@ -193,11 +207,15 @@ mod tests {
 
     #[test]
     fn one_cut_of_two_over_the_same_way_is_healed_alone() {
-        let mut troubles = Troubles::default();
+        let felt = FeltCounter::default();
+        let mut troubles = Troubles::counted_by(felt.clone());
         change(&mut troubles, "split 1");
         change(&mut troubles, "cut 1>2");
         change(&mut troubles, "join 1");
-        assert!(!open(&troubles, 1, 2) && open(&troubles, 2, 1) && open(&troubles, 1, 3));
+        assert!(open(&troubles, 2, 1) && open(&troubles, 1, 3));
+        assert_eq!(felt.so_far(), Felt(0), "nobody met it");
+        assert!(!open(&troubles, 1, 2));
+        assert_eq!(felt.so_far(), Felt(1));
         change(&mut troubles, "heal-all");
         assert!(open(&troubles, 1, 2));
     }

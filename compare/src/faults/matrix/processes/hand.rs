@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use partition::clock::{Clock, Moment};
 use partition::cluster::Cluster;
-use partition::fault::{DiskFault, Episode, Fault, NetworkFault, ProcessFault, Schedule};
+use partition::fault::{DiskFault, Episode, Fault, Felt, NetworkFault, ProcessFault, Schedule};
 use partition::ids::NodeId;
 use partition::transport::barred::Barriers;
 
@@ -17,10 +18,12 @@ use crate::system::{Cut, LaunchError, Member, Running};
 /// The disks that nodes need for these faults, and how that is said.
 pub(in crate::faults::matrix) fn disk(schedule: &Schedule) -> (DiskTerms, Option<&'static str>) {
     let has = |wanted: fn(&Fault) -> bool| schedule.episodes.iter().any(|episode| wanted(&episode.fault));
-    if has(|fault| matches!(fault, Fault::Process { fault: ProcessFault::PowerLoss, .. })) {
+    let forgets = has(|fault| matches!(fault, Fault::Process { fault: ProcessFault::PowerLoss, .. }));
+    let fails = has(|fault| matches!(fault, Fault::Disk { .. }));
+    if forgets {
         let said = "power: what was not synced is in the memory of each process (injected), which is killed";
-        (DiskTerms::Forgetful, Some(said))
-    } else if has(|fault| matches!(fault, Fault::Disk { .. })) {
+        (if fails { DiskTerms::Both } else { DiskTerms::Forgetful }, Some(said))
+    } else if fails {
         (
             DiskTerms::Troubled,
             Some("disk: a layer over the files of each process that fails on demand (injected)"),
@@ -87,7 +90,10 @@ pub(super) struct Hand<'a> {
     network: Vec<NetworkFault>,
     down: BTreeSet<Member>,
     paused: BTreeSet<NodeId>,
+    /// Faults of disks whose processes stand still.
+    deferred: Vec<(NodeId, DiskFault)>,
     restarts: u64,
+    felt: Felt,
     clock: Clock,
     events: Vec<Event>,
 }
@@ -99,18 +105,19 @@ impl<'a> Hand<'a> {
         clients: BTreeMap<u32, Barriers>,
         clock: &Clock,
     ) -> Self {
-        let (network, down, paused, events) = Default::default();
-        Self { running, cast, clients, network, down, paused, restarts: 0, clock: clock.clone(), events }
-    }
-
-    /// Whether it has nothing to end.
-    pub(super) fn is_idle(&self) -> bool {
-        self.network.is_empty() && self.down.is_empty() && self.paused.is_empty() && self.restarts == 0
+        let (network, down, paused, deferred, felt, events) = Default::default();
+        let clock = clock.clone();
+        Self { running, cast, clients, network, down, paused, deferred, restarts: 0, felt, clock, events }
     }
 
     /// Replicas that were started again so far.
     pub(super) fn restarts(&self) -> u64 {
         self.restarts
+    }
+
+    /// How often cuts and faults of disks were felt; by then they have ended.
+    pub(super) fn felt(&self) -> Felt {
+        self.felt + self.clients.values().map(Barriers::felt).sum()
     }
 
     /// What was committed so far.
@@ -123,10 +130,7 @@ impl<'a> Hand<'a> {
         self.note(fault);
         match fault {
             Fault::Network(fault) => self.network(fault).await,
-            Fault::Process { node, fault } => {
-                self.process(self.cast.member(*node), *fault).await;
-                Ok(())
-            }
+            Fault::Process { node, fault } => self.process(self.cast.member(*node), *fault).await,
             Fault::Disk { node, fault } => self.disk(self.cast.replica(*node), fault).await,
             Fault::Clock { .. } | Fault::Membership(_) => {
                 panic!("{fault} was let through, though processes cannot have it")
@@ -140,12 +144,18 @@ impl<'a> Hand<'a> {
             self.network.clear();
             self.cut().await?;
         }
-        for node in std::mem::take(&mut self.paused) {
-            self.running.resume(node).await;
+        for node in self.paused.clone() {
+            self.resume(node).await?;
+        }
+        self.felt += self.running.felt().await?;
+        for node in self.running.replicas() {
+            if self.running.has_ended(node) {
+                self.down.insert(Member::Replica(node));
+            }
         }
         // Controllers are down first in order, and come up first: replicas ask them.
         for member in self.down.clone().into_iter().rev() {
-            self.process(member, ProcessFault::Restart).await;
+            self.process(member, ProcessFault::Restart).await?;
         }
         Ok(())
     }
@@ -168,6 +178,25 @@ impl<'a> Hand<'a> {
     }
 
     async fn disk(&mut self, node: NodeId, fault: &DiskFault) -> Result<(), LaunchError> {
+        if self.paused.contains(&node) {
+            // Who stands still hears of nothing.
+            self.deferred.push((node, fault.clone()));
+            return Ok(());
+        }
+        if self.down.contains(&Member::Replica(node)) {
+            // Its next life has a disk that is well.
+            return Ok(());
+        }
+        if self.running.has_ended(node) {
+            // It found no room when it began. Whoever supervises it begins again when there is some.
+            self.down.insert(Member::Replica(node));
+            return match fault {
+                DiskFault::Freed => {
+                    self.process(Member::Replica(node), ProcessFault::Restart).boxed_local().await
+                }
+                _ => Ok(()),
+            };
+        }
         if matches!(fault, DiskFault::SyncError | DiskFault::WriteError) {
             // It stops by itself when it has met the error.
             self.down.insert(Member::Replica(node));
@@ -175,34 +204,41 @@ impl<'a> Hand<'a> {
         self.running.trouble(node, fault).await
     }
 
-    async fn process(&mut self, member: Member, fault: ProcessFault) {
+    async fn process(&mut self, member: Member, fault: ProcessFault) -> Result<(), LaunchError> {
         match (member, fault) {
-            // Of nodes on disks that forget a kill is a power cut.
-            (Member::Replica(node), ProcessFault::Kill | ProcessFault::PowerLoss) => self.end(node).await,
+            (Member::Replica(node), ProcessFault::PowerLoss) => {
+                self.running.lose_power(node).await;
+                self.down.insert(member);
+            }
+            // Its machine lives on: a disk that forgets with its process is told not to.
+            (Member::Replica(node), ProcessFault::Kill) => {
+                self.running.keep(node).await?;
+                self.end(node).await;
+            }
             (Member::Replica(node), ProcessFault::Wipe) => {
                 self.end(node).await;
                 self.running.wipe(node).await;
             }
             (Member::Replica(node), ProcessFault::Stop) => {
+                self.running.keep(node).await?;
                 self.running.stop(node).await;
                 self.down.insert(member);
             }
             (Member::Replica(node), ProcessFault::Restart) => {
                 if self.down.remove(&member) {
                     self.restarts += 1;
+                    self.felt += self.running.felt_by(node).await?;
                     // One whose disk has failed may not have met the error yet.
                     self.running.crash(node).await;
                     self.running.restart(node).await;
+                    self.cut_again(member).await?;
                 }
             }
             (Member::Replica(node), ProcessFault::Pause) => {
                 self.running.pause(node).await;
                 self.paused.insert(node);
             }
-            (Member::Replica(node), ProcessFault::Resume) => {
-                self.paused.remove(&node);
-                self.running.resume(node).await;
-            }
+            (Member::Replica(node), ProcessFault::Resume) => self.resume(node).await?,
             (Member::Controller(node), ProcessFault::Kill) => {
                 self.running.crash_controller(node).await;
                 self.down.insert(member);
@@ -210,10 +246,27 @@ impl<'a> Hand<'a> {
             (Member::Controller(node), ProcessFault::Restart) => {
                 if self.down.remove(&member) {
                     self.running.restart_controller(node).await;
+                    self.cut_again(member).await?;
                 }
             }
             (member, fault) => panic!("no row does this to {member}: {fault:?}"),
         }
+        Ok(())
+    }
+
+    /// Lets one that stood still go on, and tells it what it has missed.
+    async fn resume(&mut self, node: NodeId) -> Result<(), LaunchError> {
+        self.paused.remove(&node);
+        self.running.resume(node).await;
+        // Of cuts that have ended meanwhile, too.
+        self.running.cut_at(Member::Replica(node), &self.cuts()).await?;
+        let (missed, others) =
+            std::mem::take(&mut self.deferred).into_iter().partition(|(whose, _)| *whose == node);
+        self.deferred = others;
+        for (node, fault) in missed {
+            self.disk(node, &fault).await?;
+        }
+        Ok(())
     }
 
     async fn end(&mut self, node: NodeId) {
@@ -243,7 +296,29 @@ impl<'a> Hand<'a> {
         for (client, barriers) in &self.clients {
             barriers.set(&self.running.barriers_of(*client, &cuts));
         }
-        self.running.cut(&cuts).await
+        if self.paused.is_empty() && self.down.is_empty() {
+            return self.running.cut(&cuts).await;
+        }
+        // Who stands still does not answer, and hears of it when it goes on.
+        for member in self.running.members() {
+            if !self.is_away(member) {
+                self.running.cut_at(member, &cuts).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells one that was away what is cut now.
+    async fn cut_again(&mut self, member: Member) -> Result<(), LaunchError> {
+        if self.network.is_empty() || self.is_away(member) {
+            return Ok(());
+        }
+        self.running.cut_at(member, &self.cuts()).await
+    }
+
+    fn is_away(&self, member: Member) -> bool {
+        let paused = matches!(member, Member::Replica(node) if self.paused.contains(&node));
+        paused || self.down.contains(&member)
     }
 
     fn cuts(&self) -> BTreeSet<Cut> {

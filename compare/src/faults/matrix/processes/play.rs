@@ -14,7 +14,6 @@ use super::cast::Cast;
 use super::hand::{Hand, disk, steps};
 use super::watch::Watch;
 use crate::checker::{self, Verdict};
-use crate::data_dir::DataDir;
 use crate::faults::matrix::measured::Seen;
 use crate::faults::matrix::story::Event;
 use crate::faults::matrix::trial::Trial;
@@ -22,7 +21,7 @@ use crate::history::{History, Recorder, Recording};
 use crate::node::Times;
 use crate::simulate::liveness::{self, HEALED_WITHIN};
 use crate::simulate::{Client, Desk, Finding, Findings, Load, Met, Outside, Work};
-use crate::system::{LaunchError, Running, client_world, launch_timed};
+use crate::system::{LaunchError, Premises, Running, client_world, launch_on};
 
 /// How long a fresh cluster may take until all agree.
 const UP_WITHIN: Duration = Duration::from_secs(30);
@@ -33,10 +32,10 @@ const RESOLVED_WITHIN: Duration = Duration::from_secs(20);
 ///
 /// # Errors
 /// [`LaunchError::BadInput`] when no cluster can be launched here; other trouble is a finding of the trial.
-pub(super) fn play(program: &Path, trial: &Trial) -> Result<Seen, LaunchError> {
+pub(super) fn play(program: &Path, premises: &Premises, trial: &Trial) -> Result<Seen, LaunchError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| LaunchError::BadInput(error.to_string()))?;
-    let seen = runtime.block_on(Play::new(trial).perform(program));
+    let seen = runtime.block_on(Play::new(trial).perform(program, premises));
     runtime.shutdown_background();
     seen
 }
@@ -62,15 +61,15 @@ impl<'a> Play<'a> {
         Self { trial, clock, recorder, findings, met, begun, events, load, healed }
     }
 
-    async fn perform(mut self, program: &Path) -> Result<Seen, LaunchError> {
-        let dir = DataDir::temporary().map_err(|error| LaunchError::BadInput(error.to_string()))?;
+    async fn perform(mut self, program: &Path, premises: &Premises) -> Result<Seen, LaunchError> {
+        let dir = premises.power.data_dir().map_err(|error| LaunchError::BadInput(error.to_string()))?;
         let scenario = &self.trial.scenario;
-        let (disk, _) = disk(&scenario.faults);
-        let launched =
-            launch_timed(program, scenario.shape, dir.path(), scenario.seed, Times::A_SECOND, disk).await;
+        let (needed, _) = disk(&scenario.faults);
+        let told = (Times::A_SECOND, premises.power.disk(needed));
+        let launched = launch_on(premises, program, scenario.shape, dir.path(), scenario.seed, told).await;
         match launched {
             Ok(mut running) => {
-                if let Err(finding) = self.phases(&mut running).await {
+                if let Err(finding) = Box::pin(self.phases(&mut running)).await {
                     self.findings.note(finding);
                 }
                 if let Err(error) = running.shutdown().await {
@@ -105,7 +104,7 @@ impl<'a> Play<'a> {
         liveness::converge(running, &clock, UP_WITHIN).await?;
         let died = running.casualty();
         let trouble = async {
-            self.under_load(running).await?;
+            Box::pin(self.under_load(running)).await?;
             self.healed = Some(liveness::converge(running, &clock, HEALED_WITHIN).await?);
             liveness::write_fresh(running, &clock, &self.recorder).await?;
             liveness::converge(running, &clock, HEALED_WITHIN).await?;
@@ -138,20 +137,23 @@ impl<'a> Play<'a> {
         let mut watch = Watch::over(running, &self.clock);
         let mut hand = Hand::new(running, cast, barriers, &self.clock);
         let begun = self.clock.now();
-        let mut began = begun.after(self.trial.begins);
+        let mut first = None;
         let ends = begun.after(self.trial.scenario.span);
-        let faults = async {
+        let trouble = async {
             for (at, fault) in steps(&self.trial.scenario.faults) {
                 self.clock.sleep_until(begun.after(Duration::from_nanos(at.0))).await;
-                if hand.is_idle() {
-                    began = self.clock.now();
-                }
+                // Silences count from the first fault on, as in virtual time.
+                first.get_or_insert(self.clock.now());
                 hand.commit(&fault).await.map_err(failed)?;
             }
             self.clock.sleep_until(ends).await;
-            hand.heal().await.map_err(failed)?;
+            hand.heal().await.map_err(failed)
+        };
+        let faults = async {
+            let done = trouble.await;
+            // Or clients would go on for ever, and that would be all that is told.
             load.stop();
-            Ok(())
+            done
         };
         let work = join_all(desks.into_iter().map(Desk::work));
         let limit = self.trial.scenario.span + RESOLVED_WITHIN;
@@ -160,8 +162,8 @@ impl<'a> Play<'a> {
             () = watch.look() => unreachable!("it looks until it is dropped"),
             resolved = self.clock.timeout(limit, join(work, faults)) => resolved,
         };
-        self.met = watch.met(hand.restarts());
-        self.load = Some(began..ends);
+        self.met = watch.met(hand.restarts(), hand.felt());
+        self.load = Some(first.unwrap_or(begun.after(self.trial.begins))..ends);
         self.begun = begun;
         self.events = hand.events().iter().cloned().chain(watch.events()).collect();
         match resolved {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use partition::clock::{Clock, Moment};
 use partition::cluster::Cluster;
+use partition::fault::Felt;
 use partition::ids::{Epoch, NodeId};
 use partition::partition::{Partition, Role, Status};
 
@@ -101,13 +102,14 @@ impl Watch {
     }
 
     /// What was seen, as far as replicas tell.
-    pub(super) fn met(&self, restarts: u64) -> Met {
+    pub(super) fn met(&self, restarts: u64, felt: Felt) -> Met {
         let count = |what| self.changes.iter().filter(|change| change.what == what).count() as u64;
         Met {
             elections: count(What::Elected),
             shrinks: count(What::Left),
             grows: count(What::Joined),
             restarts,
+            felt,
             ..Met::default()
         }
     }

@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use crate::fault::FeltCounter;
+
 use super::contents::{Change, Contents, SECTOR};
 use super::{Inode, SimulatedDisk, State, Troubles};
 
@@ -111,7 +113,7 @@ impl Iterator for CrashStates {
             return None;
         }
         let kept = |at: usize| self.next >> at & 1 == 1;
-        let mut state = State::empty(Troubles::seeded(0), self.now.boot);
+        let mut state = State::empty(Troubles::seeded(0, FeltCounter::default()), self.now.boot);
         state.next_inode = self.now.next_inode;
         state.dirs.clone_from(&self.now.dirs);
         state.names.clone_from(&self.now.durable_names);

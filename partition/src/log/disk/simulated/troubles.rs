@@ -5,19 +5,28 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::fault::FeltCounter;
 use crate::world::Random;
 
 /// How much longer each sync takes than it should. Shared by a disk and its writer.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Slowness(Arc<AtomicU64>);
+pub(crate) struct Slowness {
+    nanos: Arc<AtomicU64>,
+    felt: FeltCounter,
+}
 
 impl Slowness {
     pub(super) fn set(&self, by: Duration) {
-        self.0.store(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.nanos.store(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    pub(crate) fn get(&self) -> Duration {
-        Duration::from_nanos(self.0.load(Ordering::Relaxed))
+    /// What a sync has to wait now.
+    pub(crate) fn met(&self) -> Duration {
+        let by = Duration::from_nanos(self.nanos.load(Ordering::Relaxed));
+        if !by.is_zero() {
+            self.felt.count();
+        }
+        by
     }
 }
 
@@ -61,17 +70,19 @@ pub(super) struct Troubles {
     pub(super) reads: Reads,
     pub(super) write: Next,
     pub(super) sync: Next,
+    pub(super) felt: FeltCounter,
 }
 
 impl Troubles {
-    pub(super) fn seeded(seed: u64) -> Self {
+    pub(super) fn seeded(seed: u64, felt: FeltCounter) -> Self {
         Self {
             random: Random::seeded(seed),
-            slowness: Slowness::default(),
+            slowness: Slowness { felt: felt.clone(), ..Slowness::default() },
             room: Room::default(),
             reads: Reads::default(),
             write: Next::default(),
             sync: Next::default(),
+            felt,
         }
     }
 
@@ -80,15 +91,20 @@ impl Troubles {
         if self.reads == Reads::Whole || could == 0 {
             return could;
         }
+        self.felt.count();
         let given = 1 + self.random.below(could as u64);
         usize::try_from(given).expect("no more than could be")
     }
-}
 
-pub(super) fn failed(what: &str) -> io::Error {
-    io::Error::other(format!("input/output error: {what}"))
-}
+    /// What is said of a write or a sync that fails.
+    pub(super) fn failed(&self, what: &str) -> io::Error {
+        self.felt.count();
+        io::Error::other(format!("input/output error: {what}"))
+    }
 
-pub(super) fn no_room() -> io::Error {
-    io::Error::new(io::ErrorKind::StorageFull, "no space left on device")
+    /// What is said where there is no room.
+    pub(super) fn no_room(&self) -> io::Error {
+        self.felt.count();
+        io::Error::new(io::ErrorKind::StorageFull, "no space left on device")
+    }
 }
