@@ -211,13 +211,23 @@ impl ProcessHost {
 
     /// How often the faults that it was told of were felt. One that has ended by itself has felt its last one.
     pub(super) async fn felt(&mut self) -> Result<Felt, LaunchError> {
-        let Some(life) = &self.life else { return Ok(Felt::default()) };
+        let Some(life) = &mut self.life else { return Ok(Felt::default()) };
         if life.has_ended() {
             return Ok(Felt(1));
         }
-        self.tell("felt").await?;
-        let line = self.line("what it felt", USAGE_LIMIT).await?;
-        serde_json::from_str(&line).map_err(|_| self.nonsense(&line))
+        let clock = self.nursery.clock.clone();
+        let Ok(said) = clock.timeout(USAGE_LIMIT, life.answer("felt")).await else {
+            let what = format!("what {} felt", self.identity.name);
+            return Err(LaunchError::TooSlow { what, limit: USAGE_LIMIT });
+        };
+        match said {
+            Some(line) => serde_json::from_str(&line).map_err(|_| self.nonsense(&line)),
+            // It met its last one while it was asked. Its life is kept, for those who ask whether it has ended.
+            None if life.may_end() && clock.timeout(STOP_LIMIT, life.is_gone(&clock)).await.is_ok() => {
+                Ok(Felt(1))
+            }
+            None => Err(self.post_mortem().await),
+        }
     }
 
     /// Whether it has ended by itself.
@@ -323,6 +333,24 @@ impl Life {
 
     fn has_ended(&self) -> bool {
         *self.fate.lock().expect("no holder panics") == Fate::Gone
+    }
+
+    /// Whether its end would be no casualty.
+    fn may_end(&self) -> bool {
+        *self.fate.lock().expect("no holder panics") != Fate::Lives
+    }
+
+    /// Resolves when it has ended and been waited for, and leaves it to others to hear how.
+    async fn is_gone(&self, clock: &Clock) {
+        while !self.has_ended() {
+            clock.sleep(PAUSE_POLL).await;
+        }
+    }
+
+    /// The line that it says to this one; none when its pipes are closed.
+    async fn answer(&mut self, line: &str) -> Option<String> {
+        self.stdin.write_all(format!("{line}\n").as_bytes()).await.ok()?;
+        self.stdout.next_line().await.ok()?
     }
 
     fn forgive(&self) {

@@ -22,6 +22,8 @@ pub(super) fn run(args: &FaultsArgs, lasts: Duration) -> ExitCode {
     // What is not synced may be lost by right, and one replica down of two stops a majority.
     shapes.retain(|shape| shape.survives().dead_replicas > 0 && shape.durability == Durability::Synced);
     shapes.retain(|shape| shape.setting().contains(only));
+    // A column differs from another by its acknowledgement, too; here no setting is to have two turns.
+    shapes.sort_by_key(Shape::setting);
     shapes.dedup();
     if shapes.is_empty() {
         return bad_input(&format!("no setting has {only:?} in its name, such as isr-3:2"));
