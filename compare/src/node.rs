@@ -38,7 +38,7 @@ pub use args::NodeArgs;
 pub use disk::DiskTerms;
 pub use hosted::{Bound, HostedNode, NodeError, NodeTotals};
 pub(crate) use injected::{Delays, Sender};
-pub use injected::{Injected, Injection, Slowdown};
+pub use injected::{Injected, Injection, LongerWay, Slowdown};
 pub use meter::Sent;
 pub(crate) use part::{Part, Place};
 pub use plan::{Plan, Times};

@@ -108,6 +108,13 @@ fn chapters(evidence: &Evidence<'_>) -> Vec<Chapter> {
             shown: charts::silences::silences(evidence),
         },
         Chapter {
+            id: "lag",
+            title: "How soon a follower is taken for lost",
+            about: "An in-sync set waits for a follower that hangs until `replica.lag.time.max.ms` has passed. The shorter it is, the \
+                    sooner writes go on, and the more often one that only paused is put out.",
+            shown: charts::tuning::tuning(evidence),
+        },
+        Chapter {
             id: "faults",
             title: "The fault matrix",
             about: "Each fault against each setting, with what was expected written down before: what is lost, and whether writes \

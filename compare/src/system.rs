@@ -9,6 +9,7 @@ mod host;
 mod hosts;
 mod in_process;
 mod launch;
+mod links;
 mod namespaces;
 mod power;
 mod premises;
@@ -28,15 +29,15 @@ pub use error::LaunchError;
 pub use hindered::{NotAReplica, Whom};
 pub use hosts::{Hosts, HostsError};
 pub use launch::{
-    Hosting, join_elsewhere, launch, launch_delayed, launch_on, launch_program, launch_scaled, launch_timed,
+    Hosting, join_elsewhere, launch, launch_delayed, launch_on, launch_program, launch_scaled,
     launch_yielding,
 };
+pub use links::{LinkTerms, LongerLinks};
 pub use namespaces::{Namespaces, NamespacesError};
 pub use power::{Power, PowerError};
 pub use premises::{Network, NetworkError, Premises};
 pub use running::{Connections, Running};
 pub use shape::{MinIsr, NotASystem, Replicas, Shape, ShapeError, Survives, System};
-pub use singly::SlowLinks;
 pub use usage::{Consumed, Usage};
 
 /// The world of a client: real time, real sockets, and no files.

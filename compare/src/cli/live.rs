@@ -14,9 +14,9 @@ use crate::workload::InFlight;
 
 /// What the page is, for whoever has never seen it.
 const AFTER_HELP: &str = "\
-The page shows, of each replica: role, epoch, log end (LEO), high watermark (HW), lag, and whether its copy counts (in the in-sync
-set, or as a voter); latencies and throughput of the last five minutes; what the online checker says; what happened. Its buttons
-kill (-9), restart, pause (SIGSTOP), cut off, slow down (50 ms a frame each way, 40 ms a sync) and take the power (what was not
+The page shows, of each replica: role, epoch, log end (LEO), high watermark (HW), lag, and whether its copy counts (in the in-sync \
+set, or as a voter); latencies and throughput of the last five minutes; what the online checker says; what happened. Its buttons \
+kill (-9), restart, pause (SIGSTOP), cut off, slow down (50 ms a frame each way, 40 ms a sync) and take the power (what was not \
 synced is gone). Its tours replay claims step by step. A silent node is missed after about a second.
 
   compare live                                  both systems with 3 replicas; the address is printed
@@ -24,7 +24,7 @@ synced is gone). Its tours replay claims step by step. A silent node is missed a
   compare live --rate 1000 --profile three-zones
   compare live --listen 127.0.0.1:8080          always at the same address
 
-Metrics for Prometheus are at /metrics. Ctrl-C stops all processes. Exit 0: good; 1: the checker found a broken promise, or a node
+Metrics for Prometheus are at /metrics. Ctrl-C stops all processes. Exit 0: good; 1: the checker found a broken promise, or a node \
 died of itself; 2: bad input.";
 
 /// Both systems side by side under load on a page: watch them, break them, follow a claim step by step

@@ -31,8 +31,8 @@ The event trace has a line for each event, in the order in which they happened:
   <virtual nanoseconds> crash <node> (<keeps>)      a process ended, and what its disk kept
   <virtual nanoseconds> <text>                      what the simulator notes: phases, starts, stops
 Nodes 1 to 9 are replicas, 101 to 103 controllers, 1001 on clients, 2000 the simulator's own client.
-A schedule may also have the partition moved: `3s reassign 1,2,4` makes these its replicas, in this order of preference,
-and `3100ms cancel-reassign` takes a move back that is not complete. A replica that is not among 1 to N is a node that
+A schedule may also have the partition moved: `3s reassign 1,2,4` makes these its replicas, in this order of preference, \
+and `3100ms cancel-reassign` takes a move back that is not complete. A replica that is not among 1 to N is a node that \
 has nothing at first.
 One seed prints the same bytes each time. Virtual time says nothing about performance.";
 

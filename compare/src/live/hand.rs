@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::board::Board;
 use super::deed::{Deed, amends};
 use super::seen::{Condition, Standing, member_named};
-use crate::system::{Cut, LaunchError, Member, Running, SlowLinks, System};
+use crate::system::{Cut, LaunchError, LongerLinks, Member, Running, System};
 
 /// Deeds that wait; a visitor who clicks faster is told so.
 pub(super) const ORDERS_MAX: usize = 16;
@@ -21,7 +21,8 @@ pub(super) const SLOW_LINK: Duration = Duration::from_millis(50);
 /// How much longer each sync takes on a slow disk.
 pub(super) const SLOW_DISK: Duration = Duration::from_millis(40);
 /// The clients of the load, as cuts know them.
-const LOAD: Member = Member::Client(1);
+const LOAD: Member = Member::Client(LOAD_NUMBER);
+const LOAD_NUMBER: u32 = 1;
 
 /// A deed that somebody asked for.
 #[derive(Debug)]
@@ -201,7 +202,7 @@ impl Hand {
             None => self.severed.remove(&member),
         };
         let cuts = self.cuts();
-        self.barriers.set(&self.running.barriers_of(1, &cuts));
+        self.barriers.set(&self.running.barriers_of(LOAD_NUMBER, &cuts));
         for other in self.awake() {
             // One that has died meanwhile is told when it is started again.
             if let Err(error) = self.running.cut_at(other, &cuts).await {
@@ -229,21 +230,22 @@ impl Hand {
     async fn slow(&mut self, member: Member, then: Condition) {
         self.conditions.insert(member, then);
         let links = self.slow_links();
-        self.running.slow_for_clients(&links);
+        self.running.lengthen_for_clients(LOAD_NUMBER, &links);
         for other in self.awake() {
-            if let Err(error) = self.running.slow_at(other, &links).await {
+            if let Err(error) = self.running.lengthen_at(other, &links).await {
                 tracing::warn!(%other, %error, "it is not told of a slow link");
             }
         }
     }
 
-    fn slow_links(&self) -> SlowLinks {
+    /// All links of those whose links are slow, both ways; one between two of them is no slower than either.
+    fn slow_links(&self) -> LongerLinks {
         let slow = self.conditions.iter().filter(|(_, condition)| condition.slow_link);
-        let replicas = slow.filter_map(|(member, _)| match member {
-            Member::Replica(node) => Some(*node),
-            Member::Controller(_) | Member::Client(_) => None,
+        let pairs = slow.flat_map(|(one, _)| {
+            let others = self.running.members().into_iter().chain([LOAD]).filter(move |other| other != one);
+            others.flat_map(move |other| [(*one, other), (other, *one)])
         });
-        SlowLinks { replicas: replicas.collect(), by: SLOW_LINK }
+        pairs.map(|pair| (pair, SLOW_LINK)).collect()
     }
 
     async fn trouble(&mut self, member: Member, by: Duration) -> Result<(), LaunchError> {
@@ -260,7 +262,7 @@ impl Hand {
     async fn tell(&mut self, member: Member) -> Result<(), LaunchError> {
         let (cuts, links, now) = (self.cuts(), self.slow_links(), self.condition(member));
         self.running.cut_at(member, &cuts).await?;
-        self.running.slow_at(member, &links).await?;
+        self.running.lengthen_at(member, &links).await?;
         self.trouble(member, if now.slow_disk { SLOW_DISK } else { Duration::ZERO }).await
     }
 

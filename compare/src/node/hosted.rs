@@ -24,7 +24,7 @@ use partition::world::{Random, World};
 use serde::{Deserialize, Serialize};
 
 use super::disk::DiskReins;
-use super::injected::{Delays, Injected, Sender, Slowdown};
+use super::injected::{Delays, Injected, LongerWay, Sender, Slowdown};
 use super::meter::{Metered, Sent};
 use super::part::{Part, Place};
 use super::plan::{Plan, PlanError};
@@ -213,6 +213,13 @@ impl HostedNode {
         }
     }
 
+    /// Makes these ways to other nodes longer, and no others.
+    pub fn lengthen(&self, longer: &[LongerWay]) {
+        if let Some(delays) = &self.delays {
+            delays.lengthen(longer);
+        }
+    }
+
     /// Bars these ways to other nodes, and no others.
     pub fn bar(&self, barred: &BTreeSet<Barrier>) {
         self.barriers.set(barred);
@@ -236,10 +243,12 @@ impl HostedNode {
         kept.map_err(|error| error.to_string())
     }
 
-    /// How often barriers stood in its way, and its disk failed or kept it waiting.
+    /// How often barriers stood in its way, its frames took longer, and its disk failed or kept it waiting.
     #[must_use]
     pub fn felt(&self) -> Felt {
-        self.barriers.felt() + self.disk.troubles.as_ref().map(DiskTroubles::felt).unwrap_or_default()
+        let by_disk = self.disk.troubles.as_ref().map(DiskTroubles::felt).unwrap_or_default();
+        let by_delays = self.delays.as_ref().map(Delays::felt).unwrap_or_default();
+        self.barriers.felt() + by_disk + by_delays
     }
 
     /// Ends it in order: closes its log, then tells those who asked how that ended for them.

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use partition::clock::Clock;
+use partition::fault::Felt;
 use partition::ids::NodeId;
 use partition::log::disk::{DelayedDisk, SlowSyncs};
 use partition::transport::Address;
+use partition::transport::barred::Way;
 use partition::transport::delayed::{DelayedTransport, WayTo, Ways};
 use partition::world::World;
 use serde::{Deserialize, Serialize};
@@ -69,8 +71,16 @@ pub struct Slowdown {
     pub replicas: Vec<NodeId>,
     /// How many times as long their frames take.
     pub times: u32,
-    /// And how much longer.
-    #[serde(default)]
+}
+
+/// A way of a node's own connections on which frames take so much longer from now on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LongerWay {
+    /// Where those who are called listen.
+    pub at: Address,
+    /// Which way.
+    pub way: Way,
+    /// How much longer.
     pub by: Duration,
 }
 
@@ -140,11 +150,23 @@ impl Delays {
         let own = self.sender.is_slowed(down);
         for (node, at) in &self.replicas {
             let slowed = own || down.replicas.contains(node);
-            slow(ways, *at, slowed.then_some(down));
+            ways.slow(*at, if slowed { down.times } else { 1 });
         }
         for at in self.controllers.values() {
-            slow(ways, *at, own.then_some(down));
+            ways.slow(*at, if own { down.times } else { 1 });
         }
+    }
+
+    /// These ways take so much longer from now on, and no others; where the profile has no links there is nothing to lengthen.
+    pub(crate) fn lengthen(&self, longer: &[LongerWay]) {
+        if let Some(ways) = &self.ways {
+            ways.lengthen(&longer.iter().map(|longer| ((longer.at, longer.way), longer.by)).collect());
+        }
+    }
+
+    /// How many frames were on a way that had been lengthened.
+    pub(crate) fn felt(&self) -> Felt {
+        self.ways.as_ref().map(Ways::felt).unwrap_or_default()
     }
 
     /// What was injected so far.
@@ -158,12 +180,6 @@ impl Delays {
             overrun: syncs.map_or(0, SlowSyncs::overrun),
         }
     }
-}
-
-/// Frames to this address and back are as slow as that, or as ever.
-fn slow(ways: &Ways, at: Address, down: Option<&Slowdown>) {
-    ways.slow(at, down.map_or(1, |down| down.times));
-    ways.lengthen(at, down.map_or(Duration::ZERO, |down| down.by));
 }
 
 impl Sender {

@@ -14,6 +14,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use super::args::NodeArgs;
 use super::hosted::{Bound, HostedNode, NodeError};
+use super::injected::LongerWay;
 use super::plan::Plan;
 use crate::data_dir::DataDir;
 
@@ -178,6 +179,11 @@ impl Told {
                 Some(("slow", down)) => {
                     node.slow(&serde_json::from_str(down).map_err(|_| wrong())?);
                     say("slowed")?;
+                }
+                Some(("lengthen", ways)) => {
+                    let longer: Vec<LongerWay> = serde_json::from_str(ways).map_err(|_| wrong())?;
+                    node.lengthen(&longer);
+                    say("lengthened")?;
                 }
                 Some(("bar", ways)) => {
                     node.bar(&serde_json::from_str(ways).map_err(|_| wrong())?);

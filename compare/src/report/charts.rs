@@ -6,6 +6,7 @@ pub mod replicas;
 pub mod silences;
 pub mod slow;
 pub mod timelines;
+pub mod tuning;
 
 use super::evidence::Series;
 use super::lines::Point;

@@ -52,8 +52,8 @@ pub struct Point {
 pub enum Across {
     /// How many of something, each marked.
     Counts(Vec<usize>),
-    /// A rate, on a logarithmic scale, with the rates beyond which a system does not keep up.
-    Rates(Vec<(System, f64, String)>),
+    /// A rate or a time, on a logarithmic scale, with the rates beyond which a system does not keep up.
+    Ratios(Vec<(System, f64, String)>),
 }
 
 /// A picture.
@@ -84,7 +84,7 @@ impl Lines<'_> {
         let last = (self.lines.len().saturating_sub(1)) as f64 / 2.0;
         let dodged = |at: usize| match self.across {
             Across::Counts(_) => (at as f64 - last) * DODGE,
-            Across::Rates(_) => 0.0,
+            Across::Ratios(_) => 0.0,
         };
         // Floors lie below what stands on them.
         let mut order: Vec<usize> = (0..self.lines.len()).collect();
@@ -112,7 +112,7 @@ impl Lines<'_> {
                 let most = counts.iter().max().copied().unwrap_or(1) as f64;
                 Scale::linear([least - 0.35, most + 0.35], [LEFT, RIGHT])
             }
-            Across::Rates(knees) => {
+            Across::Ratios(knees) => {
                 let points = self.lines.iter().flat_map(|line| line.points.iter().map(|point| point.x));
                 let values: Vec<f64> = points.chain(knees.iter().map(|(_, rate, _)| *rate)).collect();
                 Scale::log(&values, [LEFT, RIGHT])
@@ -132,7 +132,7 @@ impl Lines<'_> {
         drawn.push(line("a", [LEFT, BOTTOM], [RIGHT, BOTTOM]));
         let ticks = match &self.across {
             Across::Counts(counts) => counts.iter().map(|count| *count as f64).collect(),
-            Across::Rates(_) => x.ticks(6),
+            Across::Ratios(_) => x.ticks(6),
         };
         for tick in ticks {
             drawn.push(line("a", [x.at(tick), BOTTOM], [x.at(tick), BOTTOM + 4.0]));
@@ -145,7 +145,7 @@ impl Lines<'_> {
 
     /// Where systems no longer keep up.
     fn rules(&self, x: &Scale) -> Vec<Element> {
-        let Across::Rates(knees) = &self.across else { return Vec::new() };
+        let Across::Ratios(knees) = &self.across else { return Vec::new() };
         let rule = |(at, (system, rate, words)): (usize, &(System, f64, String))| {
             let place = x.at(*rate);
             told(class(*system), words).child(line("p", [place, TOP], [place, BOTTOM])).child(text(

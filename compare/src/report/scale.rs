@@ -51,12 +51,17 @@ impl Scale {
         Self { kind: Kind::Log, low, high, from: range[0], to: range[1] }
     }
 
-    /// Linear from zero, or logarithmic where values would not be told apart on that.
+    /// Linear from zero, or logarithmic where values would not be told apart on that and none is zero.
     #[must_use]
     pub fn fitting(values: &[f64], range: [f64; 2]) -> Self {
         let positive = || values.iter().copied().filter(|value| *value > 0.0);
         let (least, most) = (positive().fold(f64::MAX, f64::min), positive().fold(0.0, f64::max));
-        if most > least * LINEAR_SPAN_MAX { Self::log(values, range) } else { Self::from_zero(values, range) }
+        let has_zero = values.contains(&0.0);
+        if most > least * LINEAR_SPAN_MAX && !has_zero {
+            Self::log(values, range)
+        } else {
+            Self::from_zero(values, range)
+        }
     }
 
     /// Which kind it is.
@@ -182,6 +187,7 @@ mod tests {
     fn a_scale_is_logarithmic_only_where_values_would_not_be_told_apart() {
         let kind = |values: &[f64]| Scale::fitting(values, [0.0, 1.0]).kind();
         assert_eq!((kind(&[1.0, 8.0]), kind(&[1.0, 8.1])), (Kind::Linear, Kind::Log));
+        assert_eq!(kind(&[0.0, 1.0, 8.1]), Kind::Linear, "zero has no place on the other");
     }
 
     #[test]

@@ -52,7 +52,7 @@ impl Member {
     }
 
     /// Where it listens, if it does.
-    fn address(self, plan: &Plan) -> Option<Address> {
+    pub(super) fn address(self, plan: &Plan) -> Option<Address> {
         match self {
             Self::Replica(node) => plan.replicas.get(&node).copied(),
             Self::Controller(node) => plan.controllers.get(&node).copied(),

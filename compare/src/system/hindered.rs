@@ -103,7 +103,7 @@ impl Running {
     pub async fn slow_followers(&mut self, count: usize, times: u32) -> Result<Vec<NodeId>, LaunchError> {
         let mut replicas = self.followers().await?;
         replicas.truncate(count);
-        let down = Slowdown { replicas, times, by: Duration::ZERO };
+        let down = Slowdown { replicas, times };
         self.delays.iter().for_each(|delays: &Delays| delays.slow(&down));
         let slowed = join_all(self.hosts.iter_mut().map(|host: &mut Host| host.slow(&down))).await;
         slowed.into_iter().collect::<Result<(), _>>()?;

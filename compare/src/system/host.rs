@@ -14,7 +14,7 @@ use super::error::LaunchError;
 use super::in_process::TaskHost;
 use super::process::ProcessHost;
 use super::usage::Consumed;
-use crate::node::{Plan, Role, Slowdown};
+use crate::node::{LongerWay, Plan, Role, Slowdown};
 
 /// How long a node may take to bind its port: a process start and nothing else.
 pub(super) const BIND_LIMIT: Duration = Duration::from_secs(10);
@@ -95,6 +95,17 @@ impl Host {
             Self::Process(host) => host.slow(down).await,
             Self::Task(host) => {
                 host.slow(down);
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes these ways from it to others longer, and no others.
+    pub(super) async fn lengthen(&mut self, longer: &[LongerWay]) -> Result<(), LaunchError> {
+        match self {
+            Self::Process(host) => host.lengthen(longer).await,
+            Self::Task(host) => {
+                host.lengthen(longer);
                 Ok(())
             }
         }

@@ -13,7 +13,7 @@ use super::casualty::Casualties;
 use super::error::LaunchError;
 use super::host::Identity;
 use super::usage::Consumed;
-use crate::node::{Bound, HostedNode, NodeError, Plan, Slowdown};
+use crate::node::{Bound, HostedNode, LongerWay, NodeError, Plan, Slowdown};
 
 /// A node in this process.
 #[derive(Debug)]
@@ -117,6 +117,12 @@ impl TaskHost {
     pub(super) fn slow(&self, down: &Slowdown) {
         if let Phase::Up(life) = &self.phase {
             life.node.slow(down);
+        }
+    }
+
+    pub(super) fn lengthen(&self, longer: &[LongerWay]) {
+        if let Phase::Up(life) = &self.phase {
+            life.node.lengthen(longer);
         }
     }
 

@@ -8,7 +8,6 @@ use futures_util::StreamExt;
 use futures_util::future::try_join_all;
 use futures_util::stream;
 use partition::ids::{ByteSize, NodeId, PartitionId};
-use partition::latency::Latency;
 use partition::partition::{Partition, Role as PartitionRole};
 use partition::transport::Address;
 use partition::world::Tasks;
@@ -19,6 +18,7 @@ use super::error::LaunchError;
 use super::host::{Host, Identity};
 use super::hosts::Hosts;
 use super::in_process::TaskHost;
+use super::links::LinkTerms;
 use super::power::Power;
 use super::premises::Premises;
 use super::process::{Nursery, ProcessHost};
@@ -27,7 +27,7 @@ use super::shape::{Shape, System};
 use super::sites::Sites;
 use crate::data_dir;
 use crate::node::{Delays, DiskTerms, Injection, Partitions, Plan, Role, Scale, Sender, Times};
-use crate::profile::{Links, Profile};
+use crate::profile::Profile;
 
 /// Controllers of an isr cluster, for any number of replicas: the smallest quorum that survives a loss.
 const CONTROLLERS: u32 = 3;
@@ -107,25 +107,10 @@ pub async fn launch_scaled(
     start(program, shape, hosting, data, seed, Terms { scale, ..Terms::default() }).await
 }
 
-/// Processes of this program that miss each other as soon as is said, on such disks.
-///
-/// # Errors
-/// [`LaunchError`]; nothing is left running.
-pub async fn launch_timed(
-    program: &Path,
-    shape: Shape,
-    data: &Path,
-    seed: u64,
-    times: Times,
-    disk: DiskTerms,
-) -> Result<Running, LaunchError> {
-    launch_on(&Premises::default(), program, shape, data, seed, (times, disk)).await
-}
-
 /// Segments of clusters that are launched to be hit by faults: small, so that logs roll, and need room, within seconds.
 const SMALL_SEGMENT: ByteSize = ByteSize::kib(16);
 
-/// The same, on such premises, with small segments.
+/// Processes of this program that miss each other as soon as is said, on such disks and premises, with small segments.
 ///
 /// # Errors
 /// [`LaunchError`]; nothing is left running.
@@ -135,11 +120,12 @@ pub async fn launch_on(
     shape: Shape,
     data: &Path,
     seed: u64,
-    (times, disk): (Times, DiskTerms),
+    (times, disk, links): (Times, DiskTerms, LinkTerms),
 ) -> Result<Running, LaunchError> {
     let premises = premises.clone();
-    let segment = Some(SMALL_SEGMENT);
-    let terms = Terms { times: Some(times), disk, segment, premises, ..Terms::default() };
+    let (times, segment) = (Some(times), Some(SMALL_SEGMENT));
+    let injected = links.injected(Profile::natural(), seed);
+    let terms = Terms { injected, times, disk, segment, premises, ..Terms::default() };
     start(program, shape, Hosting::Processes, data, seed, terms).await
 }
 
@@ -156,10 +142,7 @@ pub async fn launch_yielding(
     times: Times,
     profile: &Profile,
 ) -> Result<Running, LaunchError> {
-    let at_once = Latency::Constant(Duration::ZERO);
-    let mut profile = profile.clone();
-    profile.links.get_or_insert(Links { zones: 1, within: at_once, between: at_once });
-    let injected = Some(Injection { profile, seed });
+    let injected = LinkTerms::Yielding.injected(profile.clone(), seed);
     let terms = Terms { injected, times: Some(times), disk: DiskTerms::Both, ..Terms::default() };
     start(program, shape, Hosting::Processes, data, seed, terms).await
 }

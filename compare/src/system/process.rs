@@ -22,7 +22,7 @@ use super::error::LaunchError;
 use super::host::{BIND_LIMIT, Identity, START_LIMIT, STOP_LIMIT};
 use super::procfs::{Process, State};
 use super::usage::Consumed;
-use crate::node::{NodeTotals, Plan, Slowdown};
+use crate::node::{LongerWay, NodeTotals, Plan, Slowdown};
 
 /// How long a node may take to say what it has done: it answers between two batches.
 const USAGE_LIMIT: Duration = Duration::from_secs(5);
@@ -168,6 +168,16 @@ impl ProcessHost {
         self.tell("journeys").await?;
         let line = self.line("its journeys", USAGE_LIMIT).await?;
         serde_json::from_str(&line).map_err(|_| self.nonsense("journeys of another kind"))
+    }
+
+    pub(super) async fn lengthen(&mut self, longer: &[LongerWay]) -> Result<(), LaunchError> {
+        if self.life.is_none() {
+            return Ok(());
+        }
+        let ways = serde_json::to_string(longer).expect("ways are plain data");
+        self.tell(&format!("lengthen {ways}")).await?;
+        let line = self.line("its longer ways", USAGE_LIMIT).await?;
+        if line == "lengthened" { Ok(()) } else { Err(self.nonsense(&line)) }
     }
 
     pub(super) async fn slow(&mut self, down: &Slowdown) -> Result<(), LaunchError> {

@@ -7,8 +7,13 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use compare::data_dir::DataDir;
-use compare::system::{Hosting, LaunchError, MinIsr, Replicas, Shape, System, client_world, launch_program};
+use compare::node::{DiskTerms, Times};
+use compare::system::{
+    Hosting, LaunchError, LinkTerms, MinIsr, Premises, Replicas, Shape, System, client_world, launch_on,
+    launch_program,
+};
 use partition::cluster::Cluster;
+use partition::fault::{DiskFault, Felt};
 use partition::ids::NodeId;
 use partition::log::Durability;
 use rustix::process::{Pid, Signal, kill_process};
@@ -161,6 +166,30 @@ async fn a_broker_that_cannot_open_its_log_ends_its_process_and_says_why() {
     let told = matches!(&error, LaunchError::ChildDied { last_words, .. } if last_words.contains("broker"));
     assert!(told, "{error}");
     drop(running);
+}
+
+#[tokio::test]
+async fn a_process_that_ends_while_it_is_asked_what_it_felt_has_felt_it_and_is_known_to_have_ended() {
+    let replicas = Replicas::new(3).unwrap();
+    let shape = Shape {
+        system: System::Isr,
+        replicas,
+        min_isr: MinIsr::default_for(replicas),
+        durability: Durability::Synced,
+    };
+    let dir = DataDir::temporary().unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_compare"));
+    let terms = (Times::A_SECOND, DiskTerms::Troubled, LinkTerms::Plain);
+    let mut running = launch_on(&Premises::default(), program, shape, dir.path(), 7, terms).await.unwrap();
+    let node = NodeId(3);
+    running.trouble(node, &DiskFault::SyncError).await.unwrap();
+    let processes = running.processes();
+    let number = processes.iter().find(|(name, _)| name.ends_with("/n3")).unwrap().1;
+    // Nothing is awaited between the two: who waits for the process has not heard of its end when it is asked.
+    kill_process(pid(*number), Signal::KILL).unwrap();
+    assert_eq!(running.felt_by(node).await.unwrap(), Felt(1));
+    assert!(running.has_ended(node), "its end is kept for those who ask");
+    running.shutdown().await.unwrap();
 }
 
 /// The directory of this name, two levels down.

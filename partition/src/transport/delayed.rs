@@ -25,8 +25,10 @@ use futures_util::future::BoxFuture;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
+use super::barred::Way;
 use super::{Address, Link, Listener, Transport};
 use crate::clock::{Clock, ExactTimer, Moment};
+use crate::fault::{Felt, FeltCounter};
 use crate::ids::ByteSize;
 use crate::latency::Latency;
 use crate::world::Tasks;
@@ -52,44 +54,88 @@ pub struct Ways(Arc<Known>);
 
 #[derive(Debug)]
 struct Known {
-    to: BTreeMap<Address, Arc<Way>>,
+    to: BTreeMap<Address, Arc<Road>>,
     lateness: Lateness,
+    felt: FeltCounter,
 }
 
+/// Both ways to an address.
 #[derive(Debug)]
-struct Way {
+struct Road {
     is: WayTo,
     /// How many times as long it takes now.
     factor: AtomicU32,
-    /// And how much longer, in nanoseconds.
-    longer: AtomicU64,
+    out: Longer,
+    back: Longer,
     connections: AtomicU64,
+}
+
+/// How much longer frames of one way take now.
+#[derive(Debug)]
+struct Longer {
+    nanos: AtomicU64,
+    felt: FeltCounter,
+}
+
+impl Road {
+    fn new(is: WayTo, felt: &FeltCounter) -> Self {
+        let longer = || Longer { nanos: AtomicU64::new(0), felt: felt.clone() };
+        let (out, back) = (longer(), longer());
+        Self { is, factor: AtomicU32::new(1), out, back, connections: AtomicU64::new(0) }
+    }
+
+    fn longer(&self, way: Way) -> &Longer {
+        match way {
+            Way::Out => &self.out,
+            Way::Back => &self.back,
+        }
+    }
+}
+
+impl Longer {
+    fn set(&self, by: Duration) {
+        self.nanos.store(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// For a frame that is sent now.
+    fn now(&self) -> Duration {
+        let nanos = self.nanos.load(Ordering::Relaxed);
+        if nanos > 0 {
+            self.felt.count();
+        }
+        Duration::from_nanos(nanos)
+    }
 }
 
 impl Ways {
     /// Those to these addresses; others are near.
     #[must_use]
     pub fn new(to: BTreeMap<Address, WayTo>) -> Self {
-        let way = |is| {
-            let (factor, longer, connections) = (AtomicU32::new(1), AtomicU64::new(0), AtomicU64::new(0));
-            Arc::new(Way { is, factor, longer, connections })
-        };
-        let to = to.into_iter().map(|(address, is)| (address, way(is))).collect();
-        Self(Arc::new(Known { to, lateness: Lateness::default() }))
+        let felt = FeltCounter::default();
+        let to = to.into_iter().map(|(address, is)| (address, Arc::new(Road::new(is, &felt)))).collect();
+        Self(Arc::new(Known { to, lateness: Lateness::default(), felt }))
     }
 
     /// From now on frames to this address and back take so many times as long.
     pub fn slow(&self, to: Address, times: u32) {
-        if let Some(way) = self.0.to.get(&to) {
-            way.factor.store(times, Ordering::Relaxed);
+        if let Some(road) = self.0.to.get(&to) {
+            road.factor.store(times, Ordering::Relaxed);
         }
     }
 
-    /// From now on frames to this address and back take so much longer; none ends it.
-    pub fn lengthen(&self, to: Address, by: Duration) {
-        if let Some(way) = self.0.to.get(&to) {
-            way.longer.store(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    /// From now on frames on these ways take so much longer, and on no others.
+    pub fn lengthen(&self, ways: &BTreeMap<(Address, Way), Duration>) {
+        for (to, road) in &self.0.to {
+            for way in [Way::Out, Way::Back] {
+                road.longer(way).set(ways.get(&(*to, way)).copied().unwrap_or_default());
+            }
         }
+    }
+
+    /// How many frames took longer than their ways usually take.
+    #[must_use]
+    pub fn felt(&self) -> Felt {
+        self.0.felt.so_far()
     }
 
     /// How late frames were handed on, beyond what was drawn.
@@ -99,36 +145,33 @@ impl Ways {
     }
 }
 
-/// The two directions of a connection.
-#[derive(Clone, Copy, Debug)]
-enum Direction {
-    Out = 1,
-    Back = 2,
-}
-
 /// The delays of one direction of one connection.
 #[derive(Debug)]
 struct Delays {
-    way: Arc<Way>,
+    road: Arc<Road>,
+    way: Way,
     random: StdRng,
     /// When the last frame was due: the next is not before it.
     last: Moment,
 }
 
 impl Delays {
-    fn of(way: &Arc<Way>, connection: u64, direction: Direction) -> Self {
+    fn of(road: &Arc<Road>, connection: u64, way: Way) -> Self {
         let mut seed = <StdRng as SeedableRng>::Seed::default();
-        seed[..8].copy_from_slice(&way.is.seed.to_le_bytes());
+        seed[..8].copy_from_slice(&road.is.seed.to_le_bytes());
         seed[8..16].copy_from_slice(&connection.to_le_bytes());
-        seed[16] = direction as u8;
-        Self { way: Arc::clone(way), random: StdRng::from_seed(seed), last: Moment::default() }
+        seed[16] = match way {
+            Way::Out => 1,
+            Way::Back => 2,
+        };
+        Self { road: Arc::clone(road), way, random: StdRng::from_seed(seed), last: Moment::default() }
     }
 
     /// When what is sent now is due.
     fn due(&mut self, now: Moment) -> Moment {
-        let drawn = self.way.is.one_way.draw(&mut self.random);
-        let longer = Duration::from_nanos(self.way.longer.load(Ordering::Relaxed));
-        let due = now.after(drawn * self.way.factor.load(Ordering::Relaxed) + longer);
+        let drawn = self.road.is.one_way.draw(&mut self.random);
+        let longer = self.road.longer(self.way).now();
+        let due = now.after(drawn * self.road.factor.load(Ordering::Relaxed) + longer);
         self.last = self.last.max(due);
         self.last
     }
@@ -155,10 +198,10 @@ impl DelayedTransport {
 impl Transport for DelayedTransport {
     fn connect(&self, to: Address) -> BoxFuture<'static, io::Result<Link>> {
         let inner = self.inner.connect(to);
-        let Some(way) = self.ways.0.to.get(&to) else { return inner };
-        let connection = way.connections.fetch_add(1, Ordering::Relaxed);
-        let out = Delays::of(way, connection, Direction::Out);
-        let back = Delays::of(way, connection, Direction::Back);
+        let Some(road) = self.ways.0.to.get(&to) else { return inner };
+        let connection = road.connections.fetch_add(1, Ordering::Relaxed);
+        let out = Delays::of(road, connection, Way::Out);
+        let back = Delays::of(road, connection, Way::Back);
         let (clock, tasks, ways) = (self.clock.clone(), self.tasks.clone(), self.ways.clone());
         async move { Joining { out, back, clock, tasks, ways }.join(inner).await }.boxed()
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use partition::fault::Fault;
+use partition::fault::{Fault, NetworkFault};
 use serde::{Deserialize, Serialize};
 
 use super::column::Column;
@@ -100,10 +100,20 @@ impl Cell {
         processes::disk(&trial.scenario.faults)
     }
 
-    /// Whether the network is at fault.
-    pub(super) fn is_of_network(&self) -> bool {
+    /// How longer links are said, where processes have some.
+    pub(super) fn links_on_processes(&self) -> Option<&'static str> {
         let trial = self.trial(Ground::Processes, 0).expect("each cell has trials");
-        trial.scenario.faults.episodes.iter().any(|episode| matches!(episode.fault, Fault::Network(_)))
+        processes::links(&trial.scenario.faults).1
+    }
+
+    /// Whether somebody is cut off.
+    pub(super) fn is_cut(&self) -> bool {
+        let trial = self.trial(Ground::Processes, 0).expect("each cell has trials");
+        let cuts = |fault: &Fault| match fault {
+            Fault::Network(fault) => !matches!(fault, NetworkFault::Delay { .. }),
+            _ => false,
+        };
+        trial.scenario.faults.episodes.iter().any(|episode| cuts(&episode.fault))
     }
 
     /// What a seed runs. Where something may be lost invariants would end the run before it can be counted.

@@ -5,6 +5,7 @@
 //!                     │ a cluster of processes for each trial; who leads is cast as the schedule's leader
 //!                     v
 //!   Hand ── kill -9, SIGTERM, SIGSTOP, restart ──> processes <── the same clients, each with sockets of its own
+//!     ├──── links: a layer in each process that holds frames for longer
 //!     ├──── disks: a layer over the files of each process that fails on demand, or forgets what was not synced; or, where somebody
 //!     │     has mounted one, a file system that does (.ci/power-cut-by-fuse)
 //!     └──── cuts: barriers in the transport of each process and client, told over its control channel; or, where somebody has
@@ -14,8 +15,8 @@
 //!                     v
 //!   history ──> the same checker, the same expectations
 //! ```
-//! Left out: what a clock does, writes that are torn by a power cut, and links that are slow or lossy. Such rows run in virtual
-//! time, and say so.
+//! Left out: what a clock does, writes that are torn by a power cut, and links that lose frames. Such rows run in virtual time,
+//! and say so.
 
 mod cast;
 mod drawn;
@@ -29,7 +30,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::{io, thread};
 
 pub use drawn::Drawn;
-pub(super) use hand::{disk, possible};
+pub(super) use hand::{disk, links, possible};
 
 use super::cell::{Cell, Judged};
 use super::ground::Ground;
@@ -119,7 +120,8 @@ impl Processes {
             story = story.or_else(|| seen.story().map(|story| (seed, story)));
         }
         let whole = measured.trials == trials.each;
-        let by = cell.is_of_network().then_some(self.premises.network.cuts()).or(self.by_disk(cell));
+        let by = cell.is_cut().then_some(self.premises.network.cuts());
+        let by = by.or(cell.links_on_processes()).or(self.by_disk(cell));
         let by = by.map(str::to_owned);
         Ok(whole.then(|| Judged { cell: cell.clone(), expected, measured, by, story }))
     }

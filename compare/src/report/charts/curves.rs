@@ -71,7 +71,7 @@ fn figure(condition: &Condition, mut cells: Vec<&Cell>, evidence: &Evidence<'_>)
                 percentile.name(),
                 named.join("; ")
             ),
-            across: Across::Rates(knees.clone()),
+            across: Across::Ratios(knees.clone()),
             lines: &drawn,
         }
         .panel()

@@ -12,18 +12,19 @@ use crate::report::trace::{Event, Lane, Trace};
 use crate::results::Timeline;
 
 /// Faults that tell most, in the order in which they are shown.
-const FAULTS: [Row; 8] = [
+const FAULTS: [Row; 9] = [
     Row::LeaderKilled,
-    Row::FollowerKilled,
-    Row::FollowerPaused,
-    Row::LeaderPaused,
-    Row::LeaderCutOff,
     Row::LeaderStopped,
+    Row::LeaderPaused,
+    Row::FollowerPaused,
     Row::FetchPathCut,
+    Row::ControllersLost,
+    Row::LeaderCutOff,
+    Row::FollowerKilled,
     Row::OneMoreKilled,
 ];
 /// More than these make no page better.
-const FIGURES_MAX: usize = 5;
+const FIGURES_MAX: usize = 6;
 /// The setting that they are shown for.
 const SETTINGS: [&str; 3] =
     ["isr-3:2/committed/synced", "k-of-isr-3:2/committed/synced", "quorum-3/committed/synced"];

@@ -87,12 +87,11 @@ fn frames_keep_their_order_and_none_is_early() {
 fn draws_of_a_connection_repeat_and_those_of_another_differ() {
     let latency = Latency::Exponential { least: Duration::ZERO, mean: Duration::from_millis(1) };
     let is = WayTo { one_way: latency, seed: 3 };
-    let (factor, longer, connections) = (AtomicU32::new(1), AtomicU64::new(0), AtomicU64::new(0));
-    let way = Arc::new(Way { is, factor, longer, connections });
-    let first = |connection, direction| Delays::of(&way, connection, direction).due(Moment::default());
-    assert_eq!(first(0, Direction::Out), first(0, Direction::Out));
-    assert_ne!(first(0, Direction::Out), first(0, Direction::Back));
-    assert_ne!(first(0, Direction::Out), first(1, Direction::Out));
+    let road = Arc::new(Road::new(is, &FeltCounter::default()));
+    let first = |connection, way| Delays::of(&road, connection, way).due(Moment::default());
+    assert_eq!(first(0, Way::Out), first(0, Way::Out));
+    assert_ne!(first(0, Way::Out), first(0, Way::Back));
+    assert_ne!(first(0, Way::Out), first(1, Way::Out));
 }
 
 #[test]
@@ -110,16 +109,25 @@ fn a_slowed_way_takes_so_many_times_as_long() {
 }
 
 #[test]
-fn a_lengthened_way_takes_so_much_longer_until_it_is_told_otherwise() {
+fn a_lengthened_way_takes_so_much_longer_until_it_is_told_otherwise_and_the_way_back_does_not() {
     simulation::run(5, async |simulation| {
         let (ways, mut near, mut far) = connected(&simulation, Latency::Constant(Duration::ZERO)).await;
         let clock = simulation.world(A).clock.clone();
-        for longer in [Duration::from_millis(50), Duration::ZERO] {
-            ways.lengthen(Address::simulated(B), longer);
+        let by = Duration::from_millis(50);
+        let (out, back) = ((Address::simulated(B), Way::Out), (Address::simulated(B), Way::Back));
+        let told = [BTreeMap::from([(out, by)]), BTreeMap::from([(back, by)]), BTreeMap::new()];
+        for (longer, felt) in told.iter().zip([1, 2, 2]) {
+            ways.lengthen(longer);
             let sent = clock.now();
             near.sink.feed(frame(1));
-            far.stream.next().await.unwrap().unwrap();
-            assert_eq!(clock.now().since(sent), longer);
+            let came = far.stream.next().await.unwrap().unwrap();
+            let there = clock.now();
+            assert_eq!(there.since(sent), longer.get(&out).copied().unwrap_or_default());
+            far.sink.feed(came);
+            far.sink.flush().await.unwrap();
+            near.stream.next().await.unwrap().unwrap();
+            assert_eq!(clock.now().since(there), longer.get(&back).copied().unwrap_or_default());
+            assert_eq!(ways.felt(), Felt(felt));
         }
     });
 }

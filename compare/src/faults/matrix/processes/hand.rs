@@ -1,4 +1,4 @@
-//! Commits the faults of a schedule to processes: signals, and cuts.
+//! Commits the faults of a schedule to processes: signals, cuts, delays, and orders to disks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use partition::transport::barred::Barriers;
 use super::cast::Cast;
 use crate::faults::matrix::story::Event;
 use crate::node::DiskTerms;
-use crate::system::{Cut, LaunchError, Member, Running};
+use crate::system::{Cut, LaunchError, LinkTerms, LongerLinks, Member, Running};
 
 /// The disks that nodes need for these faults, and how that is said.
 pub(in crate::faults::matrix) fn disk(schedule: &Schedule) -> (DiskTerms, Option<&'static str>) {
@@ -33,14 +33,27 @@ pub(in crate::faults::matrix) fn disk(schedule: &Schedule) -> (DiskTerms, Option
     }
 }
 
+/// The links that nodes need for these faults, and how that is said.
+pub(in crate::faults::matrix) fn links(schedule: &Schedule) -> (LinkTerms, Option<&'static str>) {
+    let is_late = |episode: &Episode| matches!(episode.fault, Fault::Network(NetworkFault::Delay { .. }));
+    if schedule.episodes.iter().any(is_late) {
+        (LinkTerms::Yielding, Some("links: a layer in each process that holds frames (injected)"))
+    } else {
+        (LinkTerms::Plain, None)
+    }
+}
+
 /// Whether processes can have this fault; if not, why.
 pub(in crate::faults::matrix) fn possible(fault: &Fault) -> Result<(), &'static str> {
     match fault {
-        Fault::Network(NetworkFault::Cut { .. } | NetworkFault::Split { .. } | NetworkFault::Flap { .. }) => {
-            Ok(())
-        }
+        Fault::Network(
+            NetworkFault::Cut { .. }
+            | NetworkFault::Split { .. }
+            | NetworkFault::Flap { .. }
+            | NetworkFault::Delay { .. },
+        ) => Ok(()),
         Fault::Network(_) => {
-            Err("the transport of processes has barriers, and neither losses nor delays of its own")
+            Err("the transport of processes has barriers and delays, and loses nothing by chance")
         }
         Fault::Process { fault, .. } => match fault {
             ProcessFault::PowerLossMidway => {
@@ -88,6 +101,8 @@ pub(super) struct Hand<'a> {
     clients: BTreeMap<u32, Barriers>,
     /// Cuts and splits that are on.
     network: Vec<NetworkFault>,
+    /// Links that are longer than usual.
+    longer: LongerLinks,
     down: BTreeSet<Member>,
     paused: BTreeSet<NodeId>,
     /// Faults of disks whose processes stand still.
@@ -105,9 +120,23 @@ impl<'a> Hand<'a> {
         clients: BTreeMap<u32, Barriers>,
         clock: &Clock,
     ) -> Self {
-        let (network, down, paused, deferred, felt, events) = Default::default();
+        let (network, longer, down, paused, deferred, felt, events) = Default::default();
         let clock = clock.clone();
-        Self { running, cast, clients, network, down, paused, deferred, restarts: 0, felt, clock, events }
+        let restarts = 0;
+        Self {
+            running,
+            cast,
+            clients,
+            network,
+            longer,
+            down,
+            paused,
+            deferred,
+            restarts,
+            felt,
+            clock,
+            events,
+        }
     }
 
     /// Replicas that were started again so far.
@@ -143,6 +172,10 @@ impl<'a> Hand<'a> {
         if !self.network.is_empty() {
             self.network.clear();
             self.cut().await?;
+        }
+        if !self.longer.is_empty() {
+            self.longer.clear();
+            self.lengthen().await?;
         }
         for node in self.paused.clone() {
             self.resume(node).await?;
@@ -231,7 +264,7 @@ impl<'a> Hand<'a> {
                     // One whose disk has failed may not have met the error yet.
                     self.running.crash(node).await;
                     self.running.restart(node).await;
-                    self.cut_again(member).await?;
+                    self.tell_again(member).await?;
                 }
             }
             (Member::Replica(node), ProcessFault::Pause) => {
@@ -246,7 +279,7 @@ impl<'a> Hand<'a> {
             (Member::Controller(node), ProcessFault::Restart) => {
                 if self.down.remove(&member) {
                     self.running.restart_controller(node).await;
-                    self.cut_again(member).await?;
+                    self.tell_again(member).await?;
                 }
             }
             (member, fault) => panic!("no row does this to {member}: {fault:?}"),
@@ -260,6 +293,7 @@ impl<'a> Hand<'a> {
         self.running.resume(node).await;
         // Of cuts that have ended meanwhile, too.
         self.running.cut_at(Member::Replica(node), &self.cuts()).await?;
+        self.running.lengthen_at(Member::Replica(node), &self.longer).await?;
         let (missed, others) =
             std::mem::take(&mut self.deferred).into_iter().partition(|(whose, _)| *whose == node);
         self.deferred = others;
@@ -279,6 +313,12 @@ impl<'a> Hand<'a> {
             NetworkFault::Cut { .. } | NetworkFault::Split { .. } => self.network.push(fault.clone()),
             NetworkFault::Heal { from, to } => self.ended(&NetworkFault::Cut { from: *from, to: *to }),
             NetworkFault::Join { side } => self.ended(&NetworkFault::Split { side: side.clone() }),
+            NetworkFault::Delay { from, to, by } => {
+                let link = (self.cast.member(*from), self.cast.member(*to));
+                self.longer.remove(&link);
+                self.longer.extend((!by.is_zero()).then_some((link, *by)));
+                return self.lengthen().await;
+            }
             _ => panic!("a fault of the network was let through, though processes cannot have it"),
         }
         self.cut().await
@@ -308,9 +348,28 @@ impl<'a> Hand<'a> {
         Ok(())
     }
 
-    /// Tells one that was away what is cut now.
-    async fn cut_again(&mut self, member: Member) -> Result<(), LaunchError> {
-        if self.network.is_empty() || self.is_away(member) {
+    /// Tells all which links are longer now.
+    async fn lengthen(&mut self) -> Result<(), LaunchError> {
+        for client in self.clients.keys() {
+            self.running.lengthen_for_clients(*client, &self.longer);
+        }
+        for member in self.running.members() {
+            if !self.is_away(member) {
+                self.running.lengthen_at(member, &self.longer).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells one that was away what the network is like now.
+    async fn tell_again(&mut self, member: Member) -> Result<(), LaunchError> {
+        if self.is_away(member) {
+            return Ok(());
+        }
+        if !self.longer.is_empty() {
+            self.running.lengthen_at(member, &self.longer).await?;
+        }
+        if self.network.is_empty() {
             return Ok(());
         }
         self.running.cut_at(member, &self.cuts()).await
@@ -373,7 +432,8 @@ mod tests {
         assert_eq!(verdict("split 1"), Ok(()));
         assert_eq!(verdict("power-loss 1"), Ok(()));
         assert_eq!(verdict("full 1"), Ok(()));
-        for text in ["power-loss-midway 1", "drift 1 0.5", "delay 1>2 50ms"] {
+        assert_eq!(verdict("delay 1>2 50ms"), Ok(()));
+        for text in ["power-loss-midway 1", "drift 1 0.5", "loss 1>2 0.1"] {
             assert!(verdict(text).is_err(), "{text}");
         }
     }

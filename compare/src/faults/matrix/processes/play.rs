@@ -11,7 +11,7 @@ use partition::transport::barred::{BarredTransport, Barriers};
 use partition::world::World;
 
 use super::cast::Cast;
-use super::hand::{Hand, disk, steps};
+use super::hand::{Hand, disk, links, steps};
 use super::watch::Watch;
 use crate::checker::{self, Verdict};
 use crate::faults::matrix::measured::Seen;
@@ -64,8 +64,8 @@ impl<'a> Play<'a> {
     async fn perform(mut self, program: &Path, premises: &Premises) -> Result<Seen, LaunchError> {
         let dir = premises.power.data_dir().map_err(|error| LaunchError::BadInput(error.to_string()))?;
         let scenario = &self.trial.scenario;
-        let (needed, _) = disk(&scenario.faults);
-        let told = (Times::A_SECOND, premises.power.disk(needed));
+        let ((disk, _), (links, _)) = (disk(&scenario.faults), links(&scenario.faults));
+        let told = (Times::A_SECOND, premises.power.disk(disk), links);
         let launched = launch_on(premises, program, scenario.shape, dir.path(), scenario.seed, told).await;
         match launched {
             Ok(mut running) => {
