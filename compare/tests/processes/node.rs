@@ -189,6 +189,7 @@ async fn a_process_that_ends_while_it_is_asked_what_it_felt_has_felt_it_and_is_k
     kill_process(pid(*number), Signal::KILL).unwrap();
     assert_eq!(running.felt_by(node).await.unwrap(), Felt(1));
     assert!(running.has_ended(node), "its end is kept for those who ask");
+    running.crash(node).await;
     running.shutdown().await.unwrap();
 }
 
