@@ -24,7 +24,7 @@ pub fn matrix(results: &Results) -> String {
         );
         let ways: BTreeSet<&str> = cells.iter().filter_map(|cell| cell.by.as_deref()).collect();
         for way in ways {
-            let _ = writeln!(text, "{}", wrapped(&format!("  ({way})")));
+            let _ = writeln!(text, "  {}", wrapped(&format!("({way})")).replace('\n', "\n  "));
         }
         cells.into_iter().for_each(|cell| line(&mut text, cell));
         text.push('\n');
@@ -41,7 +41,7 @@ pub fn matrix(results: &Results) -> String {
         grounds(results),
     );
     let _ = writeln!(text, "{}", wrapped(&sum));
-    let _ = writeln!(text, "{}", controls(results));
+    text.push_str(&controls(results));
     text
 }
 
@@ -107,12 +107,15 @@ fn wanted(losses: Losses) -> &'static str {
     }
 }
 
-/// Of those that have to show what is wrong, how many did.
+/// Of those that have to show what is wrong, how many did; nothing where there are none.
 fn controls(results: &Results) -> String {
     let controls: Vec<&MatrixRow> =
         results.matrix.iter().filter(|cell| cell.expected.losses.is_control()).collect();
     let shown = controls.iter().filter(|cell| cell.property == Verdict::AsExpected).count();
-    format!("controls: {shown} of {} showed their loss", controls.len())
+    match controls.len() {
+        0 => String::new(),
+        count => format!("controls: {shown} of {count} showed their loss\n"),
+    }
 }
 
 /// Where each sequence is proved, if this is all of the matrix.
