@@ -42,6 +42,7 @@ pub use injected::{Injected, Injection, LongerWay, Slowdown};
 pub use meter::Sent;
 pub(crate) use part::{Part, Place};
 pub use plan::{Plan, Times};
+pub(crate) use process::PANICKED;
 pub use process::run;
 pub use real::client_world;
 pub use role::Role;

@@ -43,6 +43,7 @@ pub mod text;
 mod verdict;
 mod voters;
 
+pub(crate) use apart::offsets_apart;
 pub(crate) use clients::{Desk, Load, Outside};
 pub use figures::{Figures, Met, Occurrence, Told};
 pub use leasing::Leasing;

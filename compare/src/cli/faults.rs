@@ -53,7 +53,7 @@ pub(super) struct FaultsArgs {
     /// Breaks each rule on purpose, and says which check finds it, at which seed
     #[arg(long)]
     mutants: bool,
-    /// The most seeds in all, spread over the cells, mutants or settings [default: 3 for each cell, 40 for each mutant, 5 for each
+    /// The seeds in all, spread over the cells, mutants or settings, one of each at least [default: 3 for each cell, 40 for each mutant, 5 for each
     /// setting; of --processes 30 or 5]
     #[arg(long, value_name = "COUNT", value_parser = seed_count)]
     seeds: Option<u64>,

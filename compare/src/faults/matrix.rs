@@ -23,7 +23,7 @@
 //! anybody has what it took, unclean election, no syncs and all lose power, truncation by high watermark; and each older rule
 //! under its sequence. One that shows nothing fails the run.
 //!
-//! Left out so far: sequences and bursts on processes; the partition that is offline for ever (S-13 by one of three, without
+//! Left out so far: sequences on processes; the partition that is offline for ever (S-13 by one of three, without
 //! unclean election): a cell has to heal.
 
 mod cell;

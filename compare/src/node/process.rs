@@ -73,12 +73,16 @@ fn finish(name: &str, ending: &Ending) -> ExitCode {
     }
 }
 
+/// The exit code of a panic, as Rust has it.
+pub(crate) const PANICKED: i32 = 101;
+
 /// A replica that has seen the impossible must not acknowledge anything more: one line, and out.
 fn end_on_panic(name: String) {
     std::panic::set_hook(Box::new(move |panic| {
         let text = panic.to_string().replace('\n', " ");
         eprintln!("compare node ({name}): {text}");
-        std::process::exit(1);
+        // Whoever waits for it tells this from a disk that has failed.
+        std::process::exit(PANICKED);
     }));
 }
 

@@ -117,7 +117,7 @@ fn sequences() -> Element {
 }
 
 const KEY: &str = "· appends went on; a number: they resumed after so many seconds (the middle of the trials, in the fault's time); \
-                   ■ only when the fault had ended; ✗ so many acknowledged records lost, where the setting does not promise more; \
+                   ■ only when the fault had ended; ✗ so many records lost, where the setting does not promise more; \
                    ! unlike what was expected. Columns after the plain ones are controls and older rules, which are meant to show \
                    what they cost. Settings are acknowledged when committed and stored when synced unless they say otherwise.";
 

@@ -160,7 +160,12 @@ impl MatrixRow {
     pub fn of(judged: &Judged, trials: &Trials) -> Self {
         let Judged { cell, expected, measured, .. } = judged;
         let (column, shape) = (&cell.column, cell.column.shape);
-        let finding = measured.broken.as_ref().or(measured.unhealed.as_ref());
+        let (broken, unhealed) = (measured.broken.as_ref(), measured.unhealed.as_ref());
+        // Where something is meant to be lost, that it was is no news.
+        let finding = match expected.losses {
+            Losses::None | Losses::Unpromised => broken.or(unhealed),
+            _ => unhealed.or(broken),
+        };
         let (seed, count) = finding.map_or((trials.first, trials.each), |(seed, _)| (*seed, 1));
         Self {
             cell: cell.to_string(),
@@ -205,10 +210,14 @@ impl MatrixRow {
             }),
             seed: trials.first,
             history: None,
-            replay: format!(
-                "compare faults --{} --only {cell} --seed {seed} --seeds {count}",
-                measured.ground
-            ),
+            replay: match judged.script {
+                // It makes what the fault is made with, and runs all trials.
+                Some(script) => format!("ROWS={} {script}", cell.row),
+                None => format!(
+                    "compare faults --{} --only {cell} --seed {seed} --seeds {count}",
+                    measured.ground
+                ),
+            },
         }
     }
 

@@ -15,8 +15,17 @@ pub(super) fn committed(probes: &[Arc<dyn Probe>], replicas: &[NodeId]) -> u64 {
     let seen: Vec<_> = seen.filter(|(seen, _)| replicas.contains(&seen.node)).collect();
     let Some(begin) = seen.iter().map(|(seen, _)| seen.log_start).max() else { return 0 };
     let Some(end) = seen.iter().map(|(seen, _)| seen.high_watermark).min() else { return 0 };
-    let logs = seen.iter().filter_map(|(_, probe)| probe.batches(begin));
-    apart(logs.map(|batches| records(&batches, begin, end)))
+    let logs: Vec<Vec<BatchMark>> = seen.iter().filter_map(|(_, probe)| probe.batches(begin)).collect();
+    offsets_apart(logs.iter().map(Vec::as_slice), begin, end)
+}
+
+/// At how many offsets from `begin` to before `end` these logs do not hold the same.
+pub(crate) fn offsets_apart<'a>(
+    logs: impl Iterator<Item = &'a [BatchMark]>,
+    begin: Offset,
+    end: Offset,
+) -> u64 {
+    apart(logs.map(|batches| records(batches, begin, end)))
 }
 
 fn records(batches: &[BatchMark], begin: Offset, end: Offset) -> BTreeMap<u64, Mark> {

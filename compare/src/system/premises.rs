@@ -48,6 +48,18 @@ impl FromStr for Network {
     }
 }
 
+impl Premises {
+    /// The script that makes them, where that is not the program alone.
+    #[must_use]
+    pub fn script(&self) -> Option<&'static str> {
+        match (&self.network, &self.power) {
+            (Network::Namespaces(_), _) => Some(".ci/faults-in-namespaces"),
+            (_, Power::FileSystem(_)) => Some(".ci/power-cut-by-fuse"),
+            (Network::Barriers, Power::Injected) => None,
+        }
+    }
+}
+
 impl Network {
     /// How cuts are made, as results say it.
     #[must_use]

@@ -22,7 +22,7 @@ use super::error::LaunchError;
 use super::host::{BIND_LIMIT, Identity, START_LIMIT, STOP_LIMIT};
 use super::procfs::{Process, State};
 use super::usage::Consumed;
-use crate::node::{LongerWay, NodeTotals, Plan, Slowdown};
+use crate::node::{LongerWay, NodeTotals, PANICKED, Plan, Slowdown};
 
 /// How long a node may take to say what it has done: it answers between two batches.
 const USAGE_LIMIT: Duration = Duration::from_secs(5);
@@ -79,6 +79,8 @@ struct Ended {
 enum Fate {
     /// Its end would be a casualty.
     Lives,
+    /// Its disk may end it: any other end would be a casualty.
+    MayEnd,
     /// It was told to end.
     Doomed,
     /// It has been waited for: its number may belong to somebody else by now.
@@ -245,10 +247,10 @@ impl ProcessHost {
         self.life.as_ref().is_some_and(Life::has_ended)
     }
 
-    /// From now on its end would be no casualty.
+    /// From now on an end in which it says that its disk has failed would be no casualty.
     pub(super) fn may_end(&self) {
         if let Some(life) = &self.life {
-            life.forgive();
+            life.become_of(Fate::Lives, Fate::MayEnd);
         }
     }
 
@@ -337,7 +339,8 @@ impl ProcessHost {
 
 impl Life {
     fn doom(&self, signal: Signal) {
-        self.forgive();
+        self.become_of(Fate::Lives, Fate::Doomed);
+        self.become_of(Fate::MayEnd, Fate::Doomed);
         self.signal(signal);
     }
 
@@ -363,10 +366,11 @@ impl Life {
         self.stdout.next_line().await.ok()?
     }
 
-    fn forgive(&self) {
+    /// What was its fate is another one from now on.
+    fn become_of(&self, was: Fate, is: Fate) {
         let mut fate = self.fate.lock().expect("no holder panics");
-        if *fate == Fate::Lives {
-            *fate = Fate::Doomed;
+        if *fate == was {
+            *fate = is;
         }
     }
 
@@ -405,7 +409,12 @@ impl Mourner {
         }
         let ended = Ended { status: child.wait().await.ok(), last_line: last };
         let fate = std::mem::replace(&mut *self.fate.lock().expect("no holder panics"), Fate::Gone);
-        if fate == Fate::Lives {
+        let is_casualty = match fate {
+            Fate::Lives => true,
+            Fate::MayEnd => !ended.by_itself(),
+            Fate::Doomed | Fate::Gone => false,
+        };
+        if is_casualty {
             self.casualties.report(ended.obituary(&self.name));
         }
         let _ = self.tell.send(ended);
@@ -413,6 +422,12 @@ impl Mourner {
 }
 
 impl Ended {
+    /// Whether it ended in an order of its own: told so, or because it could not go on, and not by a signal or a panic.
+    fn by_itself(&self) -> bool {
+        let code = self.status.and_then(|status| status.code());
+        code.is_some_and(|code| code != PANICKED)
+    }
+
     /// What to tell about it. Exit code 2 is a node's word for bad input; one that was killed had no last word.
     fn obituary(&self, name: &str) -> LaunchError {
         let code = self.status.and_then(|status| status.code());

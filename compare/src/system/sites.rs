@@ -61,6 +61,11 @@ impl Sites {
         }
     }
 
+    /// Whether cuts are made here, and not by each node.
+    pub(super) fn are_cut_here(&self) -> bool {
+        matches!(self, Self::Namespaces(_))
+    }
+
     /// Cuts these ways and no others, where that is done here; else each node has to bar its own.
     pub(super) fn cut(&mut self, ways: &BTreeSet<(Address, Address)>) -> Option<Result<(), LaunchError>> {
         let Self::Namespaces(lease) = self else { return None };

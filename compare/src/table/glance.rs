@@ -124,15 +124,18 @@ fn outcome(cell: &MatrixRow) -> String {
     }
 }
 
-/// Whether so many dead replicas were survived by measurement: appends went on while they were down, and nothing was lost.
+/// Whether so many dead replicas were survived by measurement: all was as expected, appends went on while they were down, and
+/// nothing was lost.
 fn survived(cells: &[&MatrixRow]) -> bool {
     let killed = cells.iter().find(|cell| cell.fault == Row::FKilled.name());
     killed.is_some_and(|cell| {
-        cell.measured.lost == 0 && cell.measured.worst.is_some_and(|worst| worst != Availability::Stops)
+        let goes_on = cell.measured.worst.is_some_and(|worst| worst != Availability::Stops);
+        cell.is_good() && goes_on && cell.measured.lost == 0
     })
 }
 
-/// Where n + 1 replicas are enough, and where 2n + 1 are needed: by what was measured.
+/// Where n + 1 replicas are enough, and where 2n + 1 are needed: who may be dead as it was measured, and what may be destroyed
+/// besides by the model, since no row destroys so many copies while so many others are down.
 fn how_many_replicas(policies: &Policies<'_>) -> Vec<String> {
     let fewest = |system: System, dead: usize, lost: usize| {
         let enough = policies.iter().filter(|(policy, cells)| {
@@ -154,8 +157,8 @@ fn how_many_replicas(policies: &Policies<'_>) -> Vec<String> {
         as_told &= all == [Some(f + 1), Some(2 * f + 1), Some(2 * f + 1), Some(2 * f + 1)];
         let [set, majority, set_both, majority_both] = all.map(told);
         sentences.push(format!(
-            "{f} dead, and appends went on: with {set} replicas by in-sync set, {majority} by majority. Where {f} may be \
-             destroyed besides: {set_both} and {majority_both}.",
+            "{f} dead, and appends went on: with {set} replicas by in-sync set, {majority} by majority. Where, by the \
+             model, {f} may be destroyed besides: {set_both} and {majority_both}.",
         ));
     }
     if as_told && !sentences.is_empty() {
@@ -169,12 +172,16 @@ fn losses(results: &Results) -> String {
     let mut settings: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for cell in results.matrix.iter().filter(|cell| cell.measured.lost > 0) {
         let setting = cell.cell.split_once('/').map_or(cell.cell.as_str(), |(_, setting)| setting);
-        settings.entry(setting).or_default().push(format!("{} {}", cell.fault, cell.measured.lost));
+        let lost = settings.entry(setting).or_default();
+        if lost.is_empty() && cell.acks == Acks::Nobody {
+            lost.push("sent, and acknowledged by nobody".to_owned());
+        }
+        lost.push(format!("{} {}", cell.fault, cell.measured.lost));
     }
     if settings.is_empty() {
         return String::new();
     }
-    let mut text = "What lost acknowledged records, and how many:\n".to_owned();
+    let mut text = "What lost records, and how many:\n".to_owned();
     for (setting, faults) in settings {
         let _ = writeln!(text, "{}", wrapped(&format!("{setting}: {}", faults.join(", "))));
     }
@@ -195,10 +202,11 @@ mod tests {
         let column = Column::all().into_iter().find(|column| column.to_string() == setting).unwrap();
         let cell = Cell { row: fault, column };
         let no_ack = vec![Duration::from_millis(silence_ms)];
-        let measured = Measured { trials: 1, happened: 1, lost, no_ack, ..Measured::default() };
+        let healed = vec![Duration::from_millis(10)];
+        let measured = Measured { trials: 1, happened: 1, lost, no_ack, healed, ..Measured::default() };
         let expected = cell.expected();
         MatrixRow::of(
-            &Judged { cell, expected, measured, by: None, story: None },
+            &Judged { cell, expected, measured, by: None, script: None, story: None },
             &Trials { first: 1, each: 1 },
         )
     }

@@ -83,11 +83,19 @@ fn unlike(cell: &MatrixRow) -> Vec<String> {
         why.push(format!("expected that it {expected}: {}", cell.expected.why));
     }
     if cell.coverage != Verdict::AsExpected {
-        why.push("the fault did not show in the cluster in any trial: the cell proves nothing".to_owned());
+        let (shown, trials) = (cell.measured.happened, cell.measured.trials);
+        why.push(format!(
+            "what the row is about was seen in {shown} of {trials} trials: the others prove nothing"
+        ));
     }
     if cell.expected.losses.is_control() && cell.property != Verdict::AsExpected {
         let wanted = wanted(cell.expected.losses);
         why.push(format!("a control that did not show {wanted}: elsewhere it might not be seen either"));
+    }
+    match cell.lifecycle {
+        Verdict::AsExpected => {}
+        Verdict::Unlike => why.push("a cluster was not whole again when the fault had ended".to_owned()),
+        Verdict::Unknown => why.push("not every trial came to its end".to_owned()),
     }
     if let Some(finding) = &cell.finding {
         why.push(format!("seed {}: {}: {}", finding.seed, finding.name, finding.what));
@@ -99,7 +107,7 @@ fn unlike(cell: &MatrixRow) -> Vec<String> {
 /// What a control has to show.
 fn wanted(losses: Losses) -> &'static str {
     match losses {
-        Losses::None | Losses::Possible => "anything",
+        Losses::None | Losses::Unpromised | Losses::Possible => "anything",
         Losses::Shown => "a loss, and logs that are one all the same",
         Losses::Duplicates => "duplicates, and no loss",
         Losses::Divergence => "replicas that differ for ever",

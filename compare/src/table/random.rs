@@ -24,7 +24,7 @@ fn paragraph(setting: &RandomFaults) -> String {
     let kinds: Vec<String> = setting.faults.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
     let count = |count: u64| thousands(count as f64);
     let told = format!(
-        "{}: {} trials; {} faults ({}), felt {} times; {} leaders elected, {} replicas started again, sets became smaller {} times. \
+        "{}: {} trials; {} faults drawn ({}), felt {} times; {} leaders elected, {} replicas started again, sets became smaller {} times. \
          Batches: {} committed, {} acknowledged with less, {} failed, {} unknown; {} reads. Whole again after {} (median), {} at most.",
         setting.setting,
         count(setting.trials),

@@ -189,8 +189,14 @@ async fn a_process_that_ends_while_it_is_asked_what_it_felt_has_felt_it_and_is_k
     kill_process(pid(*number), Signal::KILL).unwrap();
     assert_eq!(running.felt_by(node).await.unwrap(), Felt(1));
     assert!(running.has_ended(node), "its end is kept for those who ask");
+    // Its disk might have ended it, and did not.
+    let error = running.casualty().await;
+    assert!(
+        matches!(&error, LaunchError::ChildDied { last_words, .. } if last_words.contains("signal: 9")),
+        "{error}"
+    );
     running.crash(node).await;
-    running.shutdown().await.unwrap();
+    assert_eq!(running.shutdown().await, Err(error));
 }
 
 /// The directory of this name, two levels down.

@@ -4,6 +4,7 @@ use std::fs::create_dir_all;
 use std::path::{Path, PathBuf};
 
 use crate::cli::history_file::HistoryFile;
+use crate::faults::matrix::processes::Drawn;
 use crate::faults::matrix::{Judged, Telling};
 use crate::results::MatrixRow;
 
@@ -22,6 +23,14 @@ impl Histories {
         let absolute = |path: &Path| std::path::absolute(path).map_err(unusable);
         let seen_from = absolute(results)?.parent().map(Path::to_owned).unwrap_or_default();
         Ok(Self { directory: absolute(directory)?, seen_from })
+    }
+
+    /// Keeps that of a trial under drawn faults, if something was wrong in it.
+    pub(super) fn keep_drawn(&self, drawn: &Drawn) -> Result<(), String> {
+        let Some(history) = &drawn.history else { return Ok(()) };
+        let setting = drawn.shape.setting().replace(':', "-");
+        let path = self.directory.join(format!("random-{setting}-seed-{}.json", drawn.seed));
+        HistoryFile::Json(path).write(history)
     }
 
     /// Keeps that of a cell, if it is worth it; the row then says where.

@@ -151,13 +151,20 @@ struct Started {
 
 impl Started {
     fn now(args: &FaultsArgs, effort: &Effort, cells: &[Cell]) -> Result<Self, String> {
-        let (earlier, timelines) = match args.json.as_deref().filter(|_| args.resume) {
-            Some(path) => {
-                let results = Results::read(path)?;
-                (results.matrix, results.timelines)
+        let resumed = args.json.as_deref().filter(|_| args.resume);
+        let resumed = resumed.map(|path| Results::read(path).map(|results| (path, results))).transpose()?;
+        let kept = Kept::prepare(args.json.as_deref())?;
+        if let Some((path, results)) = &resumed {
+            let (theirs, ours) = (&results.commit, &kept.circumstances.commit);
+            if theirs != ours {
+                let path = path.display();
+                return Err(format!(
+                    "{path} was measured at commit {theirs}, and this is {ours}: go on there, or measure all without --resume"
+                ));
             }
-            None => Default::default(),
-        };
+        }
+        let (earlier, timelines) =
+            resumed.map(|(_, results)| (results.matrix, results.timelines)).unwrap_or_default();
         let wanted: BTreeMap<String, Trials> =
             cells.iter().map(|cell| (cell.to_string(), effort.of(cell))).collect();
         let same = |row: &MatrixRow| {
@@ -171,7 +178,6 @@ impl Started {
             earlier.into_iter().filter(same).map(|row| (row.cell.clone(), row)).collect();
         let timelines = timelines.into_iter().filter(|line| earlier.contains_key(&line.title));
         let timelines = timelines.map(|line| (line.title.clone(), line)).collect();
-        let kept = Kept::prepare(args.json.as_deref())?;
         let histories = args.histories.as_deref();
         let histories = histories.map(|at| Histories::prepare(at, kept.destination.path())).transpose()?;
         Ok(Self { kept, histories, earlier, timelines })

@@ -6,6 +6,7 @@ use std::time::Duration;
 use partition::log::Durability;
 
 use super::FaultsArgs;
+use super::histories::Histories;
 use super::kept::Kept;
 use crate::cli::{bad_input, printed, seeds};
 use crate::faults::matrix::Column;
@@ -32,18 +33,36 @@ pub(super) fn run(args: &FaultsArgs, lasts: Duration) -> ExitCode {
         Ok(kept) => kept,
         Err(line) => return bad_input(&line),
     };
-    seeds::until_interrupted(|halt| measure(&kept, &shapes, args.seed, lasts, halt))
+    let histories = args.histories.as_deref();
+    let histories = histories.map(|at| Histories::prepare(at, kept.destination.path())).transpose();
+    match histories {
+        Ok(histories) => seeds::until_interrupted(|halt| {
+            measure(&kept, histories.as_ref(), &shapes, args.seed, lasts, halt)
+        }),
+        Err(line) => bad_input(&line),
+    }
 }
 
-fn measure(kept: &Kept, shapes: &[Shape], first: u64, lasts: Duration, halt: &Halt) -> ExitCode {
+fn measure(
+    kept: &Kept,
+    histories: Option<&Histories>,
+    shapes: &[Shape],
+    first: u64,
+    lasts: Duration,
+    halt: &Halt,
+) -> ExitCode {
     let processes = match Processes::of_this_program() {
         Ok(processes) => processes,
         Err(error) => return bad_input(&format!("cannot find this program: {error}")),
     };
     let mut all: Vec<Drawn> = Vec::new();
+    let mut unkept = None;
     let ran = processes.under_drawn_faults(shapes, first, lasts, halt, |drawn| {
         for finding in &drawn.findings {
             eprintln!("seed {} of {}: {finding}, under {}", drawn.seed, drawn.shape.setting(), drawn.faults);
+        }
+        if let Some(Err(line)) = histories.map(|kept| kept.keep_drawn(&drawn)) {
+            unkept.get_or_insert(line);
         }
         all.push(drawn);
         if all.len().is_multiple_of(10) {
@@ -60,7 +79,7 @@ fn measure(kept: &Kept, shapes: &[Shape], first: u64, lasts: Duration, halt: &Ha
         ..Results::of_matrix(first, Vec::new(), Vec::new(), ending, circumstances)
     };
     printed::out(table::random(&results).as_bytes());
-    if let Err(line) = kept.write(&results) {
+    if let Err(line) = unkept.map_or(Ok(()), Err).and_then(|()| kept.write(&results)) {
         return bad_input(&line);
     }
     let sound = results.random.iter().all(|setting| setting.findings.is_empty());

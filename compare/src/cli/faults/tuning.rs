@@ -28,8 +28,13 @@ pub(super) fn run(args: &FaultsArgs) -> ExitCode {
 
 fn measure(kept: &Kept, first: u64, trials: u64, halt: &Halt) -> ExitCode {
     let mut points = Vec::new();
+    let mut sound = true;
     tune(first, trials, halt, |point| {
         eprintln!("tried {:?}", point.lag_max);
+        for (seed, finding) in &point.findings {
+            sound = false;
+            eprintln!("seed {seed} at {:?}: {finding}", point.lag_max);
+        }
         points.push(TuningPoint::of(&point));
     });
     let ending = if halt.is_set() { "interrupted" } else { "complete" };
@@ -40,7 +45,8 @@ fn measure(kept: &Kept, first: u64, trials: u64, halt: &Halt) -> ExitCode {
     };
     printed::out(table::tuning(&results).as_bytes());
     match kept.write(&results) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) if sound => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::FAILURE,
         Err(line) => bad_input(&line),
     }
 }

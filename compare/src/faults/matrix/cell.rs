@@ -6,7 +6,7 @@ use partition::fault::{Fault, NetworkFault};
 use serde::{Deserialize, Serialize};
 
 use super::column::Column;
-use super::expected::{Answers, Expected, Losses, expected};
+use super::expected::{Answers, Availability, Expected, Losses, expected};
 use super::ground::Ground;
 use super::measured::Measured;
 use super::processes;
@@ -36,6 +36,8 @@ pub struct Judged {
     pub measured: Measured,
     /// By what means faults were committed, where that has to be said; or why it did not run where it was asked to.
     pub by: Option<String>,
+    /// The script that makes the premises it ran on, where that is not the program alone.
+    pub script: Option<&'static str>,
     /// The first of its trials as a time line, with its seed, where it ran in real time.
     pub story: Option<(u64, Story)>,
 }
@@ -121,7 +123,7 @@ impl Cell {
         let judges = match expected(self.row, &self.column)?.losses {
             // Invariants take it for granted that rules hold, and that voters remember what they have promised.
             Losses::None if self.row == Row::Amnesia || self.column.mutant().is_some() => Judges::Checker,
-            Losses::None => Judges::All,
+            Losses::None | Losses::Unpromised => Judges::All,
             _ => Judges::Checker,
         };
         let pace = match ground {
@@ -145,14 +147,16 @@ impl Judged {
     pub fn property(&self) -> Verdict {
         let Measured { lost, duplicated, diverged, apart, phantom, stale, broken, trials, .. } =
             &self.measured;
-        let sound = broken.is_none()
-            && [lost, duplicated, diverged, apart, phantom, stale].into_iter().all(|count| *count == 0);
+        let none = |counts: &[&u64]| counts.iter().all(|count| **count == 0);
+        let kept = broken.is_none() && none(&[duplicated, diverged, apart, phantom, stale]);
         let as_expected = match self.expected.losses {
             _ if *trials == 0 => return Verdict::Unknown,
-            Losses::None => sound,
-            Losses::Possible => true,
+            Losses::None => kept && *lost == 0,
+            // What is lost of what was acknowledged as committed is broken, too.
+            Losses::Unpromised => kept,
+            Losses::Possible => none(&[duplicated, apart, phantom]),
             // What is lost is lost for all: logs become one all the same.
-            Losses::Shown => *lost > 0 && *apart == 0,
+            Losses::Shown => *lost > 0 && none(&[apart, phantom]),
             Losses::Divergence => *apart > 0,
             Losses::Duplicates => *duplicated > 0 && *lost == 0,
             Losses::Staleness => *stale > 0 && *lost == 0,
@@ -182,14 +186,20 @@ impl Judged {
         }
     }
 
-    /// Whether appends were acknowledged as expected while the fault lasted.
+    /// Whether appends were acknowledged as expected while the fault lasted, in each trial.
     #[must_use]
     pub fn answers(&self) -> Verdict {
-        let Some(worst) = self.measured.worst() else { return Verdict::Unknown };
-        let as_expected = match self.expected.answers {
-            Answers::Exactly(expected) => worst == expected,
-            Answers::AtWorst(expected) => worst <= expected,
-        };
+        let Measured { no_ack, trials, ground, .. } = &self.measured;
+        if *trials == 0 || (no_ack.len() as u64) < *trials {
+            return Verdict::Unknown;
+        }
+        let as_expected = no_ack.iter().all(|silence| {
+            let seen = Availability::of(*silence, *ground);
+            match self.expected.answers {
+                Answers::Exactly(expected) => seen == expected,
+                Answers::AtWorst(expected) => seen <= expected,
+            }
+        });
         if as_expected { Verdict::AsExpected } else { Verdict::Unlike }
     }
 }

@@ -50,7 +50,7 @@ impl fmt::Display for Availability {
     }
 }
 
-/// The worst of a cell's trials.
+/// What each of a cell's trials shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answers {
@@ -66,7 +66,10 @@ pub enum Answers {
 pub enum Losses {
     /// Nothing that was acknowledged.
     None,
-    /// Something, if chance has it: the setting does not promise more.
+    /// Something that was acknowledged below committed, if chance has it; nothing else is wrong.
+    Unpromised,
+    /// Something, if chance has it: an older rule, or a disk without syncs, does not promise more. Nothing is there twice or was
+    /// never sent, and logs become one all the same.
     Possible,
     /// Something, in one trial at least: a control, which proves that a loss would be seen.
     Shown,
@@ -82,7 +85,7 @@ impl Losses {
     /// Whether it has to show that something is wrong: where it does not, nothing that is not seen elsewhere is proved.
     #[must_use]
     pub fn is_control(self) -> bool {
-        !matches!(self, Self::None | Self::Possible)
+        !matches!(self, Self::None | Self::Unpromised | Self::Possible)
     }
 }
 
@@ -93,6 +96,8 @@ pub enum Happened {
     Committed,
     /// A fault of the network or of a disk stood in somebody's way.
     Felt,
+    /// The same, and nobody left the in-sync set for it.
+    Borne,
     /// A disk failed, and a replica was started again.
     Failed,
     /// Another leader was elected.
@@ -119,6 +124,7 @@ impl Happened {
         match self {
             Self::Committed => true,
             Self::Felt => met.felt > Felt::default(),
+            Self::Borne => Self::Felt.is_seen(met) && met.shrinks == 0,
             Self::Failed => Self::Felt.is_seen(met) && Self::Restarted(1).is_seen(met),
             Self::Elected => met.elections > 1,
             Self::Elections(count) => met.elections >= count,
@@ -186,7 +192,7 @@ fn answers(row: Row, column: &Column) -> Expected {
         Row::SyncErrorLeader => of(column, THE_LEADER, Happened::Failed),
         Row::SyncErrorFollower => of(column, A_FOLLOWER, Happened::Failed),
         Row::LeaderKilled | Row::LeaderKilledUnreplicated | Row::LeaderLosesPower | Row::LeaderWiped => {
-            of(column, THE_LEADER, Happened::Restarted(1))
+            replaced(of(column, THE_LEADER, Happened::Restarted(1)))
         }
         Row::FollowerKilled | Row::FollowerWiped => of(column, A_FOLLOWER, Happened::Restarted(1)),
         Row::LeaderStopped | Row::FollowerStopped | Row::RollingRestart => {
@@ -240,7 +246,7 @@ fn answers(row: Row, column: &Column) -> Expected {
             why: "either it comes back, or another leads",
         },
         Row::Burst => of(column, NOBODY, Happened::Committed),
-        Row::LeaderPaused => of(column, THE_LEADER, Happened::Committed),
+        Row::LeaderPaused => replaced(of(column, THE_LEADER, Happened::Committed)),
         Row::FollowerPaused => of(column, A_FOLLOWER, Happened::Committed),
         Row::LeaderCutOff | Row::LeaderDeaf | Row::LeaderMute => of(column, THE_LEADER, Happened::Felt),
         Row::FollowerCutOff | Row::FetchPathCut => of(column, A_FOLLOWER, Happened::Felt),
@@ -251,7 +257,12 @@ fn answers(row: Row, column: &Column) -> Expected {
             why: "chance decides what is under way when it happens",
         },
         Row::SlowLink | Row::SlowDiskLeader | Row::SlowDiskFollower | Row::SlowClockLeader => {
-            let happened = if row == Row::SlowClockLeader { Happened::Committed } else { Happened::Felt };
+            let happened = match row {
+                Row::SlowClockLeader => Happened::Committed,
+                // Behind by more messages than it may be, though never by much time.
+                _ if column.has(Switch::LagByMessages) => Happened::Felt,
+                _ => Happened::Borne,
+            };
             Expected { why: "slow is not silent: only latency grows", ..of(column, NOBODY, happened) }
         }
         // It answers for itself, and does not know that another leads.
@@ -317,6 +328,14 @@ fn answers(row: Row, column: &Column) -> Expected {
     }
 }
 
+/// The same, where the trial proves nothing unless another leader was elected.
+fn replaced(expected: Expected) -> Expected {
+    match expected.answers {
+        Answers::Exactly(Availability::Resumes) => Expected { happened: Happened::Elected, ..expected },
+        _ => expected,
+    }
+}
+
 /// What is acknowledged while these are gone: `survives` of the model, and who has to notice first.
 fn of(column: &Column, gone: Gone, happened: Happened) -> Expected {
     let shape = column.shape;
@@ -342,7 +361,17 @@ fn of(column: &Column, gone: Gone, happened: Happened) -> Expected {
         _ if in_sync => (Availability::GoesOn, "enough are left, and nobody waits for the rest"),
         _ => (Availability::GoesOn, "a majority is left, and nobody waits for the rest"),
     };
-    Expected { answers: Answers::Exactly(answers), losses: Losses::None, happened, why }
+    let by_messages = answers == Availability::Resumes
+        && gone.leader == Leader::Serves
+        && column.has(Switch::LagByMessages);
+    let (answers, why) = match by_messages {
+        true => {
+            let why = "whoever is silent leaves the set when so many records have come: soon, under load";
+            (Answers::AtWorst(answers), why)
+        }
+        false => (Answers::Exactly(answers), why),
+    };
+    Expected { answers, losses: Losses::None, happened, why }
 }
 
 /// The followers are cut off, then the leader dies, which may be the only one that has what it acknowledged meanwhile.
@@ -367,12 +396,8 @@ fn last_in_sync_killed(column: &Column) -> Expected {
         }
         _ => (Availability::Resumes, "who left the set while it was short has all, and may lead (KIP-966)"),
     };
-    Expected {
-        answers: Answers::Exactly(answers),
-        losses: Losses::None,
-        happened: Happened::Restarted(1),
-        why,
-    }
+    let happened = if shape.system.is_in_sync() { Happened::Shrank } else { Happened::Restarted(1) };
+    Expected { answers: Answers::Exactly(answers), losses: Losses::None, happened, why }
 }
 
 /// What may be lost: nothing that was acknowledged as committed, unless a setting gives that up.
@@ -383,14 +408,17 @@ fn losses(row: Row, column: &Column) -> Losses {
             Row::Nothing | Row::Burst => Losses::None,
             // What nobody but the leader had was acknowledged, and another leads.
             Row::LeaderKilledUnreplicated if column.acks == Acks::Leader => Losses::Shown,
-            _ => Losses::Possible,
+            _ => Losses::Unpromised,
         };
     }
     let cached = shape.durability == Durability::Cached;
     match row {
         Row::AllLosePower | Row::AllLosePowerMidway if cached => Losses::Shown,
+        // All others in sync have what one loses.
+        Row::LeaderLosesPower if cached && shape.system == System::Isr => Losses::None,
         Row::LeadersLosePowerInTurn | Row::LeaderLosesPower if cached => Losses::Possible,
         Row::LastInSyncKilled if column.has(Switch::UncleanElection) => Losses::Shown,
+        Row::Nothing | Row::Burst => Losses::None,
         _ if column.has(Switch::TruncateByHighWatermark) => Losses::Possible,
         _ => Losses::None,
     }

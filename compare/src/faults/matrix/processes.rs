@@ -11,7 +11,7 @@
 //!     └──── cuts: barriers in the transport of each process and client, told over its control channel; or, where somebody has
 //!           made network namespaces (.ci/faults-in-namespaces), routes between them that swallow packets
 //!   Watch ── asks each replica what it is: who led, whether the in-sync set shrank
-//!                     │ faults end; one leads, all agree; fresh writes; a final read
+//!                     │ faults end; one leads, all agree; fresh writes; a final read; all stop, and their logs are compared
 //!                     v
 //!   history ──> the same checker, the same expectations
 //! ```
@@ -21,6 +21,7 @@
 mod cast;
 mod drawn;
 mod hand;
+mod logs;
 mod play;
 mod watch;
 
@@ -123,6 +124,7 @@ impl Processes {
         let by = cell.is_cut().then_some(self.premises.network.cuts());
         let by = by.or(cell.links_on_processes()).or(self.by_disk(cell));
         let by = by.map(str::to_owned);
-        Ok(whole.then(|| Judged { cell: cell.clone(), expected, measured, by, story }))
+        let script = self.premises.script();
+        Ok(whole.then(|| Judged { cell: cell.clone(), expected, measured, by, script, story }))
     }
 }

@@ -64,7 +64,7 @@ impl Trials {
             let ran = run(&trial.scenario, Tracing::Digest);
             measured.count(seed, &Seen::in_simulation(&trial, ran), expected.happened);
         }
-        Some(Judged { cell: cell.clone(), expected, measured, by: None, story: None })
+        Some(Judged { cell: cell.clone(), expected, measured, by: None, script: None, story: None })
     }
 
     /// The first trial of a cell alone, with all that it leaves behind.

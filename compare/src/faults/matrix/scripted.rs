@@ -159,8 +159,11 @@ pub(super) fn sequence(row: Row, column: &Column) -> Option<Sequence> {
 
 /// Nothing that was acknowledged as committed is lost by moving it.
 fn losses_of(column: &Column) -> Losses {
-    let gives_up = column.acks != Acks::Committed || column.has(Switch::TruncateByHighWatermark);
-    if gives_up { Losses::Possible } else { Losses::None }
+    match column.acks {
+        Acks::Leader | Acks::Nobody => Losses::Unpromised,
+        Acks::Committed if column.has(Switch::TruncateByHighWatermark) => Losses::Possible,
+        Acks::Committed => Losses::None,
+    }
 }
 
 /// Faults, once this is so.

@@ -14,7 +14,7 @@ use super::expected::Happened;
 use super::measured::{Measured, Seen};
 use super::row::Row;
 use super::trial::{LEADER, Pace, Trial, follower, trial};
-use crate::simulate::{Halt, Judges, Twist, run};
+use crate::simulate::{Finding, Halt, Judges, Twist, run};
 use crate::system::System;
 
 /// The settings that are tried.
@@ -42,6 +42,8 @@ pub struct Point {
     pub stalls: Vec<Duration>,
     /// What became of one that paused.
     pub hiccups: Vec<Hiccup>,
+    /// What was wrong besides, with its seed: then the point is worth nothing.
+    pub findings: Vec<(u64, Finding)>,
 }
 
 /// A follower that paused and was well.
@@ -69,16 +71,25 @@ pub fn tune(first: u64, trials: u64, halt: &Halt, mut done: impl FnMut(Point)) {
             let ran = run(&trial.scenario, Tracing::Digest);
             hung.count(seed, &Seen::in_simulation(&trial, ran), Happened::Shrank);
         }
+        let mut findings: Vec<(u64, Finding)> = hung.broken.into_iter().chain(hung.unhealed).collect();
+        if hung.happened < hung.trials {
+            let what = format!("a follower that hung was put out of the set in {} trials", hung.happened);
+            findings.push((first, Finding::new("coverage", what)));
+        }
         let hiccup = |lasts| {
-            let evictions = seeds().map(|seed| run(&pausing(lag_max, lasts, seed).scenario, Tracing::Digest));
-            let evictions = evictions.map(|ran| ran.figures.met.shrinks).sum();
+            let mut evictions = 0;
+            for seed in seeds() {
+                let ran = run(&pausing(lag_max, lasts, seed).scenario, Tracing::Digest);
+                evictions += ran.figures.met.shrinks;
+                findings.extend(ran.findings.into_iter().map(|finding| (seed, finding)));
+            }
             Hiccup { lasts, pauses: trials * PAUSES_EACH, evictions }
         };
         let hiccups = PAUSES.into_iter().take_while(|_| !halt.is_set()).map(hiccup).collect();
         if halt.is_set() {
             return;
         }
-        done(Point { lag_max, stalls: hung.no_ack, hiccups });
+        done(Point { lag_max, stalls: hung.no_ack, hiccups, findings });
     }
 }
 

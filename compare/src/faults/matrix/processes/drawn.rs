@@ -13,6 +13,7 @@ use partition::ids::NodeId;
 use super::{AT_ONCE, Processes, hand, play};
 use crate::faults::matrix::measured::Seen;
 use crate::faults::matrix::trial::{CONTROLLERS, Trial};
+use crate::history::History;
 use crate::simulate::{FaultChoice, Finding, Halt, Leasing, Met, Scenario, Told};
 use crate::system::{LaunchError, Shape};
 
@@ -33,16 +34,20 @@ pub struct Drawn {
     pub healed: Option<Duration>,
     /// What was wrong.
     pub findings: Vec<Finding>,
+    /// What clients saw, where something was wrong: a seed repeats the faults, and not what real processes do meanwhile.
+    pub history: Option<History>,
 }
 
 impl Drawn {
     fn of(trial: Trial, seen: Seen) -> Self {
         let Scenario { seed, shape, faults, .. } = trial.scenario;
         let Seen { met, healed, findings, history, .. } = seen;
-        Self { seed, shape, faults, met, told: Told::by(&history), healed, findings }
+        let told = Told::by(&history);
+        let history = (!findings.is_empty()).then_some(history);
+        Self { seed, shape, faults, met, told, healed, findings, history }
     }
 
-    /// How often each kind of fault was committed, by the word that schedules use.
+    /// How often each kind of fault was drawn, by the word that schedules use.
     #[must_use]
     pub fn kinds(&self) -> BTreeMap<String, u64> {
         let mut kinds = BTreeMap::new();

@@ -336,7 +336,7 @@ impl<'a> Hand<'a> {
         for (client, barriers) in &self.clients {
             barriers.set(&self.running.barriers_of(*client, &cuts));
         }
-        if self.paused.is_empty() && self.down.is_empty() {
+        if self.running.cuts_outside() || (self.paused.is_empty() && self.down.is_empty()) {
             return self.running.cut(&cuts).await;
         }
         // Who stands still does not answer, and hears of it when it goes on.

@@ -12,6 +12,7 @@ use partition::world::World;
 
 use super::cast::Cast;
 use super::hand::{Hand, disk, links, steps};
+use super::logs;
 use super::watch::Watch;
 use crate::checker::{self, Verdict};
 use crate::faults::matrix::measured::Seen;
@@ -72,8 +73,12 @@ impl<'a> Play<'a> {
                 if let Err(finding) = Box::pin(self.phases(&mut running)).await {
                     self.findings.note(finding);
                 }
-                if let Err(error) = running.shutdown().await {
-                    self.findings.note(Finding::new("shutdown", error));
+                match running.shutdown().await {
+                    Ok(()) => match logs::apart(dir.path(), scenario.shape.replicas.get()) {
+                        Ok(apart) => self.met.apart = apart,
+                        Err(finding) => self.findings.note(finding),
+                    },
+                    Err(error) => self.findings.note(Finding::new("shutdown", error)),
                 }
             }
             Err(error @ LaunchError::BadInput(_)) => return Err(error),
