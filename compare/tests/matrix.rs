@@ -1,6 +1,10 @@
 //! The fault matrix can tell: what should hold holds, what should be lost is lost, and a wrong expectation is noticed.
 
-use compare::faults::matrix::{Answers, Availability, Cell, Column, Judged, Losses, Row, Trials, Verdict};
+use std::time::Duration;
+
+use compare::faults::matrix::{
+    Answers, Availability, Cell, Column, Judged, Losses, Measured, Row, Trials, Verdict,
+};
 use compare::results::MatrixRow;
 use compare::simulate::Halt;
 
@@ -121,6 +125,28 @@ fn s12_what_was_never_synced_is_lost_with_the_power_and_the_matrix_counts_it() {
 }
 
 #[test]
+fn a_weaker_promise_excuses_what_it_does_not_promise_and_nothing_else() {
+    let mut weak = judged("leader-killed/quorum-3/nobody/synced");
+    assert_eq!((weak.expected.losses, weak.property()), (Losses::Unpromised, Verdict::AsExpected));
+    weak.measured.lost = 7;
+    assert_eq!(weak.property(), Verdict::AsExpected, "nobody was promised more");
+    for spoil in [
+        |measured: &mut Measured| measured.duplicated = 1,
+        |measured: &mut Measured| measured.phantom = 1,
+        |measured: &mut Measured| measured.apart = 1,
+        |measured: &mut Measured| measured.stale = 1,
+    ] {
+        let mut spoilt = weak.clone();
+        spoil(&mut spoilt.measured);
+        assert_eq!(spoilt.property(), Verdict::Unlike, "{:?}", spoilt.measured);
+    }
+    let mut older = weak;
+    older.expected.losses = Losses::Possible;
+    older.measured.apart = 1;
+    assert_eq!(older.property(), Verdict::Unlike, "logs become one whatever was lost");
+}
+
+#[test]
 fn a_cell_unlike_its_expectation_is_noticed() {
     let sound = judged("leader-killed/quorum-3/committed/synced");
     let mut wrong = sound.clone();
@@ -133,6 +159,13 @@ fn a_cell_unlike_its_expectation_is_noticed() {
     let mut lost = sound.clone();
     lost.measured.lost = 1;
     assert_eq!(lost.property(), Verdict::Unlike);
+    let mut one_of_two = sound.clone();
+    one_of_two.measured.trials = 2;
+    one_of_two.measured.happened = 2;
+    assert_eq!(one_of_two.answers(), Verdict::Unknown, "a trial without any answer");
+    one_of_two.measured.no_ack.insert(0, Duration::from_millis(1));
+    assert_eq!(one_of_two.answers(), Verdict::Unlike, "a better trial is hidden by no worse one");
+    assert_eq!(one_of_two.lifecycle(), Verdict::Unknown, "one has not come back");
     let mut unseen = sound;
     unseen.measured.happened = 0;
     assert_eq!(unseen.coverage(), Verdict::Unknown);

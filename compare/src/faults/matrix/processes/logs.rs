@@ -49,3 +49,48 @@ fn is_of_replica(log: &Path) -> bool {
 fn unread(why: impl fmt::Display) -> Finding {
     Finding::new("logs", why)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::create_dir_all;
+    use std::num::NonZeroUsize;
+
+    use partition::ids::Epoch;
+    use partition::log::{Log, LogConfig};
+    use partition::record::BatchBuilder;
+    use partition::world::World;
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    /// A node's log with these records in it, closed.
+    async fn log(cluster: &Path, node: &str, values: &[&[u8]]) {
+        let node = cluster.join(node);
+        create_dir_all(node.join("orders-0")).unwrap();
+        let world = World::real(&node.join("meta/checkpoints"), NonZeroUsize::MIN).unwrap();
+        let (sender, mut events) = mpsc::unbounded_channel();
+        let mut log = Log::open(&world, &node.join("orders-0"), LogConfig::default(), sender).await.unwrap();
+        for value in values {
+            let mut builder = BatchBuilder::new(0);
+            builder.push_value(value);
+            log.append(&builder.build(), Epoch(1)).unwrap();
+        }
+        while log.stored() < log.end() {
+            log.observe(events.recv().await.unwrap());
+        }
+        log.close().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_differs_below_where_the_shortest_log_ends_is_counted_and_a_missing_log_is_a_finding() {
+        let dir = tempfile::tempdir().unwrap();
+        let cluster = dir.path().join("isr-3");
+        log(&cluster, "n1", &[b"one", b"two", b"three"]).await;
+        log(&cluster, "n2", &[b"one", b"two"]).await;
+        log(&cluster, "c1", &[b"what controllers decided"]).await;
+        assert_eq!(apart(dir.path(), 2).unwrap(), 0, "one is behind, and holds the same as far as it goes");
+        assert_eq!(apart(dir.path(), 3).unwrap_err().what, "2 logs of 3 replicas");
+        log(&cluster, "n3", &[b"one", b"another", b"three"]).await;
+        assert_eq!(apart(dir.path(), 3).unwrap(), 1);
+    }
+}
