@@ -121,6 +121,10 @@ impl Drive {
                 () = clock.sleep_until(next), if has_room => {
                     if waiting.len() < WAITING_MAX {
                         waiting.push(self.send(&producer, source.next(), next));
+                        self.board.count(self.system, waiting.len(), |_| {});
+                    } else {
+                        // It was due, and nobody could take it.
+                        self.board.count(self.system, waiting.len(), |pulse| pulse.count(Ended::Failed, clock.now()));
                     }
                     if let Pace::Rate(rate) = self.pace {
                         // What could not be sent in time is not sent later in one burst.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use partition::clock::Clock;
 use partition::cluster::Cluster;
 use partition::fault::DiskFault;
 use partition::transport::barred::Barriers;
@@ -20,6 +21,8 @@ pub(super) const ORDERS_MAX: usize = 16;
 pub(super) const SLOW_LINK: Duration = Duration::from_millis(50);
 /// How much longer each sync takes on a slow disk.
 pub(super) const SLOW_DISK: Duration = Duration::from_millis(40);
+/// How soon a node that died of itself is missed.
+const MISSED_WITHIN: Duration = Duration::from_secs(1);
 /// The clients of the load, as cuts know them.
 const LOAD: Member = Member::Client(LOAD_NUMBER);
 const LOAD_NUMBER: u32 = 1;
@@ -81,6 +84,7 @@ impl Hand {
 
     /// Does what is asked for, until dropped; and says so when a node dies of itself.
     pub(super) async fn work(&mut self, inbox: &mut mpsc::Receiver<Order>) {
+        let clock = Clock::real();
         let mut died = Some(self.running.casualty());
         loop {
             let casualty = async {
@@ -92,10 +96,11 @@ impl Hand {
             tokio::select! {
                 biased;
                 error = casualty => {
-                    // Only the first is told of.
+                    // Only the first has its last words told; the others are missed when they are looked for.
                     died = None;
                     self.mourn(&error).await;
                 }
+                () = clock.sleep(MISSED_WITHIN) => self.look_for_the_dead().await,
                 order = inbox.recv() => {
                     let Some(Order { member, deed, answer }) = order else { return };
                     // Whoever asked may have gone.
@@ -109,9 +114,21 @@ impl Hand {
         let LaunchError::ChildDied { node, last_words } = error else { return };
         let name = node.rsplit('/').next().unwrap_or_default();
         let Some(member) = member_named(name) else { return };
+        self.bury(member, last_words.clone()).await;
+    }
+
+    async fn bury(&mut self, member: Member, last_words: String) {
         self.end(member).await;
         self.stands(member, Condition { standing: Standing::Down, ..self.condition(member) });
-        self.board.happened(self.system, member, "died", last_words.clone());
+        self.board.happened(self.system, member, "died", last_words);
+    }
+
+    async fn look_for_the_dead(&mut self) {
+        for member in self.running.members() {
+            if self.condition(member).standing == Standing::Up && self.running.is_gone(member) {
+                self.bury(member, "its process has ended".to_owned()).await;
+            }
+        }
     }
 
     fn condition(&self, member: Member) -> Condition {
@@ -128,7 +145,11 @@ impl Hand {
             return Err(format!("{} has no {member}", self.running.shape()));
         };
         deed.check(member, now).map_err(|senseless| senseless.to_string())?;
-        let more = self.act(member, deed, now).await.map_err(|error| error.to_string())?;
+        let done = self.act(member, deed, now).await;
+        if done.is_err() && self.running.is_gone(member) {
+            self.bury(member, "its process has ended".to_owned()).await;
+        }
+        let more = done.map_err(|error| error.to_string())?;
         self.stands(member, deed.after(now));
         self.board.happened(self.system, member, deed.done(), more);
         if matches!(deed, Deed::Restart | Deed::Resume) {
@@ -155,12 +176,22 @@ impl Hand {
                 return Ok("what it had not synced is gone".to_owned());
             }
             (Deed::Restart, _) => {
+                if let (Member::Replica(node), Standing::Up) = (member, now.standing) {
+                    // To be started again takes no machine's power.
+                    self.running.keep(node).await?;
+                }
                 self.end(member).await;
                 self.stands(member, Condition { standing: Standing::Starting, ..now });
                 match member {
                     Member::Replica(node) => self.running.restart(node).await,
                     Member::Controller(node) => self.running.restart_controller(node).await,
                     Member::Client(_) => {}
+                }
+                if self.running.is_gone(member) {
+                    return Err(LaunchError::ChildDied {
+                        node: member.to_string(),
+                        last_words: "it ended as soon as it was started; restart it again".to_owned(),
+                    });
                 }
             }
             (Deed::Pause, Member::Replica(node)) => self.running.pause(node).await,

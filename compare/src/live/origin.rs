@@ -44,6 +44,16 @@ fn is_own(asked: IpAddr, own: IpAddr) -> bool {
     asked == own || own.is_unspecified() || (asked.is_loopback() && own.is_loopback())
 }
 
+/// Whether a request may read this. The page may be led to from anywhere; what it loads is for itself alone, since watchers have
+/// places that others could take.
+pub(super) fn check_reader(claims: Claims<'_>, path: &str, own: SocketAddr) -> Result<(), Refused> {
+    check_host(claims.host, own)?;
+    match claims.fetch_site {
+        Some(site @ ("cross-site" | "same-site")) if path != "/" => Err(Refused::Origin(site.to_owned())),
+        _ => Ok(()),
+    }
+}
+
 /// Whether a request may change something.
 pub(super) fn check(claims: Claims<'_>, own: SocketAddr) -> Result<(), Refused> {
     check_host(claims.host, own)?;
@@ -66,6 +76,18 @@ fn split(host: &str) -> (&str, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_page_may_lead_here_and_may_not_take_a_watchers_place() {
+        let own = "127.0.0.1:8080".parse().unwrap();
+        let read = |host, fetch_site, path| {
+            check_reader(Claims { host: Some(host), origin: None, fetch_site: Some(fetch_site) }, path, own)
+        };
+        assert_eq!(read("127.0.0.1:8080", "cross-site", "/"), Ok(()));
+        assert_eq!(read("127.0.0.1:8080", "same-origin", "/events"), Ok(()));
+        assert!(read("127.0.0.1:8080", "cross-site", "/events").is_err());
+        assert!(read("rebound.example:8080", "same-origin", "/").is_err());
+    }
 
     fn verdict(host: &str, origin: Option<&str>, fetch_site: Option<&str>) -> Result<(), Refused> {
         let own = "127.0.0.1:8080".parse().unwrap();

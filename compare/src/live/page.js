@@ -41,6 +41,7 @@ async function post(path, body, button) {
 function buildSide(text) {
   const side = { text, figures: {}, nodes: new Map(), controllers: new Map() };
   side.light = make('p', { class: 'light' }, ...lamp());
+  side.light.querySelector('b').setAttribute('role', 'status');
   const figure = (name, label) => {
     side.figures[name] = make('dd', {}, '–');
     return make('div', {}, make('dt', {}, label), side.figures[name]);
@@ -131,13 +132,17 @@ function drawNode(side, seen, one, end, start) {
     if (condition.slow_disk) chips.push(['hurt', 'slow disk']);
     node.chips.replaceChildren(...chips.filter(([, words]) => words).map(([kind, words]) => make('span', { class: `chip ${kind}` }, words)));
     const down = condition.standing === 'down';
-    const acts = down ? [act(side, one.name, 'restart', 'restart', true)] : [
+    const held = [...node.acts.children].indexOf(document.activeElement);
+    const acts = down ? [] : [
       act(side, one.name, 'kill', 'kill -9'), act(side, one.name, 'power-cut', 'power cut'), act(side, one.name, 'restart', 'restart'),
       condition.standing === 'paused' ? act(side, one.name, 'resume', 'resume', true) : act(side, one.name, 'pause', 'pause')];
     acts.push(condition.cut ? act(side, one.name, 'heal', 'heal', true) : act(side, one.name, 'cut-off', 'cut off'),
       condition.slow_link ? act(side, one.name, 'quick-link', 'quick link', true) : act(side, one.name, 'slow-link', 'slow link'),
       condition.slow_disk ? act(side, one.name, 'quick-disk', 'quick disk', true) : act(side, one.name, 'slow-disk', 'slow disk'));
+    // Last, so that who presses twice does not undo what was done.
+    if (down) acts.push(act(side, one.name, 'restart', 'restart', true));
     node.acts.replaceChildren(...acts);
+    if (held >= 0) acts[Math.min(held, acts.length - 1)].focus();
   }
   if (!says) return;
   write(node.cells.epoch, says.epoch);
@@ -249,13 +254,15 @@ function drawTour() {
     const { state: stands, observed } = state.tour.steps[at];
     const step = make('li', { class: stands }, make('h3', {}, text.title), make('p', {}, text.text));
     if (stands === 'doing') step.append(make('p', { class: 'busy' }, 'at work…'));
-    if (observed) step.append(make('p', { class: 'saw' }, observed));
+    if (observed) step.append(make('p', { class: 'saw', role: 'status' }, observed));
     return step;
   });
   const next = state.tour.steps.some((step) => step.state === 'next');
   const buttons = [make('button', { type: 'button', id: 'end-tour', click: ({ target }) => post('/tour', { do: 'end' }, target) }, state.tour.ended ? 'close' : 'end, and make all well')];
   if (next) buttons.unshift(make('button', { type: 'button', class: 'go', id: 'next-step', click: ({ target }) => post('/tour', { do: 'next' }, target) }, 'next step'));
+  const held = box.contains(document.activeElement);
   box.replaceChildren(make('h3', {}, on.title), make('span', { class: 'claim' }, `${on.claim} · ${on.ground}`), make('p', {}, on.about), make('ol', { class: 'steps' }, ...steps), make('div', { class: 'row' }, ...buttons));
+  if (held) buttons[0].focus();
 }
 
 for (const text of setup.systems) {
@@ -266,7 +273,12 @@ for (const text of setup.systems) {
 const link = document.getElementById('link');
 const source = new EventSource('/events');
 source.addEventListener('open', () => { link.className = 'sub'; link.textContent = `live: ${setup.load}`; });
-source.addEventListener('error', () => { link.className = 'sub off'; link.textContent = 'the server does not answer; trying again'; });
+source.addEventListener('error', () => {
+  link.className = 'sub off';
+  // What was refused is not tried again by itself.
+  const over = source.readyState === EventSource.CLOSED;
+  link.textContent = over ? 'the server takes no more watchers, or has ended: close another page, and reload this one' : 'the server does not answer; trying again';
+});
 source.addEventListener('everything', ({ data }) => { Object.assign(state, JSON.parse(data)); drawNow(); drawStrips(); drawEvents(); drawTour(); document.body.dataset.told = 'everything'; });
 source.addEventListener('now', ({ data }) => { Object.assign(state, JSON.parse(data)); drawNow(); drawTour(); });
 source.addEventListener('second', ({ data }) => {

@@ -97,7 +97,7 @@ async fn guard(State(server): State<Server>, request: Request, next: Next) -> Re
     let claims =
         Claims { host, origin: header(headers, ORIGIN), fetch_site: header(headers, "sec-fetch-site") };
     let allowed = match *request.method() {
-        Method::GET | Method::HEAD => origin::check_host(host, server.own),
+        Method::GET | Method::HEAD => origin::check_reader(claims, request.uri().path(), server.own),
         _ => origin::check(claims, server.own),
     };
     let mut response = match allowed {

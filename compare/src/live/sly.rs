@@ -50,6 +50,22 @@ pub(super) struct SentTwice {
     pub(super) found: Vec<Offset>,
 }
 
+/// While it lives, what one replica answers is lost; whatever ends it, the step or the visitor.
+struct Losing<'a>(&'a Barriers);
+
+impl<'a> Losing<'a> {
+    fn answers_of(at: Address, barriers: &'a Barriers) -> Self {
+        barriers.set(&BTreeSet::from([Barrier { at, way: Way::Back }]));
+        Self(barriers)
+    }
+}
+
+impl Drop for Losing<'_> {
+    fn drop(&mut self) {
+        self.0.set(&BTreeSet::new());
+    }
+}
+
 impl Sly {
     pub(super) fn of(running: &Running, recorder: &Recorder<Watch>) -> Self {
         let barriers = Barriers::default();
@@ -117,9 +133,9 @@ impl Sly {
         let sender = if stamped == Stamped::Yes { Sender::Idempotent } else { Sender::Plain };
         let mut call = self.recorder.append(self.client(), vec![value], Acks::Committed, sender);
         let append = |timeout| Append { batch: batch.clone(), acks: Acks::Committed, timeout };
-        self.barriers.set(&BTreeSet::from([Barrier { at, way: Way::Back }]));
+        let losing = Losing::answers_of(at, &self.barriers);
         let first = self.world.clock.timeout(LOST_AFTER, replica.append(append(PATIENCE))).await;
-        self.barriers.set(&BTreeSet::new());
+        drop(losing);
         if let Ok(answer) = first {
             call.answered(&answer);
             return Err("the first answer was not lost".to_owned());

@@ -30,6 +30,11 @@ impl Running {
         }
     }
 
+    /// Whether its process has ended by itself.
+    pub fn is_gone(&mut self, member: Member) -> bool {
+        self.host_of(member).is_some_and(|host| host.has_ended())
+    }
+
     /// Whether the network is cut outside of nodes: then [`cut`](Self::cut) reaches all of them, whether they are up or not.
     #[must_use]
     pub fn cuts_outside(&self) -> bool {

@@ -111,17 +111,18 @@ impl LeaderClient {
         }))
     }
 
-    /// Repeats a request that changes nothing when it is made twice.
+    /// Repeats a request that changes nothing when it is made twice. A leader that is well may keep it for so long, unanswered.
     fn repeat<T: Send + 'static>(
         &self,
         time: Duration,
+        kept: Duration,
         request: impl Fn(&RemotePartition) -> BoxFuture<'static, Result<T, ReadError>> + Send + Sync + 'static,
     ) -> BoxFuture<'static, Result<T, ReadError>> {
         let inner = Arc::clone(&self.0);
         let pace = Pace::new(inner.config, inner.now().after(time + inner.config.patience));
         inner.doubt();
         let first = inner.leader().map(|(node, remote)| (node, request(remote)));
-        inner.repeat(pace, first, request).boxed()
+        inner.repeat(pace, kept, first, request).boxed()
     }
 }
 
@@ -148,19 +149,19 @@ impl Partition for LeaderClient {
     }
 
     fn read(&self, read: Read) -> BoxFuture<'static, Result<Fetched, ReadError>> {
-        self.repeat(read.wait, move |remote| remote.read(read))
+        self.repeat(read.wait, read.wait, move |remote| remote.read(read))
     }
 
     fn tail(&self, timeout: Duration) -> BoxFuture<'static, Result<Tail, ReadError>> {
-        self.repeat(timeout, move |remote| remote.tail(timeout))
+        self.repeat(timeout, Duration::ZERO, move |remote| remote.tail(timeout))
     }
 
     fn trim(&self, to: Offset, timeout: Duration) -> BoxFuture<'static, Result<Offset, ReadError>> {
-        self.repeat(timeout, move |remote| remote.trim(to, timeout))
+        self.repeat(timeout, Duration::ZERO, move |remote| remote.trim(to, timeout))
     }
 
     fn status(&self) -> BoxFuture<'static, Result<Status, ReadError>> {
-        self.repeat(Duration::ZERO, Partition::status)
+        self.repeat(Duration::ZERO, Duration::ZERO, Partition::status)
     }
 }
 
@@ -208,7 +209,7 @@ impl Inner {
         let mut doubt = None;
         loop {
             let (node, error) = match attempt {
-                Some((node, attempt)) => match self.awaited(node, attempt).await {
+                Some((node, attempt)) => match self.awaited(node, Duration::ZERO, attempt).await {
                     Awaited::Answered(Ok(appended)) => {
                         if append.acks == Acks::Committed {
                             self.believe(node);
@@ -242,12 +243,13 @@ impl Inner {
     async fn repeat<T>(
         self: Arc<Self>,
         mut pace: Pace,
+        kept: Duration,
         mut attempt: Option<Attempt<T, ReadError>>,
         request: impl Fn(&RemotePartition) -> BoxFuture<'static, Result<T, ReadError>> + Send + Sync,
     ) -> Result<T, ReadError> {
         loop {
             let (node, error) = match attempt {
-                Some((node, attempt)) => match self.awaited(node, attempt).await {
+                Some((node, attempt)) => match self.awaited(node, kept, attempt).await {
                     Awaited::Answered(Ok(answer)) => return Ok(answer),
                     Awaited::Answered(Err(error)) => (Some(node), error),
                     Awaited::Replaced(leader) => (Some(node), ReadError::NotLeader { leader: Some(leader) }),
@@ -264,16 +266,20 @@ impl Inner {
     }
 
     /// Awaits an attempt at `node`, unless another turns out to lead: a leader that stands still, or is cut off from us, cannot
-    /// say itself that it was replaced, and its silence would be ours for as long as an attempt may take.
+    /// say itself that it was replaced, and its silence would be ours for as long as an attempt may take. What it keeps because it
+    /// was asked to wait for more is no silence.
     async fn awaited<T, E>(
         &self,
         node: NodeId,
+        kept: Duration,
         mut attempt: BoxFuture<'static, Result<T, E>>,
     ) -> Awaited<Result<T, E>> {
+        let mut silence = kept + self.config.doubt;
         loop {
-            if let Ok(answer) = self.world.clock.timeout(self.config.doubt, &mut attempt).await {
+            if let Ok(answer) = self.world.clock.timeout(silence, &mut attempt).await {
                 return Awaited::Answered(answer);
             }
+            silence = self.config.doubt;
             tokio::select! {
                 biased;
                 answer = &mut attempt => return Awaited::Answered(answer),
@@ -284,11 +290,11 @@ impl Inner {
         }
     }
 
-    /// Who leads instead of this silent node, as far as those know who answer. Whoever asks does it for all that wait.
+    /// Who leads instead of this silent node, as far as those know who answer. Whoever asks does it for all that wait, however many
+    /// they are: no sooner than a doubt after the last one did.
     async fn replacement(&self, silent: NodeId) -> Option<NodeId> {
-        let wondered = self.now();
         let _asking = self.asking.lock().await;
-        if self.known().asked < wondered {
+        if self.known().asked.after(self.config.doubt) <= self.now() {
             let epoch = self.known().epoch;
             self.look_again(Among::AllBut(silent), epoch).await;
             self.known().asked = self.now();

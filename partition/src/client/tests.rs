@@ -14,10 +14,12 @@ use super::producer::{Delivered, NewRecord, Producer, ProducerConfig};
 use super::remote::RemotePartition;
 use super::retry::RetryConfig;
 use super::service::PartitionService;
-use crate::clock::Moment;
+use crate::clock::{Clock, Moment};
 use crate::error::{AppendError, Doubt, ReadError, Refusal};
-use crate::ids::{Epoch, NodeId, Offset, PartitionId, ProducerEpoch, ProducerId, Sequence};
-use crate::partition::{Acks, Append, Appended, Fetched, Partition, Placement, Read, Role, Status, Tail};
+use crate::ids::{ByteSize, Epoch, NodeId, Offset, PartitionId, ProducerEpoch, ProducerId, Sequence};
+use crate::partition::{
+    Acks, Append, Appended, Fetched, Isolation, Partition, Placement, Read, Role, Status, Tail,
+};
 use crate::record::{BatchBuilder, ControlKind, ProducerStamp};
 use crate::simulation::{self, Simulation};
 use crate::transport::router::Router;
@@ -41,6 +43,8 @@ enum Manner {
 #[derive(Debug)]
 struct Inner {
     manner: Manner,
+    /// How often it was asked who leads.
+    asked: u64,
     epoch: Epoch,
     log: Vec<Bytes>,
 }
@@ -49,6 +53,7 @@ struct Inner {
 #[derive(Clone, Debug)]
 struct Puppet {
     node: NodeId,
+    clock: Clock,
     inner: Arc<Mutex<Inner>>,
 }
 
@@ -56,6 +61,10 @@ impl Puppet {
     fn behaves(&self, manner: Manner, epoch: u32) {
         let mut inner = self.inner.lock().unwrap();
         (inner.manner, inner.epoch) = (manner, Epoch(epoch));
+    }
+
+    fn asked(&self) -> u64 {
+        self.inner.lock().unwrap().asked
     }
 
     fn log(&self) -> Vec<Bytes> {
@@ -81,8 +90,13 @@ impl Partition for Puppet {
         }
     }
 
-    fn read(&self, _read: Read) -> BoxFuture<'static, Result<Fetched, ReadError>> {
-        future::ready(Ok(Fetched::empty(Offset(0), Offset(0)))).boxed()
+    fn read(&self, read: Read) -> BoxFuture<'static, Result<Fetched, ReadError>> {
+        let clock = self.clock.clone();
+        async move {
+            clock.sleep(read.wait).await;
+            Ok(Fetched::empty(Offset(0), Offset(0)))
+        }
+        .boxed()
     }
 
     fn tail(&self, _timeout: Duration) -> BoxFuture<'static, Result<Tail, ReadError>> {
@@ -99,7 +113,8 @@ impl Partition for Puppet {
     }
 
     fn status(&self) -> BoxFuture<'static, Result<Status, ReadError>> {
-        let inner = self.inner.lock().unwrap();
+        let mut inner = self.inner.lock().unwrap();
+        inner.asked += 1;
         let (role, leader) = match inner.manner {
             Manner::Follows(leader) => (Role::Follower, leader),
             _ => (Role::Leader, Some(self.node)),
@@ -127,8 +142,8 @@ fn id() -> PartitionId {
 
 async fn puppet(simulation: &Simulation, node: u32) -> Puppet {
     let node = NodeId(node);
-    let inner = Inner { manner: Manner::Leads, epoch: Epoch(1), log: Vec::new() };
-    let puppet = Puppet { node, inner: Arc::new(Mutex::new(inner)) };
+    let inner = Inner { manner: Manner::Leads, asked: 0, epoch: Epoch(1), log: Vec::new() };
+    let puppet = Puppet { node, clock: simulation.clock().clone(), inner: Arc::new(Mutex::new(inner)) };
     let service = PartitionService::new();
     service.add(id(), Arc::new(puppet.clone()));
     let router = Router::new().with(Channel::Client, Arc::new(service));
@@ -231,6 +246,45 @@ fn a_leader_that_falls_silent_is_left_as_soon_as_another_leads() {
         let took = clock.now().since(started);
         let patience = RetryConfig::default().attempt;
         assert!(took < patience / 2, "{took:?}: not until the attempt's own end");
+    });
+}
+
+#[test]
+fn a_read_that_waits_for_more_is_no_silence() {
+    simulation::run(10, async |simulation| {
+        let ([_, second, third], client) = three(&simulation).await;
+        client.tail(TIMEOUT).await.unwrap();
+        let before = (second.asked(), third.asked());
+        for _ in 0..10 {
+            let wait = Duration::from_millis(500);
+            let isolation = Isolation::Committed;
+            let read = Read { from: Offset(0), max_bytes: ByteSize::kib(1), isolation, wait };
+            client.read(read).await.unwrap();
+        }
+        assert_eq!((second.asked(), third.asked()), before, "nobody is asked who leads");
+    });
+}
+
+#[test]
+fn however_many_wait_for_a_silent_leader_the_others_are_asked_once_in_a_doubt() {
+    simulation::run(11, async |simulation| {
+        let ([first, second, _], client) = three(&simulation).await;
+        client.tail(TIMEOUT).await.unwrap();
+        first.behaves(Manner::Hangs, 1);
+        let (before, clock) = (second.asked(), simulation.clock());
+        let waits = future::join_all((0..50).map(|number| {
+            let (client, clock) = (client.clone(), clock.clone());
+            async move {
+                clock.sleep(Duration::from_millis(number * 7)).await;
+                let timeout = Duration::from_secs(1);
+                client.append(Append { timeout, ..append("a", Acks::Committed) }).await.unwrap_err()
+            }
+        }));
+        let began = clock.now();
+        waits.await;
+        let doubts = clock.now().since(began).as_millis() / RetryConfig::default().doubt.as_millis();
+        let asked = u128::from(second.asked() - before);
+        assert!((3..=doubts + 1).contains(&asked), "asked {asked} times in {doubts} doubts");
     });
 }
 
