@@ -38,15 +38,18 @@ fn figure(points: &[TuningPoint]) -> Figure {
     };
     let lasting: Vec<f64> =
         points.first().iter().flat_map(|point| &point.pauses).map(|pause| pause.pause_ms).collect();
+    // The longest first: their lines end nearest to their names.
     let evicted: Vec<Line> = lasting
         .iter()
+        .rev()
         .map(|lasts| {
             let name = format!("pause {}", seconds(lasts / 1e3));
-            line(&name, points, |point| {
+            let line = line(&name, points, |point| {
                 let pause = point.pauses.iter().find(|pause| pause.pause_ms == *lasts && pause.count > 0)?;
                 let told = format!("{} of {} were put out of the set", pause.evicted, pause.count);
                 Some((100.0 * pause.evicted as f64 / pause.count as f64, told))
-            })
+            });
+            until_none(line)
         })
         .collect();
     let pauses = Lines {
@@ -62,7 +65,7 @@ fn figure(points: &[TuningPoint]) -> Figure {
         title: "Three replicas, min-ISR 2, simulated clusters, virtual time".to_owned(),
         caption: "On the left the price of a long setting: what everybody waits when a follower hangs. On the right the price of a \
                   short one: followers that only paused, as collectors of garbage make them, and are put out of the set all the \
-                  same, a copy fewer until they are back. A majority has no such setting, and waits for neither."
+                  same, a copy fewer until they are back; a line ends where none is any more. A majority has no such setting, and waits for neither."
             .to_owned(),
         panels: vec![stall.panel(), pauses.panel()],
         data: data(points),
@@ -81,6 +84,13 @@ fn line(name: &str, points: &[TuningPoint], of: impl Fn(&TuningPoint) -> Option<
         Some(Point { x: setting, y, interval: None, predicted: None, is_void: false, words })
     };
     Line { system: System::Isr, name: name.to_owned(), points: points.iter().filter_map(point).collect() }
+}
+
+/// The line up to the first setting that puts nobody out: beyond that all lines would be one.
+fn until_none(line: Line) -> Line {
+    let borne = line.points.iter().position(|point| point.y == 0.0).unwrap_or(line.points.len());
+    let points = line.points.into_iter().take(borne + 1).collect();
+    Line { points, ..line }
 }
 
 fn data(points: &[TuningPoint]) -> Sheet {
