@@ -374,8 +374,11 @@ impl Inner {
             Next::SameAgain => before,
             Next::AskAround | Next::GiveUp => None,
         };
-        if let Some(found) = hinted.and_then(|node| Some((node, self.replicas.get(&node)?))) {
-            return Some(found);
+        if let Some((node, remote)) = hinted.and_then(|node| Some((node, self.replicas.get(&node)?))) {
+            if let Next::GoTo(_) = next {
+                remote.hurry();
+            }
+            return Some((node, remote));
         }
         let left = pace.left(self.now());
         self.world.clock.timeout(left, self.find()).await.unwrap_or(None)

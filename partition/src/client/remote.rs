@@ -47,6 +47,11 @@ impl RemotePartition {
         self.peer.losses()
     }
 
+    /// Somebody says that its node leads, so that it is up: nobody waits before connecting to it again.
+    pub fn hurry(&self) {
+        self.peer.hurry();
+    }
+
     fn request(&self, message: &ClientRequest, body: bytes::Bytes) -> Request {
         Request {
             channel: Channel::Client,

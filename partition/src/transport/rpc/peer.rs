@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{self, BoxFuture};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::CallError;
 use super::driver::Driver;
@@ -40,12 +40,18 @@ pub(super) struct Shared {
     bytes: AtomicU64,
     losses: AtomicU64,
     down: AtomicBool,
+    hurry: Notify,
 }
 
 impl Shared {
     /// A connection is there.
     pub(super) fn connected(&self) {
         self.down.store(false, Ordering::Relaxed);
+    }
+
+    /// Resolves when somebody knows better than to wait.
+    pub(super) async fn hurried(&self) {
+        self.hurry.notified().await;
     }
 
     /// A connection was lost, or could not be made.
@@ -120,6 +126,13 @@ impl Peer {
         let driver = Driver::new(world, address, inbox, Arc::clone(&shared));
         world.tasks.spawn(driver.run());
         Self(Arc::new(Inner { address, clock: world.clock.clone(), orders, shared }))
+    }
+
+    /// Somebody has heard that this node is up: the next attempt to connect does not wait for the backoff to end.
+    pub fn hurry(&self) {
+        if self.0.shared.down.load(Ordering::Relaxed) {
+            self.0.shared.hurry.notify_one();
+        }
     }
 
     /// Where the node is.
