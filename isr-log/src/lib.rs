@@ -23,7 +23,7 @@
 //! ```
 //!
 //! **The commit rule** is one line (`replica/watermark`): the high watermark is the smallest durable log end among all
-//! who may be in sync. So n + 1 replicas survive n failures, and the slowest member sets the latency. A member that
+//! who may be in sync. So n + 1 replicas survive n failures as long as all of them are in the set, and the slowest member sets the latency. A member that
 //! cannot keep up must therefore go: the leader notices that it has not been caught up for `lag_max` and *proposes* a
 //! smaller set; a follower that has caught up is proposed again (`replica/in_sync`). Only the controllers make either
 //! true. Until the leader has read their word it waits for the larger of the two sets, since either may be the one from
@@ -88,7 +88,7 @@
 //! `min_isr` - 1 disks may lose what they had stored, whatever else ends at the same time. Older rules are switches in [`rules`].
 //!
 //! **A leader whose disk is full** refuses appends, and leads on: reads go on, its followers stay in sync, and it trims by
-//! retention as before, which makes room. Kafka would take the whole log directory offline, and the broker with it. Another
+//! retention as before, which makes room. Kafka would take the whole log directory offline, and end the broker if that was its last (KIP-112). Another
 //! member might have room, but mostly has none: its log has the same bytes, and leadership would go round, with a
 //! batch for each new epoch that has to find room, too. Room is for whoever runs the cluster to make; a follower without it
 //! leaves the set as any slow one does.

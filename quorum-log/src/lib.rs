@@ -40,7 +40,7 @@
 //! what they said a while ago, and on clocks. A follower serves what it knows to be committed: stale, and never wrong.
 //!
 //! What is seen when nodes fail and are cut off, with the default times (heartbeat 300 ms, election after 1 to 2 s), in virtual
-//! time; `tests/elections.rs` and `tests/membership.rs` print it. openraft has two of these off by default: pre-vote
+//! time; `tests/elections.rs` and `tests/membership.rs` print it. Two safeguards are off by default in openraft: pre-vote
 //! and falling silent without a majority.
 //!
 //! | what | how long nobody's append is acknowledged |
@@ -54,7 +54,7 @@
 //!
 //! Where openraft does otherwise than Raft's paper: a follower waits out the leader's lease (the longest election timeout)
 //! before it stands, so a fail-over takes at least that; a leader without a majority takes no new appends and stays leader
-//! in name; a leader that restarts could go on in its term (H-01: switched off); voters are changed by joint sets only; and
+//! in name; a leader that restarts could go on in its term (H-01: switched off); and
 //! a voter that was voted out is not told so, asks in vain whether it would be elected, and is switched off by its operator.
 //!
 //! Many partitions on one node are as many raft groups ([`host`]), over one connection to each other node, one writer and one
