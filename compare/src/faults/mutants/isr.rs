@@ -85,7 +85,7 @@ pub(super) fn aim(mutant: Mutant) -> Aim {
             at("a duplicate is answered at once, be it committed or not (H-10)", RESENDS).pinned(1, "AckRule")
         }
         Mutant::CallUnknownRefused => {
-            at("what was not committed in time is called not appended (H-11)", CLOCK_AHEAD).pinned(1, "duplicate")
+            at("what was not committed in time is called not appended (H-11)", CLOCK_AHEAD).pinned(1, "aborted-read")
         }
         Mutant::IgnoreOwnDisk => {
             at("the leader's own disk is not waited for (H-12)", "1s+8s slow-sync 1 20ms")
@@ -126,7 +126,7 @@ pub(super) fn aim(mutant: Mutant) -> Aim {
         Mutant::CommitOlderEpochs => at(
             "by k of the ISR, records of older epochs are committed by counting copies (Figure 8, H-17)",
             CRASHES,
-        ).pinned(2, "CommitOnlyOwnTerm"),
+        ).pinned(1, "CommitOnlyOwnTerm"),
         // 1 is heard no more just after a heartbeat whose answer takes nearly a second; of its deposition it hears as late.
         // Producers find the next leader, readers do not.
         Mutant::LeaseFromArrival => Aim {

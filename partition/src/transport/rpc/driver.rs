@@ -73,11 +73,10 @@ impl Driver {
     /// Until all handles are gone and all calls are answered.
     pub(super) async fn run(mut self) {
         let mut backoff = Duration::ZERO;
-        // Counted from the last attempt: who calls long after it is not kept waiting for what is over.
-        let mut not_before = self.clock.now();
         while !self.waiting.is_empty() || self.somebody_calls().await {
-            if self.clock.now() < not_before {
-                let (pause, shared) = (self.clock.sleep_until(not_before), Arc::clone(&self.shared));
+            let pause = self.clock.sleep(self.jittered(backoff));
+            if !backoff.is_zero() {
+                let shared = Arc::clone(&self.shared);
                 self.meanwhile(async move {
                     tokio::select! { biased;
                         () = pause => {}
@@ -95,7 +94,6 @@ impl Driver {
                 Err(error) => format!("{}: {error}", self.address),
             };
             backoff = if self.heard.take().is_some() { Duration::ZERO } else { longer(backoff) };
-            not_before = self.clock.now().after(self.jittered(backoff));
             self.fail_all(&loss);
         }
     }
