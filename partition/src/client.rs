@@ -14,7 +14,8 @@
 //! the same process, and a workload that measures single appends needs no producer.
 //!
 //! **Who repeats what.** [`LeaderClient`](leader::LeaderClient) follows the leader within one request: it sends again what was
-//! certainly not appended, and what is stamped. [`Producer`](producer::Producer) repeats across requests until a record's
+//! certainly not appended, and what is stamped; what still waits for a connection to a leader that was replaced is taken back,
+//! and thus certainly not appended. [`Producer`](producer::Producer) repeats across requests until a record's
 //! deadline, keeps the order of what is in flight, and waits out what the leader client gives up at once: too few replicas
 //! in sync, no space. [`Consumer`](consumer::Consumer) reads again at the offset that it has reached.
 //!

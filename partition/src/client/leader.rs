@@ -15,7 +15,7 @@ use super::retry::{self, Next, Pace, RetryConfig, Stamped};
 use crate::clock::Moment;
 use crate::error::{AppendError, Doubt, ReadError, Refusal};
 use crate::ids::{Epoch, NodeId, Offset, PartitionId};
-use crate::partition::{Acks, Append, Appended, Fetched, Partition, Read, Status, Tail};
+use crate::partition::{Acks, Append, Appended, Fetched, Partition, Read, Role, Status, Tail};
 use crate::transport::Address;
 use crate::transport::rpc::Peer;
 use crate::world::World;
@@ -67,6 +67,14 @@ impl Among {
     fn has(self, node: NodeId) -> bool {
         self != Self::AllBut(node)
     }
+}
+
+/// What the replicas said when they were asked who leads.
+enum Heard {
+    /// This one: it leads in a newer epoch than any known.
+    NewLeader(NodeId, Epoch),
+    /// The word of all that answered.
+    All(Vec<Status>),
 }
 
 /// What became of an attempt.
@@ -284,19 +292,32 @@ impl Inner {
                 biased;
                 answer = &mut attempt => return Awaited::Answered(answer),
                 replaced = self.replacement(node) => if let Some(leader) = replaced {
-                    return Awaited::Replaced(leader);
+                    self.withdraw(node).await;
+                    return match attempt.now_or_never() {
+                        Some(answer) => Awaited::Answered(answer),
+                        None => Awaited::Replaced(leader),
+                    };
                 },
             }
         }
     }
 
-    /// Who leads instead of this silent node, as far as those know who answer. Whoever asks does it for all that wait, however many
-    /// they are: no sooner than a doubt after the last one did.
+    /// Takes back what waits for a connection to `node`: nobody need be in doubt about what was never sent.
+    async fn withdraw(&self, node: NodeId) {
+        if let Some(remote) = self.replicas.get(&node) {
+            remote.withdraw().await;
+        }
+    }
+
+    /// Who leads instead of this silent node, by his own word: what a follower says of an older leader tells nothing of a silent
+    /// one. Whoever asks does it for all that wait, however many they are: no sooner than a doubt after the last one did.
     async fn replacement(&self, silent: NodeId) -> Option<NodeId> {
         let _asking = self.asking.lock().await;
         if self.known().asked.after(self.config.doubt) <= self.now() {
             let epoch = self.known().epoch;
-            self.look_again(Among::AllBut(silent), epoch).await;
+            if let Heard::NewLeader(leader, epoch) = self.hear(Among::AllBut(silent), epoch).await {
+                self.believe_newer(leader, epoch);
+            }
             self.known().asked = self.now();
         }
         self.known().leader.filter(|leader| *leader != silent)
@@ -345,13 +366,14 @@ impl Inner {
         self.world.tasks.spawn(async move {
             let _asking = doubting.asking.lock().await;
             // He whom a hint has led to, deposed, could be the first to say that he leads in an epoch that is new to us.
-            doubting.look_again(Among::All, Epoch(u32::MAX)).await;
+            if let Some((leader, epoch)) = doubting.ask(Epoch(u32::MAX)).await {
+                doubting.believe_newer(leader, epoch);
+            }
         });
     }
 
-    /// Hears these replicas, each of them unless one leads in a newer epoch than this, and believes the newest epoch.
-    async fn look_again(&self, among: Among, known: Epoch) {
-        let Some((leader, epoch)) = self.ask(among, known).await else { return };
+    /// It leads, unless a leader of a newer epoch is known by now.
+    fn believe_newer(&self, leader: NodeId, epoch: Epoch) {
         let Some(remote) = self.replicas.get(&leader) else { return };
         let (losses, believed) = (remote.losses(), self.now());
         let mut known = self.known();
@@ -404,7 +426,7 @@ impl Inner {
 
     async fn look(&self) -> Option<(NodeId, &RemotePartition)> {
         let epoch = self.known().epoch;
-        let (leader, epoch) = self.ask(Among::All, epoch).await?;
+        let (leader, epoch) = self.ask(epoch).await?;
         let remote = self.replicas.get(&leader)?;
         let (losses, believed) = (remote.losses(), self.now());
         let mut known = self.known();
@@ -412,9 +434,16 @@ impl Inner {
         Some((leader, remote))
     }
 
-    /// The word of these replicas, or of the first that leads in a newer epoch than any we know: no older leader can
-    /// contradict it.
-    async fn ask(&self, among: Among, known: Epoch) -> Option<(NodeId, Epoch)> {
+    /// Who leads: the first that says so in a newer epoch than this, or else whom the newest epoch names.
+    async fn ask(&self, known: Epoch) -> Option<(NodeId, Epoch)> {
+        match self.hear(Among::All, known).await {
+            Heard::NewLeader(leader, epoch) => Some((leader, epoch)),
+            Heard::All(statuses) => retry::who_leads(&statuses),
+        }
+    }
+
+    /// The word of these replicas, or of the first that leads in a newer epoch than this: no older leader can contradict it.
+    async fn hear(&self, among: Among, known: Epoch) -> Heard {
         let asked = self.replicas.iter().filter(|(node, _)| among.has(**node));
         let asked = asked.map(|(_, remote)| {
             let answer = remote.status();
@@ -425,12 +454,12 @@ impl Inner {
         let mut heard = Vec::with_capacity(self.replicas.len());
         while let Some(answer) = answers.next().await {
             let Ok(Ok(status)) = answer else { continue };
-            if status.role == crate::partition::Role::Leader && status.epoch > known {
-                return Some((status.node, status.epoch));
+            if status.role == Role::Leader && status.epoch > known {
+                return Heard::NewLeader(status.node, status.epoch);
             }
             heard.push(status);
         }
-        retry::who_leads(&heard)
+        Heard::All(heard)
     }
 }
 

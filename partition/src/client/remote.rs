@@ -52,6 +52,11 @@ impl RemotePartition {
         self.peer.hurry();
     }
 
+    /// See [`Peer::withdraw`].
+    pub async fn withdraw(&self) {
+        self.peer.withdraw(&self.partition).await;
+    }
+
     fn request(&self, message: &ClientRequest, body: bytes::Bytes) -> Request {
         Request {
             channel: Channel::Client,

@@ -250,6 +250,41 @@ fn a_leader_that_falls_silent_is_left_as_soon_as_another_leads() {
 }
 
 #[test]
+fn what_never_left_for_a_dead_leader_goes_to_the_next_stamped_or_not() {
+    simulation::run(12, async |simulation| {
+        let ([first, second, third], client) = three(&simulation).await;
+        // Whoever connects to 1 hears nothing: neither yes nor no.
+        simulation.fault(&"cut 1000>1".parse().unwrap());
+        second.behaves(Manner::Leads, 2);
+        client.tail(TIMEOUT).await.unwrap();
+        second.behaves(Manner::Follows(Some(NodeId(1))), 3);
+        let elected = async {
+            simulation.clock().sleep(Duration::from_millis(50)).await;
+            third.behaves(Manner::Leads, 4);
+        };
+        let (outcome, ()) = future::join(client.append(append("b", Acks::Committed)), elected).await;
+        outcome.unwrap();
+        assert_eq!((first.log(), third.log()), (vec![], vec![Bytes::from("b")]));
+    });
+}
+
+#[test]
+fn a_slow_leader_is_not_left_for_one_that_a_follower_remembers() {
+    simulation::run(13, async |simulation| {
+        let ([first, second, third], client) = three(&simulation).await;
+        client.tail(TIMEOUT).await.unwrap();
+        // A hint led to 2, whose epoch nobody said; 3 has not heard of it.
+        first.behaves(Manner::Follows(Some(NodeId(2))), 2);
+        second.behaves(Manner::Leads, 2);
+        client.tail(TIMEOUT).await.unwrap();
+        second.behaves(Manner::Hangs, 2);
+        let outcome = client.append(append("a", Acks::Committed)).await;
+        assert_eq!(outcome, Err(Doubt::Timeout.into()), "and not that another leads");
+        assert!(third.asked() > 0, "3 was asked");
+    });
+}
+
+#[test]
 fn a_read_that_waits_for_more_is_no_silence() {
     simulation::run(10, async |simulation| {
         let ([_, second, third], client) = three(&simulation).await;

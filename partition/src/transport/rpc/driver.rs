@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use super::peer::{Claim, Order, Outgoing, Shared, Waiter};
 use super::{CallError, Correlation, ReplyEnvelope, RequestEnvelope};
 use crate::clock::{Clock, Moment};
+use crate::ids::PartitionId;
 use crate::transport::{Address, Frame, FrameSink, Link, Reply, Transport, codec};
 use crate::world::{Random, World};
 
@@ -98,23 +99,42 @@ impl Driver {
         }
     }
 
+    /// Whether anybody wants a connection, before all handles are gone.
     async fn somebody_calls(&mut self) -> bool {
-        match self.inbox.recv().await {
-            Some(order) => {
-                self.accept(order);
-                true
+        while let Some(order) = self.inbox.recv().await {
+            let wanted = matches!(order, Order::Send(_) | Order::Connect);
+            self.accept(order);
+            if wanted {
+                return true;
             }
-            None => false,
         }
+        false
     }
 
     fn accept(&mut self, order: Order) {
-        if let Order::Send(outgoing) = order {
-            if let Some(waiter) = &outgoing.waiter {
-                self.alarm.include(waiter.deadline);
+        match order {
+            Order::Send(outgoing) => {
+                if let Some(waiter) = &outgoing.waiter {
+                    self.alarm.include(waiter.deadline);
+                }
+                self.waiting.push_back(outgoing);
             }
-            self.waiting.push_back(outgoing);
+            Order::Connect => {}
+            Order::Withdraw { partition, done } => {
+                self.withdraw(&partition);
+                // Who asked may have gone away.
+                let _ = done.send(());
+            }
         }
+    }
+
+    /// Ends the calls of this partition that are not written yet: they are never sent.
+    fn withdraw(&mut self, partition: &PartitionId) {
+        let of_it = |call: &Outgoing| call.request.partition == *partition;
+        let (withdrawn, waiting) = self.waiting.drain(..).partition(of_it);
+        self.waiting = waiting;
+        let why = format!("{}: taken back before there was a connection", self.address);
+        unsent(withdrawn, &why);
     }
 
     async fn connect(&mut self) -> io::Result<Link> {
@@ -170,7 +190,7 @@ impl Driver {
                     Ok(()) => fed = Fed::Nothing,
                     Err(error) => return format!("{}: {error}", self.address),
                 },
-                order = self.inbox.recv(), if fed == Fed::Nothing && !self.abandoned => match order {
+                order = self.inbox.recv(), if !self.abandoned => match order {
                     Some(order) => self.accept(order),
                     None => self.abandoned = true,
                 },
@@ -225,10 +245,7 @@ impl Driver {
         let (ended, waiting) =
             self.waiting.drain(..).partition(|call| call.waiter.as_ref().is_some_and(late));
         self.waiting = waiting;
-        let ended: VecDeque<Outgoing> = ended;
-        for waiter in ended.into_iter().filter_map(|call| call.waiter) {
-            waiter.tell(Err(CallError::Unsent(format!("{}: no connection in time", self.address))));
-        }
+        unsent(ended, &format!("{}: no connection in time", self.address));
         let written = self.pending.values().map(|pending| pending.waiter.deadline);
         let unwritten = self.waiting.iter().filter_map(|call| Some(call.waiter.as_ref()?.deadline));
         self.alarm.set(written.chain(unwritten).min());
@@ -244,9 +261,7 @@ impl Driver {
         for (_, pending) in std::mem::take(&mut self.pending) {
             pending.waiter.tell(Err(CallError::Lost(loss.to_owned())));
         }
-        for waiter in self.waiting.drain(..).filter_map(|call| call.waiter) {
-            waiter.tell(Err(CallError::Unsent(loss.to_owned())));
-        }
+        unsent(std::mem::take(&mut self.waiting), loss);
         self.alarm.set(None);
     }
 
@@ -254,6 +269,13 @@ impl Driver {
     fn jittered(&self, backoff: Duration) -> Duration {
         let micros = u64::try_from(backoff.as_micros()).unwrap_or(u64::MAX);
         Duration::from_micros(micros / 2 + self.random.below(micros / 2 + 1))
+    }
+}
+
+/// Tells the callers that these were not sent.
+fn unsent(calls: VecDeque<Outgoing>, why: &str) {
+    for waiter in calls.into_iter().filter_map(|call| call.waiter) {
+        waiter.tell(Err(CallError::Unsent(why.to_owned())));
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use super::CallError;
 use super::driver::Driver;
 use crate::clock::{Clock, Moment};
-use crate::ids::ByteSize;
+use crate::ids::{ByteSize, PartitionId};
 use crate::transport::{Address, FRAME_SIZE_MAX, Reply, Request};
 use crate::world::World;
 
@@ -66,6 +66,11 @@ pub(super) enum Order {
     Send(Outgoing),
     /// Somebody has noticed that there is no connection, and wants one.
     Connect,
+    /// What was not written yet of this partition's requests is not to be sent; then `done`.
+    Withdraw {
+        partition: PartitionId,
+        done: oneshot::Sender<()>,
+    },
 }
 
 /// One request on its way.
@@ -172,6 +177,17 @@ impl Peer {
             return Err(CallError::Unsent("there is no connection".to_owned()));
         }
         self.submit(request, None)
+    }
+
+    /// Takes back what was not written to a connection yet of this partition's requests: before this resolves their callers
+    /// are told [`CallError::Unsent`].
+    pub async fn withdraw(&self, partition: &PartitionId) {
+        let (done, withdrawn) = oneshot::channel();
+        let order = Order::Withdraw { partition: partition.clone(), done };
+        if self.0.orders.send(order).is_ok() {
+            // A driver that has stopped has told all callers, too.
+            let _ = withdrawn.await;
+        }
     }
 
     fn submit(&self, request: Request, waiter: Option<Waiter>) -> Result<(), CallError> {

@@ -140,6 +140,34 @@ async fn what_finds_nobody_was_not_sent() {
     assert!(future::join_all(calls).await.iter().all(Result::is_ok), "it does not connect again");
 }
 
+#[test]
+fn what_is_taken_back_before_there_is_a_connection_is_never_sent() {
+    simulation::run(1, async |simulation| {
+        let (server, client) = (simulation.world(NodeId(1)), simulation.world(NodeId(2)));
+        let (serving, questions) = obedient(&server).await;
+        let peer = Peer::new(&client, serving.address());
+        simulation.fault(&"cut 2>1".parse().unwrap());
+        let early = request("early");
+        let partition = early.partition.clone();
+        let early = peer.call(early, LONG);
+        let of_another = PartitionId::new("test", 1).unwrap();
+        let of_another = peer.call(Request { partition: of_another, ..request("of another") }, LONG);
+        peer.withdraw(&partition).await;
+        assert!(matches!(early.now_or_never(), Some(Err(CallError::Unsent(_)))), "it is told by then");
+        simulation.network().heal_all();
+        let retried = async { while peer.call(request("later"), LONG).await.is_err() {} };
+        let (_, ()) = future::join(of_another, retried).await;
+
+        let written = peer.call(request("hush"), LONG);
+        peer.call(request("behind it"), LONG).await.unwrap();
+        peer.withdraw(&partition).await;
+        assert!(written.now_or_never().is_none(), "what was written is in doubt as before");
+        let mut asked: Vec<_> = stream_of(questions).take(3).collect().await;
+        asked.retain(|question| question != "of another");
+        assert_eq!(asked[..2], ["later", "hush"]);
+    });
+}
+
 #[tokio::test]
 async fn a_used_port_is_named_in_the_error() {
     let world = World::of_client();
