@@ -2,6 +2,7 @@
 
 mod casualty;
 mod cluster;
+mod conversation;
 mod cuts;
 mod error;
 mod hindered;

@@ -13,11 +13,12 @@ use partition::transport::Address;
 use partition::transport::barred::Barrier;
 use partition::world::Tasks;
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::sync::oneshot;
 
 use super::casualty::Casualties;
+use super::conversation::{Conversation, Mute};
 use super::error::LaunchError;
 use super::host::{BIND_LIMIT, Identity, START_LIMIT, STOP_LIMIT};
 use super::procfs::{Process, State};
@@ -56,8 +57,7 @@ pub(super) struct ProcessHost {
 #[derive(Debug)]
 struct Life {
     pid: Pid,
-    stdin: ChildStdin,
-    stdout: Lines<BufReader<ChildStdout>>,
+    conversation: Conversation<ChildStdin, ChildStdout>,
     fate: Arc<Mutex<Fate>>,
     /// Resolves when it has ended and been waited for.
     ended: oneshot::Receiver<Ended>,
@@ -130,8 +130,8 @@ impl ProcessHost {
             tell,
         };
         self.nursery.tasks.spawn(mourner.wait(child, stderr));
-        let stdout = BufReader::new(stdout).lines();
-        self.life = Some(Life { pid, stdin, stdout, fate, ended, stops_within: STOP_LIMIT });
+        let conversation = Conversation::new(stdin, stdout);
+        self.life = Some(Life { pid, conversation, fate, ended, stops_within: STOP_LIMIT });
         let line = self.line("listening", BIND_LIMIT).await?;
         if line == format!("listening {at}") { Ok(()) } else { Err(self.nonsense(&line)) }
     }
@@ -173,52 +173,27 @@ impl ProcessHost {
     }
 
     pub(super) async fn lengthen(&mut self, longer: &[LongerWay]) -> Result<(), LaunchError> {
-        if self.life.is_none() {
-            return Ok(());
-        }
         let ways = serde_json::to_string(longer).expect("ways are plain data");
-        self.tell(&format!("lengthen {ways}")).await?;
-        let line = self.line("its longer ways", USAGE_LIMIT).await?;
-        if line == "lengthened" { Ok(()) } else { Err(self.nonsense(&line)) }
+        self.carried_out(&format!("lengthen {ways}"), "its longer ways", "lengthened").await
     }
 
     pub(super) async fn slow(&mut self, down: &Slowdown) -> Result<(), LaunchError> {
-        if self.life.is_none() {
-            return Ok(());
-        }
         let whom = serde_json::to_string(down).expect("a slowdown is plain data");
-        self.tell(&format!("slow {whom}")).await?;
-        let line = self.line("its slowdown", USAGE_LIMIT).await?;
-        if line == "slowed" { Ok(()) } else { Err(self.nonsense(&line)) }
+        self.carried_out(&format!("slow {whom}"), "its slowdown", "slowed").await
     }
 
     pub(super) async fn bar(&mut self, barred: &BTreeSet<Barrier>) -> Result<(), LaunchError> {
-        if self.life.is_none() {
-            return Ok(());
-        }
         let ways = serde_json::to_string(barred).expect("barriers are plain data");
-        self.tell(&format!("bar {ways}")).await?;
-        let line = self.line("its barriers", USAGE_LIMIT).await?;
-        if line == "barred" { Ok(()) } else { Err(self.nonsense(&line)) }
+        self.carried_out(&format!("bar {ways}"), "its barriers", "barred").await
     }
 
     pub(super) async fn trouble(&mut self, fault: &DiskFault) -> Result<(), LaunchError> {
-        if self.life.is_none() {
-            return Ok(());
-        }
         let what = serde_json::to_string(fault).expect("a fault is plain data");
-        self.tell(&format!("disk {what}")).await?;
-        let line = self.line("its disk's trouble", USAGE_LIMIT).await?;
-        if line == "troubled" { Ok(()) } else { Err(self.nonsense(&line)) }
+        self.carried_out(&format!("disk {what}"), "its disk's trouble", "troubled").await
     }
 
     pub(super) async fn keep(&mut self) -> Result<(), LaunchError> {
-        if self.life.is_none() {
-            return Ok(());
-        }
-        self.tell("keep").await?;
-        let line = self.line("what it keeps", USAGE_LIMIT).await?;
-        if line == "kept" { Ok(()) } else { Err(self.nonsense(&line)) }
+        self.carried_out("keep", "what it keeps", "kept").await
     }
 
     /// How often the faults that it was told of were felt. One that has ended by itself has felt its last one.
@@ -228,17 +203,16 @@ impl ProcessHost {
             return Ok(Felt(1));
         }
         let clock = self.nursery.clock.clone();
-        let Ok(said) = clock.timeout(USAGE_LIMIT, life.answer("felt")).await else {
-            let what = format!("what {} felt", self.identity.name);
-            return Err(LaunchError::TooSlow { what, limit: USAGE_LIMIT });
-        };
-        match said {
-            Some(line) => serde_json::from_str(&line).map_err(|_| self.nonsense(&line)),
+        match life.asked("felt", &clock).await {
+            Ok(line) => serde_json::from_str(&line).map_err(|_| self.nonsense(&line)),
+            Err(Mute::Late) => Err(self.late("what was felt", USAGE_LIMIT)),
             // It met its last one while it was asked. Its life is kept, for those who ask whether it has ended.
-            None if life.may_end() && clock.timeout(STOP_LIMIT, life.is_gone(&clock)).await.is_ok() => {
+            Err(Mute::Closed)
+                if life.may_end() && clock.timeout(STOP_LIMIT, life.is_gone(&clock)).await.is_ok() =>
+            {
                 Ok(Felt(1))
             }
-            None => Err(self.post_mortem().await),
+            Err(Mute::Closed) => Err(self.post_mortem().await),
         }
     }
 
@@ -298,22 +272,36 @@ impl ProcessHost {
         }
     }
 
-    async fn tell(&mut self, line: &str) -> Result<(), LaunchError> {
-        let life = self.life.as_mut().expect("a node is told something only while it lives");
-        if life.stdin.write_all(format!("{line}\n").as_bytes()).await.is_ok() {
+    /// Has it do something, as long as it lives, and hears that it is `done`.
+    async fn carried_out(&mut self, order: &str, what: &str, done: &str) -> Result<(), LaunchError> {
+        if self.life.is_none() {
             return Ok(());
         }
-        Err(self.post_mortem().await)
+        self.tell(order).await?;
+        let line = self.line(what, USAGE_LIMIT).await?;
+        if line == done { Ok(()) } else { Err(self.nonsense(&line)) }
     }
 
-    /// The next line it says.
+    async fn tell(&mut self, line: &str) -> Result<(), LaunchError> {
+        let life = self.life.as_mut().expect("a node is told something only while it lives");
+        match life.conversation.say(line).await {
+            Ok(()) => Ok(()),
+            Err(_) => Err(self.post_mortem().await),
+        }
+    }
+
+    /// What it says next, or to what it was told.
     async fn line(&mut self, what: &str, limit: Duration) -> Result<String, LaunchError> {
         let life = self.life.as_mut().expect("a node is listened to only while it lives");
-        match self.nursery.clock.timeout(limit, life.stdout.next_line()).await {
-            Ok(Ok(Some(line))) => Ok(line),
-            Ok(Ok(None) | Err(_)) => Err(self.post_mortem().await),
-            Err(_) => Err(LaunchError::TooSlow { what: format!("{what} of {}", self.identity.name), limit }),
+        match life.conversation.hear(&self.nursery.clock, limit).await {
+            Ok(line) => Ok(line),
+            Err(Mute::Closed) => Err(self.post_mortem().await),
+            Err(Mute::Late) => Err(self.late(what, limit)),
         }
+    }
+
+    fn late(&self, what: &str, limit: Duration) -> LaunchError {
+        LaunchError::TooSlow { what: format!("{what} of {}", self.identity.name), limit }
     }
 
     /// Its pipes are closed: waits for its end, and says how that came.
@@ -360,10 +348,10 @@ impl Life {
         }
     }
 
-    /// The line that it says to this one; none when its pipes are closed.
-    async fn answer(&mut self, line: &str) -> Option<String> {
-        self.stdin.write_all(format!("{line}\n").as_bytes()).await.ok()?;
-        self.stdout.next_line().await.ok()?
+    /// The line that it says to this one.
+    async fn asked(&mut self, line: &str, clock: &Clock) -> Result<String, Mute> {
+        self.conversation.say(line).await?;
+        self.conversation.hear(clock, USAGE_LIMIT).await
     }
 
     /// What was its fate is another one from now on.
