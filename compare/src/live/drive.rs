@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use partition::client::producer::{Delivered, Fate, NewRecord, Producer, ProducerConfig};
-use partition::clock::{Clock, Moment};
+use partition::clock::{Clock, ExactTimer, Moment};
 use partition::error::ReadError;
 use partition::ids::{ByteSize, Offset};
 use partition::partition::{Acks, Isolation, Partition, Read};
@@ -68,12 +68,12 @@ pub(super) struct Drive {
 }
 
 impl Drive {
-    /// Works until dropped.
-    pub(super) async fn work(self) {
+    /// Works until dropped. The timer is for the producer: what a coarser one is late would count as latency.
+    pub(super) async fn work(self, mut timer: ExactTimer) {
         let start = self.end_of_log().await;
         tokio::select! {
             biased;
-            () = self.produce() => {}
+            () = self.produce(&mut timer) => {}
             () = self.read_from(start) => {}
             () = self.ask_for_tails() => {}
             () = self.trim() => {}
@@ -90,7 +90,7 @@ impl Drive {
         }
     }
 
-    async fn produce(&self) {
+    async fn produce(&self, timer: &mut ExactTimer) {
         let config = ProducerConfig {
             acks: Acks::Committed,
             linger: Duration::ZERO,
@@ -118,7 +118,7 @@ impl Drive {
                 Some(ended) = waiting.next(), if !waiting.is_empty() => {
                     self.board.count(self.system, waiting.len(), |pulse| pulse.count(ended, clock.now()));
                 }
-                () = clock.sleep_until(next), if has_room => {
+                () = timer.wait_until(next), if has_room => {
                     if waiting.len() < WAITING_MAX {
                         waiting.push(self.send(&producer, source.next(), next));
                         self.board.count(self.system, waiting.len(), |_| {});

@@ -1,6 +1,7 @@
 //! Starts both systems and the server, lets them work until the user ends it, and stops all in order.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{self, LocalBoxFuture};
+use partition::clock::ExactTimer;
 use partition::cluster::Cluster;
 use partition::transport::barred::{BarredTransport, Barriers};
 use partition::world::World;
@@ -54,10 +56,11 @@ pub async fn run(settings: &Settings, ready: impl FnOnce(&str)) -> Result<Ending
     let Ok(launched) = interrupts.unless(future::try_join_all(launched)).await else {
         return Ok(Ending::Sound);
     };
-    let stage = Stage::set(settings, launched?);
+    let stage = Stage::set(settings, launched?).map_err(|error| bad(error.to_string()))?;
     ready(&format!("http://{own}/"));
     let board = Arc::clone(&stage.board);
-    let stopped = stage.play(&mut interrupts, Door::of(listener), own).await;
+    let door = Door::of(listener, &stage.world.clock);
+    let stopped = stage.play(&mut interrupts, door, own).await;
     for error in stopped {
         match error {
             // The user has it end, and it has ended; what was broken before need not end in order.
@@ -93,13 +96,13 @@ struct Stage {
     world: World,
     hands: Vec<(Hand, tokio::sync::mpsc::Receiver<super::hand::Order>)>,
     eyes: Vec<Eye>,
-    drives: Vec<Drive>,
+    drives: Vec<(Drive, ExactTimer)>,
     sides: BTreeMap<System, Arc<Side>>,
     load: String,
 }
 
 impl Stage {
-    fn set(settings: &Settings, launched: Vec<Running>) -> Self {
+    fn set(settings: &Settings, launched: Vec<Running>) -> io::Result<Self> {
         let world = client_world();
         let board = Board::new(&world.clock, settings);
         let (mut hands, mut eyes, mut drives, mut sides) =
@@ -117,7 +120,7 @@ impl Stage {
             let client = client_world();
             let network = Arc::new(BarredTransport::over(Arc::clone(&client.network), barriers.clone()));
             let client = World { network, ..client };
-            drives.push(Drive {
+            let drive = Drive {
                 system,
                 pace: settings.pace,
                 partition: running.connect(&client),
@@ -125,10 +128,11 @@ impl Stage {
                 recorder,
                 board: Arc::clone(&board),
                 read_back: AtomicU64::new(0),
-            });
+            };
+            drives.push((drive, world.clock.exact_timer()?));
             hands.push((Hand::new(system, running, &board, barriers), inbox));
         }
-        Self { board, world, hands, eyes, drives, sides, load: settings.load() }
+        Ok(Self { board, world, hands, eyes, drives, sides, load: settings.load() })
     }
 
     /// Plays until the user ends it, and says what went wrong when all were stopped.
@@ -158,7 +162,7 @@ impl Stage {
         ];
         works.extend(hands.iter_mut().map(|(hand, inbox)| hand.work(inbox).boxed_local()));
         works.extend(eyes.into_iter().map(|eye| eye.look().boxed_local()));
-        works.extend(drives.into_iter().map(|drive| drive.work().boxed_local()));
+        works.extend(drives.into_iter().map(|(drive, timer)| drive.work(timer).boxed_local()));
         // None of them ends by itself.
         let _ = interrupts.unless(future::select_all(works)).await;
         let stopped = hands.into_iter().map(|(hand, _)| hand.shutdown());
