@@ -234,11 +234,11 @@ impl Hand {
         };
         let cuts = self.cuts();
         self.barriers.set(&self.running.barriers_of(LOAD_NUMBER, &cuts));
-        for other in self.awake() {
-            // One that has died meanwhile is told when it is started again.
-            if let Err(error) = self.running.cut_at(other, &cuts).await {
-                tracing::warn!(%other, %error, "it is not told of a cut");
-            }
+        let awake = self.awake();
+        let away = self.running.members().into_iter().filter(|other| !awake.contains(other)).collect();
+        // One that has died meanwhile is told when it is started again.
+        if let Err(error) = self.running.cut(&cuts, &away).await {
+            tracing::warn!(%error, "somebody is not told of a cut");
         }
     }
 
@@ -291,8 +291,8 @@ impl Hand {
 
     /// Tells one that was away all that holds now.
     async fn tell(&mut self, member: Member) -> Result<(), LaunchError> {
-        let (cuts, links, now) = (self.cuts(), self.slow_links(), self.condition(member));
-        self.running.cut_at(member, &cuts).await?;
+        let (links, now) = (self.slow_links(), self.condition(member));
+        self.running.cut_at(member).await?;
         self.running.lengthen_at(member, &links).await?;
         self.trouble(member, if now.slow_disk { SLOW_DISK } else { Duration::ZERO }).await
     }

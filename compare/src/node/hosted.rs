@@ -129,6 +129,11 @@ impl Bound {
         self.listener.address()
     }
 
+    /// Bars these ways to other nodes, and no others, before the first of them is gone.
+    pub fn bar(&self, barred: &BTreeSet<Barrier>) {
+        self.barriers.set(barred);
+    }
+
     /// Opens the log and answers.
     ///
     /// # Errors

@@ -110,7 +110,7 @@ async fn live_until_told(args: &NodeArgs) -> Result<Ending, Ending> {
     let random = args.seed.map_or_else(Random::real, |seed| Random::of_node(seed, args.node_id));
     let bound = Bound::bind(args.node_id, args.role, Address(args.listen), &args.data_dir, random).await?;
     say(&format!("listening {}", bound.address()))?;
-    let plan = match told.plan(args, bound.address()).await? {
+    let plan = match told.plan(args, &bound).await? {
         Some(plan) => plan,
         None => return Ok(Ending::Stopped),
     };
@@ -152,20 +152,26 @@ impl Told {
         Ok(Self { parent, terminate, interrupt })
     }
 
-    /// The plan; `None` when it is told to stop before it had one.
-    async fn plan(&mut self, args: &NodeArgs, own: Address) -> Result<Option<Plan>, Ending> {
+    /// The plan, after what is in the way when it begins; `None` when it is told to stop before it had one.
+    async fn plan(&mut self, args: &NodeArgs, bound: &Bound) -> Result<Option<Plan>, Ending> {
         if self.parent.is_none() {
-            return Ok(Some(args.plan(own)));
+            return Ok(Some(args.plan(bound.address())));
         }
-        let Some(line) = self.order().await else { return Ok(None) };
-        let plan = serde_json::from_str(&line);
-        plan.map(Some).map_err(|error| Ending::BadInput(format!("not a plan: {error}")))
+        while let Some(line) = self.order().await {
+            let Some(ways) = line.strip_prefix("bar ") else {
+                let plan = serde_json::from_str(&line);
+                return plan.map(Some).map_err(|error| Ending::BadInput(format!("not a plan: {error}")));
+            };
+            bound.bar(&serde_json::from_str(ways).map_err(|_| not_an_order(&line))?);
+            say("barred")?;
+        }
+        Ok(None)
     }
 
     /// Answers orders until it is told to stop.
     async fn serve(&mut self, node: &HostedNode) -> Result<(), Ending> {
         while let Some(order) = self.order().await {
-            let wrong = || Ending::BadInput(format!("not an order: {order:?}"));
+            let wrong = || not_an_order(&order);
             match order.split_once(' ') {
                 None if order == "usage" => {
                     say(&serde_json::to_string(&node.totals()).expect("totals are plain data"))?;
@@ -220,6 +226,10 @@ impl Told {
             line = line => line,
         }
     }
+}
+
+fn not_an_order(line: &str) -> Ending {
+    Ending::BadInput(format!("not an order: {line:?}"))
 }
 
 /// One line for the parent, which may wait for it. If nobody reads any more, it is time to stop.

@@ -10,6 +10,7 @@ use partition::fault::{DiskFault, Felt};
 use partition::ids::NodeId;
 use partition::partition::Partition;
 
+use super::cuts::Member;
 use super::error::LaunchError;
 use super::host::Host;
 use super::running::Running;
@@ -76,13 +77,8 @@ impl Running {
 
     /// Starts a controller that is down.
     pub async fn restart_controller(&mut self, node: NodeId) {
-        let (plan, address) = (self.plan.clone(), self.plan.controllers[&node]);
-        let host = self.controller_host(node);
-        let started = async {
-            host.bind(address).await?;
-            host.start(&plan).await
-        };
-        let started = started.await;
+        let address = self.plan.controllers[&node];
+        let started = self.start_again(Member::Controller(node), address).await;
         self.note(started);
     }
 
@@ -120,13 +116,9 @@ impl Cluster for Running {
     }
 
     fn restart(&mut self, node: NodeId) -> BoxFuture<'_, ()> {
-        let (plan, address) = (self.plan.clone(), self.plan.replicas[&node]);
+        let address = self.plan.replicas[&node];
         async move {
-            let host = self.replica_host(node);
-            let started = match host.bind(address).await {
-                Ok(()) => host.start(&plan).await,
-                Err(error) => Err(error),
-            };
+            let started = self.start_again(Member::Replica(node), address).await;
             self.note(started);
         }
         .boxed()

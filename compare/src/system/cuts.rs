@@ -81,18 +81,21 @@ impl Running {
         self.hosts.iter().map(|host| Member::of(host.identity())).collect()
     }
 
-    /// From now on these cuts are in force, and no others. Where nodes bar their own ways, one that is down is not told, and knows
-    /// nothing of them when it comes back; clients always do ([`barriers_of`](Self::barriers_of)).
+    /// From now on these cuts are in force, and no others. Where nodes bar their own ways, who is away is not told: one that is down
+    /// hears of it before it is started again, one that stands still by [`cut_at`](Self::cut_at). Clients always bar their own
+    /// ([`barriers_of`](Self::barriers_of)).
     ///
     /// # Errors
     /// [`LaunchError`] when a node does not answer, or the network cannot be cut.
-    pub async fn cut(&mut self, cuts: &BTreeSet<Cut>) -> Result<(), LaunchError> {
+    pub async fn cut(&mut self, cuts: &BTreeSet<Cut>, away: &BTreeSet<Member>) -> Result<(), LaunchError> {
         let plan = &self.plan;
         let between_nodes = |cut: &Cut| Some((cut.from.address(plan)?, cut.to.address(plan)?));
         if let Some(done) = self.sites.cut(&cuts.iter().filter_map(between_nodes).collect()) {
             return done;
         }
-        let told = self.hosts.iter_mut().map(|host: &mut Host| async move {
+        self.cuts.clone_from(cuts);
+        let hear = self.hosts.iter_mut().filter(|host| !away.contains(&Member::of(host.identity())));
+        let told = hear.map(|host: &mut Host| async move {
             let barred = barriers(Member::of(host.identity()), cuts, plan);
             host.bar(&barred).await
         });

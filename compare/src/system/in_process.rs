@@ -127,8 +127,10 @@ impl TaskHost {
     }
 
     pub(super) fn bar(&self, barred: &BTreeSet<Barrier>) {
-        if let Phase::Up(life) = &self.phase {
-            life.node.bar(barred);
+        match &self.phase {
+            Phase::Up(life) => life.node.bar(barred),
+            Phase::Bound(bound) => bound.bar(barred),
+            Phase::Down => {}
         }
     }
 

@@ -1,6 +1,7 @@
 //! Starts a cluster: binds all ports, tells every node of all, and waits until the partition takes writes.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -194,7 +195,18 @@ async fn start(
     try_join_all(hosts.iter_mut().map(|host| host.start(&plan))).await?;
     let delays = Delays::of(Sender::Client, &plan, &world.clock);
     let power = premises.power;
-    let running = Running { shape, plan, hosts, sites, power, casualties, world, tasks, delays };
+    let running = Running {
+        shape,
+        plan,
+        hosts,
+        sites,
+        power,
+        casualties,
+        world,
+        tasks,
+        delays,
+        cuts: BTreeSet::default(),
+    };
     wait_until_ready(&running).await?;
     Ok(running)
 }
@@ -210,7 +222,18 @@ pub async fn join_elsewhere(shape: Shape, hosts: &Hosts, scale: Scale) -> Result
     let (casualties, tasks) = (Casualties::default(), Tasks::default());
     let (hosts, sites, world) = (Vec::new(), Sites::elsewhere(), client_world());
     let power = Power::default();
-    let running = Running { shape, plan, hosts, sites, power, casualties, world, tasks, delays: None };
+    let running = Running {
+        shape,
+        plan,
+        hosts,
+        sites,
+        power,
+        casualties,
+        world,
+        tasks,
+        delays: None,
+        cuts: BTreeSet::default(),
+    };
     wait_until_ready(&running).await?;
     Ok(running)
 }

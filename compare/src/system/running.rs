@@ -1,6 +1,6 @@
 //! A cluster that runs: made by [`launch`](super::launch), measured through clients of its own, ended by dropping it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -16,6 +16,7 @@ use partition::transport::rpc::Peer;
 use partition::world::{Tasks, World};
 
 use super::casualty::Casualties;
+use super::cuts::Cut;
 use super::error::LaunchError;
 use super::host::Host;
 use super::power::Power;
@@ -38,6 +39,8 @@ pub struct Running {
     pub(super) tasks: Tasks,
     /// What its clients inject into themselves.
     pub(super) delays: Option<Delays>,
+    /// The cuts that are in force, where nodes bar their own ways.
+    pub(super) cuts: BTreeSet<Cut>,
 }
 
 /// How many sets of connections the clients of a cluster share: one connection to each replica in each set.

@@ -1,10 +1,9 @@
 //! What one node of a running cluster is told alone: others may stand still, and would not answer.
 
-use std::collections::BTreeSet;
-
 use partition::ids::NodeId;
+use partition::transport::Address;
 
-use super::cuts::{Cut, Member, barriers};
+use super::cuts::{Member, barriers};
 use super::error::LaunchError;
 use super::host::Host;
 use super::running::Running;
@@ -14,31 +13,36 @@ impl Running {
         self.hosts.iter_mut().find(|host| Member::of(host.identity()) == member)
     }
 
-    /// From now on these cuts, and no others, are in force at this node. One that is down is not told; where cuts are made outside
-    /// of nodes ([`cuts_outside`](Self::cuts_outside)) none is.
+    /// Tells this node which cuts are in force, since it was away when they were made. Where they are made outside of nodes
+    /// nobody has to be told.
     ///
     /// # Errors
     /// [`LaunchError`] when it does not answer.
-    pub async fn cut_at(&mut self, member: Member, cuts: &BTreeSet<Cut>) -> Result<(), LaunchError> {
-        if self.cuts_outside() {
+    pub async fn cut_at(&mut self, member: Member) -> Result<(), LaunchError> {
+        if self.sites.are_cut_here() {
             return Ok(());
         }
-        let barred = barriers(member, cuts, &self.plan);
+        let barred = barriers(member, &self.cuts, &self.plan);
         match self.host_of(member) {
             Some(host) => host.bar(&barred).await,
             None => Ok(()),
         }
     }
 
+    /// Starts a node that is down, under the cuts that are in force.
+    pub(super) async fn start_again(&mut self, member: Member, at: Address) -> Result<(), LaunchError> {
+        let (plan, barred) = (self.plan.clone(), barriers(member, &self.cuts, &self.plan));
+        let host = self.host_of(member).expect("a node of this cluster");
+        host.bind(at).await?;
+        if !barred.is_empty() {
+            host.bar(&barred).await?;
+        }
+        host.start(&plan).await
+    }
+
     /// Whether its process has ended by itself.
     pub fn is_gone(&mut self, member: Member) -> bool {
         self.host_of(member).is_some_and(|host| host.has_ended())
-    }
-
-    /// Whether the network is cut outside of nodes: then [`cut`](Self::cut) reaches all of them, whether they are up or not.
-    #[must_use]
-    pub fn cuts_outside(&self) -> bool {
-        self.sites.are_cut_here()
     }
 
     /// Has the disk of a replica forget nothing from now on, if it is one that forgets: to kill it is no power cut then.

@@ -1,21 +1,25 @@
 //! `compare node` by itself: one clear line for bad input, and nothing left running.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use compare::data_dir::DataDir;
-use compare::node::{DiskTerms, Times};
+use compare::node::{DiskTerms, Plan, Scale, Times};
 use compare::system::{
     Hosting, LaunchError, LinkTerms, MinIsr, Premises, Replicas, Shape, System, client_world, launch_on,
     launch_program,
 };
+use isr_log::metadata::CommitRule;
 use partition::cluster::Cluster;
 use partition::fault::{DiskFault, Felt};
-use partition::ids::NodeId;
+use partition::ids::{NodeId, PartitionId};
 use partition::log::Durability;
+use partition::transport::Address;
+use partition::transport::barred::{Barrier, Way};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::hosted::{TIMEOUT, cluster};
@@ -103,6 +107,56 @@ fn a_node_that_loses_its_parent_ends_and_one_that_is_told_to_stop_does() {
         said.read_to_string(&mut rest).unwrap();
         assert_eq!(rest, "");
     }
+}
+
+#[test]
+fn a_node_that_is_started_under_a_cut_calls_nobody_until_the_cut_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = Address(other.local_addr().unwrap());
+    let program = Command::new(env!("CARGO_BIN_EXE_compare"))
+        .args(["node", "--supervised", "--role", "quorum", "--node-id", "1", "--data-dir"])
+        .arg(dir.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn();
+    let mut child = program.unwrap();
+    let mut said = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let own = said.next().unwrap().strip_prefix("listening ").unwrap().parse().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut asked = |order: &str| {
+        stdin.write_all(format!("{order}\n").as_bytes()).unwrap();
+        said.next().unwrap()
+    };
+
+    let barrier = serde_json::to_string(&[Barrier { at, way: Way::Out }]).unwrap();
+    assert_eq!(asked(&format!("bar {barrier}")), "barred");
+    let plan = Plan {
+        partition: PartitionId::new("test", 0).unwrap(),
+        replicas: BTreeMap::from([(NodeId(1), Address(own)), (NodeId(2), at)]),
+        spares: BTreeMap::new(),
+        controllers: BTreeMap::new(),
+        min_isr: 1,
+        commit: CommitRule::AllInSync,
+        copies: 1,
+        durability: Durability::Synced,
+        injected: None,
+        scale: Scale::default(),
+        times: Some(Times::A_SECOND),
+        disk: DiskTerms::Plain,
+        segment: None,
+    };
+    assert_eq!(asked(&serde_json::to_string(&plan).unwrap()), "ready");
+    while asked("felt") == "0" {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    other.set_nonblocking(true).unwrap();
+    assert_eq!(other.accept().unwrap_err().kind(), ErrorKind::WouldBlock, "it called through the cut");
+    other.set_nonblocking(false).unwrap();
+    assert_eq!(asked("bar []"), "barred");
+    other.accept().unwrap();
+    drop(stdin);
+    assert!(child.wait().unwrap().success());
 }
 
 #[tokio::test]

@@ -292,7 +292,7 @@ impl<'a> Hand<'a> {
         self.paused.remove(&node);
         self.running.resume(node).await;
         // Of cuts that have ended meanwhile, too.
-        self.running.cut_at(Member::Replica(node), &self.cuts()).await?;
+        self.running.cut_at(Member::Replica(node)).await?;
         self.running.lengthen_at(Member::Replica(node), &self.longer).await?;
         let (missed, others) =
             std::mem::take(&mut self.deferred).into_iter().partition(|(whose, _)| *whose == node);
@@ -336,16 +336,9 @@ impl<'a> Hand<'a> {
         for (client, barriers) in &self.clients {
             barriers.set(&self.running.barriers_of(*client, &cuts));
         }
-        if self.running.cuts_outside() || (self.paused.is_empty() && self.down.is_empty()) {
-            return self.running.cut(&cuts).await;
-        }
         // Who stands still does not answer, and hears of it when it goes on.
-        for member in self.running.members() {
-            if !self.is_away(member) {
-                self.running.cut_at(member, &cuts).await?;
-            }
-        }
-        Ok(())
+        let away = self.running.members().into_iter().filter(|member| self.is_away(*member)).collect();
+        self.running.cut(&cuts, &away).await
     }
 
     /// Tells all which links are longer now.
@@ -361,18 +354,12 @@ impl<'a> Hand<'a> {
         Ok(())
     }
 
-    /// Tells one that was away what the network is like now.
+    /// Tells one that was started again which links are longer; of cuts it has heard.
     async fn tell_again(&mut self, member: Member) -> Result<(), LaunchError> {
-        if self.is_away(member) {
+        if self.is_away(member) || self.longer.is_empty() {
             return Ok(());
         }
-        if !self.longer.is_empty() {
-            self.running.lengthen_at(member, &self.longer).await?;
-        }
-        if self.network.is_empty() {
-            return Ok(());
-        }
-        self.running.cut_at(member, &self.cuts()).await
+        self.running.lengthen_at(member, &self.longer).await
     }
 
     fn is_away(&self, member: Member) -> bool {
