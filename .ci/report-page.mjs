@@ -1,64 +1,13 @@
-// Drives a browser through its debugging pipe: node report-page.mjs BROWSER PAGE. Ends with 1 at the first thing that is wrong.
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+// Looks at a report in a browser: node report-page.mjs BROWSER PAGE. Ends with 1 at the first thing that is wrong.
 import { pathToFileURL } from 'node:url';
+import { start } from './browser.mjs';
 
 const [browser, page] = process.argv.slice(2);
-const profile = mkdtempSync(join(tmpdir(), 'report-page-'));
-const flags = ['--headless=new', '--no-sandbox', '--disable-gpu', '--no-first-run', '--remote-debugging-pipe', `--user-data-dir=${profile}`];
-const child = spawn(browser, flags, { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] });
-const finish = (code, words) => {
-  console.log(words);
-  child.kill();
-  try { rmSync(profile, { recursive: true, force: true }); } catch { /* the browser may still be writing there */ }
-  process.exit(code);
-};
-setTimeout(() => finish(1, `${page}: the browser did not answer within 60 s`), 60_000).unref();
+const address = pathToFileURL(page).href;
+const { open, check, finish } = start({ browser, subject: page, seconds: 60 });
 
-let next = 0, buffered = '';
-const waiting = new Map(), listeners = new Set();
-child.stdio[4].on('data', (data) => {
-  buffered += data;
-  for (let end; (end = buffered.indexOf('\0')) >= 0; buffered = buffered.slice(end + 1)) {
-    const message = JSON.parse(buffered.slice(0, end));
-    if (message.id) waiting.get(message.id)(message);
-    else listeners.forEach((listener) => listener(message));
-  }
-});
-const ask = (session) => (method, params = {}) => new Promise((resolve, reject) => {
-  const id = ++next;
-  waiting.set(id, (answer) => (answer.error ? reject(new Error(`${method}: ${answer.error.message}`)) : resolve(answer.result)));
-  child.stdio[3].write(JSON.stringify({ id, method, params, sessionId: session }) + '\0');
-});
-
-// Opens the page as somebody would who has this, and returns a function that evaluates, and what was said and asked for.
-async function open({ width = 1200, dark = false, scripts = true }) {
-  const { targetId } = await ask()('Target.createTarget', { url: 'about:blank' });
-  const { sessionId } = await ask()('Target.attachToTarget', { targetId, flatten: true });
-  const call = ask(sessionId), said = [], asked = [];
-  const loaded = new Promise((resolve) => listeners.add(({ method, params, sessionId: from }) => {
-    if (from !== sessionId) return;
-    if (method === 'Page.loadEventFired') resolve();
-    if (method === 'Runtime.exceptionThrown') said.push(params.exceptionDetails.text + ' ' + (params.exceptionDetails.exception?.description ?? ''));
-    if (method === 'Runtime.consoleAPICalled') said.push(params.args.map((one) => one.value).join(' '));
-    if (method === 'Log.entryAdded') said.push(params.entry.text);
-    if (method === 'Network.requestWillBeSent') asked.push(params.request.url);
-  }));
-  for (const domain of ['Page', 'Runtime', 'Log', 'Network']) await call(`${domain}.enable`);
-  await call('Emulation.setDeviceMetricsOverride', { width, height: 800, deviceScaleFactor: 1, mobile: width < 500 });
-  await call('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-color-scheme', value: dark ? 'dark' : 'light' }] });
-  await call('Emulation.setScriptExecutionDisabled', { value: !scripts });
-  await call('Page.navigate', { url: pathToFileURL(page).href });
-  await loaded;
-  const evaluate = async (expression) => (await call('Runtime.evaluate', { expression, returnByValue: true })).result.value;
-  return { call, evaluate, said, asked };
-}
-
-const check = (holds, words) => { if (!holds) finish(1, `${page}: ${words}`); };
 try {
-  const desk = await open({});
+  const desk = await open(address);
   check(await desk.evaluate('document.querySelectorAll("h1").length') === 1, 'it has no title');
   check(await desk.evaluate('document.querySelectorAll("dl.answer dd").length') >= 1, 'it does not open with an answer');
   check(await desk.evaluate('document.getElementById("calculator").dataset.agrees') === 'yes', 'the calculator does not come to what Rust computed');
@@ -88,16 +37,16 @@ try {
     check(!(await desk.evaluate('document.querySelector(".repeat").textContent')).includes('FAULT'), 'a cell does not tell how to repeat it');
   }
 
-  const phone = await open({ width: 360 });
+  const phone = await open(address, { width: 360 });
   const widths = await phone.evaluate('[document.documentElement.scrollWidth, window.innerWidth]');
   check(widths[0] <= widths[1] && widths[1] === 360, `it is ${widths[0]} wide on a phone of 360 (${widths[1]})`);
 
   const paper = 'getComputedStyle(document.body).backgroundColor';
-  const dark = await open({ dark: true });
+  const dark = await open(address, { dark: true });
   const [light, night] = [await desk.evaluate(paper), await dark.evaluate(paper)];
   check(light !== night, `it is not dark where that is wished: ${night}`);
 
-  const plain = await open({ scripts: false });
+  const plain = await open(address, { scripts: false });
   // Nothing can be evaluated where scripts are off: the tree is read instead.
   const { root } = await plain.call('DOM.getDocument');
   const count = async (selector) => (await plain.call('DOM.querySelectorAll', { nodeId: root.nodeId, selector })).nodeIds.length;
@@ -106,10 +55,10 @@ try {
 
   for (const { said, asked } of [desk, phone, dark, plain]) {
     check(said.length === 0, `the console says ${said.join('; ')}`);
-    const outside = asked.filter((url) => url !== pathToFileURL(page).href && !url.startsWith('data:'));
+    const outside = asked.filter((url) => url !== address && !url.startsWith('data:'));
     check(outside.length === 0, `it asks for ${outside.join(' ')}`);
   }
-  finish(0, `${page}: sound, with and without scripts, by day and night, on a desk and a phone`);
+  finish(0, `sound, with and without scripts, by day and night, on a desk and a phone`);
 } catch (error) {
-  finish(1, `${page}: ${error.message}`);
+  finish(1, error.message);
 }
