@@ -91,7 +91,7 @@ fn probe_of(rate: Rate, span: Span, block: &Block) -> Probe {
         delivered,
         p99: Duration::from_nanos(block.latencies.value_at_quantile(0.99)),
         lost: block.failed + block.unknown,
-        slipped: unsent == 0 && slipped.is_some_and(|slipped| slipped.blocks > 0),
+        slipped: unsent == 0 && slipped.is_some_and(|slipped| slipped.is_void),
     }
 }
 

@@ -221,7 +221,7 @@ fn cell_of(plan: &Plan, conditions: &Conditions, measured: &MeasuredCell) -> Cel
         failed: sum(|block| block.failed),
         unknown: sum(|block| block.unknown),
         seconds: blocks.iter().map(|block| block.elapsed).sum::<Duration>().as_secs_f64(),
-        slipped: slipped.is_some_and(|slipped| slipped.blocks > 0),
+        slipped: slipped.is_some_and(|slipped| slipped.is_void),
         slip: slipped.map(slip),
         error: error_of(plan, measured),
         figures,
@@ -247,7 +247,7 @@ fn cell_of(plan: &Plan, conditions: &Conditions, measured: &MeasuredCell) -> Cel
 }
 
 fn slip(slipped: Slipped) -> Slip {
-    let Slipped { p50, p99, max, unsent, blocks } = slipped;
+    let Slipped { p50, p99, max, unsent, blocks, is_void: _ } = slipped;
     Slip { p50_us: p50 / 1e3, p99_us: p99 / 1e3, max_us: max / 1e3, blocks, unsent }
 }
 

@@ -180,7 +180,8 @@ pub struct Cell {
     pub unknown: u64,
     /// All blocks together.
     pub seconds: f64,
-    /// Whether an open loop's generator fell behind; a closed loop has no schedule to fall behind.
+    /// Whether an open loop's generator was so late that the figures are not the system's; a closed loop has no schedule
+    /// to fall behind.
     pub slipped: bool,
     /// How late an open loop's generator was; none of a closed loop.
     #[serde(default)]

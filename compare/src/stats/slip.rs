@@ -16,6 +16,9 @@ pub struct Slip {
 /// A generator has slipped when its lateness is more than this share of the latency that it is a part of.
 const SHARE_MAX: f64 = 0.1;
 
+/// Where lateness is held against latency: at the figures that a cell is quoted by.
+const QUANTILES: [f64; 2] = [0.5, 0.99];
+
 /// How late a cell's generator was.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Slipped {
@@ -27,39 +30,64 @@ pub struct Slipped {
     pub max: f64,
     /// Records that were not sent.
     pub unsent: u64,
-    /// So many of its blocks slipped.
+    /// In so many of its blocks it slipped: more than a tenth of that block's own latency, or not all of it sent.
     pub blocks: usize,
+    /// The cell's figures are not the system's: all blocks together it was later than a tenth of the latency that is
+    /// quoted, or something was not sent.
+    pub is_void: bool,
 }
 
 impl Slipped {
     /// Of all blocks of one cell; none for a closed loop, which has no schedule to fall behind.
     #[must_use]
     pub fn of(blocks: &[Block]) -> Option<Self> {
-        let mut pooled: Option<Histogram<u64>> = None;
-        let (mut unsent, mut slipped) = (0, 0);
-        for block in blocks {
-            let slip = block.slip.as_ref()?;
-            unsent += slip.unsent;
-            slipped += usize::from(has_slipped(block, slip));
-            match &mut pooled {
-                Some(pooled) => pooled.add(&slip.lateness).expect("all histograms have the same bounds"),
-                None => pooled = Some(slip.lateness.clone()),
-            }
+        let (first, others) = blocks.split_first()?;
+        let mut pooled = Pooled::of(first)?;
+        let mut slipped = usize::from(pooled.has_slipped());
+        for block in others {
+            let one = Pooled::of(block)?;
+            slipped += usize::from(one.has_slipped());
+            pooled.add(&one);
         }
-        let pooled = pooled?;
-        let at = |quantile| pooled.value_at_quantile(quantile) as f64;
-        Some(Self { p50: at(0.5), p99: at(0.99), max: pooled.max() as f64, unsent, blocks: slipped })
+        let at = |quantile| pooled.lateness.value_at_quantile(quantile) as f64;
+        Some(Self {
+            p50: at(0.5),
+            p99: at(0.99),
+            max: pooled.lateness.max() as f64,
+            unsent: pooled.unsent,
+            blocks: slipped,
+            is_void: pooled.has_slipped(),
+        })
     }
 }
 
-/// Whether the generator's lateness is more than a tenth of the block's latency, at the median or at the 99th
-/// percentile, or something was not sent at all.
-fn has_slipped(block: &Block, slip: &Slip) -> bool {
-    let exceeds = |quantile| {
-        let late = slip.lateness.value_at_quantile(quantile) as f64;
-        late > SHARE_MAX * block.latencies.value_at_quantile(quantile) as f64
-    };
-    slip.unsent > 0 || exceeds(0.5) || exceeds(0.99)
+/// What some blocks measured, as if they were one: as a cell's figures are made.
+struct Pooled {
+    latencies: Histogram<u64>,
+    lateness: Histogram<u64>,
+    unsent: u64,
+}
+
+impl Pooled {
+    fn of(block: &Block) -> Option<Self> {
+        let Slip { lateness, unsent } = block.slip.clone()?;
+        Some(Self { latencies: block.latencies.clone(), lateness, unsent })
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.latencies.add(&other.latencies).expect("all histograms have the same bounds");
+        self.lateness.add(&other.lateness).expect("all histograms have the same bounds");
+        self.unsent += other.unsent;
+    }
+
+    /// Whether lateness is more than a tenth of the latency at one of the figures, or something was not sent at all.
+    fn has_slipped(&self) -> bool {
+        let exceeds = |quantile| {
+            let late = self.lateness.value_at_quantile(quantile) as f64;
+            late > SHARE_MAX * self.latencies.value_at_quantile(quantile) as f64
+        };
+        self.unsent > 0 || QUANTILES.into_iter().any(exceeds)
+    }
 }
 
 #[cfg(test)]
@@ -89,6 +117,25 @@ mod tests {
     fn a_cell_counts_the_blocks_that_slipped_and_what_was_not_sent() {
         let slipped = Slipped::of(&[open(1000, &[10], 0), open(1000, &[300], 7)]).unwrap();
         assert_eq!((slipped.blocks, slipped.unsent, slipped.max), (1, 7, 300.0));
+        assert!(slipped.is_void, "what was not sent has no latency, so the figures lack it");
         assert_eq!(Slipped::of(&[block(&[5])]), None, "a closed loop has no schedule");
+    }
+    /// One late wake-up among a hundred blocks is told, and moves no figure; the same in each block moves all.
+    #[test]
+    fn a_cell_is_void_when_lateness_is_a_tenth_of_what_is_quoted_of_it() {
+        let cell = |late: [u64; 3]| {
+            let blocks = late.map(|late| open(1000, &[late; 100], 0));
+            let slipped = Slipped::of(&blocks).unwrap();
+            (slipped.blocks, slipped.is_void)
+        };
+        assert_eq!(cell([90, 90, 90]), (0, false));
+        assert_eq!(cell([110, 110, 110]), (3, true));
+        assert_eq!(cell([10, 10, 110]), (1, true), "a third of all is at the 99th percentile");
+        let mut blocks = vec![open(1000, &[10; 100], 0); 99];
+        let mut late = vec![10; 98];
+        late.extend([500, 500]);
+        blocks.push(open(1000, &late, 0));
+        let slipped = Slipped::of(&blocks).unwrap();
+        assert_eq!((slipped.blocks, slipped.is_void), (1, false), "two of ten thousand are in no figure");
     }
 }

@@ -98,16 +98,18 @@ fn unanswered(results: &Results) -> Option<String> {
 /// How often the generator of an open loop fell behind, by system: no such cell is left out.
 fn slips(results: &Results) -> Option<String> {
     let told = |system: System| {
-        let open = results.cells.iter().filter(|cell| cell.system == system && cell.slip.is_some());
-        let (cells, slipped) =
-            open.fold((0, 0), |(cells, slipped), cell| (cells + 1, slipped + usize::from(cell.slipped)));
-        (cells > 0).then(|| format!("{system} {slipped} of {cells}"))
+        let open: Vec<_> =
+            results.cells.iter().filter(|cell| cell.system == system && cell.slip.is_some()).collect();
+        let void = open.iter().filter(|cell| cell.slipped).count();
+        let late: usize = open.iter().filter_map(|cell| cell.slip).map(|slip| slip.blocks).sum();
+        let blocks: usize = open.iter().map(|cell| cell.blocks).sum();
+        (!open.is_empty()).then(|| format!("{system} {void} of {} ({late} of {blocks} blocks)", open.len()))
     };
     let told: Vec<String> = System::ALL.into_iter().filter_map(told).collect();
     (!told.is_empty()).then(|| {
         format!(
-            "Void cells, marked !, in which the generator slipped (it was late by more than a tenth of the latency, or \
-             did not send all that was due): {}.",
+            "Void cells, marked !, in which the generator slipped (at p50 or p99 it was late by more than a tenth of the \
+             cell's latency, or it did not send all that was due; single blocks by the same rule): {}.",
             told.join(", ")
         )
     })
@@ -366,13 +368,13 @@ mod tests {
         let open = |system, slipped| {
             let mut open = cell(system, 3, 1, 250.0);
             let (p50_us, p99_us, max_us) = (30.0, 1_500.0, 9_000.0);
-            open.slip = Some(crate::results::Slip { p50_us, p99_us, max_us, blocks: 0, unsent: 0 });
-            open.slipped = slipped;
+            open.slip = Some(crate::results::Slip { p50_us, p99_us, max_us, blocks: 1, unsent: 0 });
+            (open.blocks, open.slipped) = (8, slipped);
             open
         };
         let cells = vec![open(System::Isr, true), open(System::Isr, false), open(System::Quorum, false)];
         let text = slips(&results(cells)).unwrap();
-        assert!(text.ends_with("isr 1 of 2, quorum 0 of 1."), "{text}");
+        assert!(text.ends_with("isr 1 of 2 (2 of 16 blocks), quorum 0 of 1 (1 of 8 blocks)."), "{text}");
         assert_eq!(slips(&results(vec![cell(System::Isr, 3, 1, 9.0)])), None);
     }
 

@@ -120,11 +120,11 @@ fn slipped(cell: &Cell) -> String {
         count => format!(", {} records were never sent", thousands(count as f64)),
     };
     format!(
-        "void, for the generator slipped in {} of {} blocks: it sent p50 {}, p99 {} ms late{unsent}",
-        slip.blocks,
-        cell.blocks,
+        "void, for the generator sent p50 {}, p99 {} ms late (it slipped in {} of {} blocks){unsent}",
         milliseconds(slip.p50_us),
         milliseconds(slip.p99_us),
+        slip.blocks,
+        cell.blocks,
     )
 }
 
@@ -175,7 +175,7 @@ mod tests {
         let text = render(&results(vec![open]));
         assert!(text.contains("1000 a second (poisson), synced, acks committed, one-zone\n"), "{text}");
         let lines = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let told = "void, for the generator slipped in 2 of 8 blocks: it sent p50 0.030, p99 1.50 ms late, 7 records were never sent";
+        let told = "void, for the generator sent p50 0.030, p99 1.50 ms late (it slipped in 2 of 8 blocks), 7 records were never sent";
         assert!(text.contains("isr!") && lines.contains(told), "{text}");
     }
 
