@@ -47,11 +47,16 @@ impl Progress {
         }
     }
 
-    /// The knee of a cluster is being sought.
-    pub fn seeking(&mut self, shape: Shape) {
+    /// The knees of these clusters are being sought; of none, there is nothing to say.
+    pub fn seeking(&mut self, clusters: impl Iterator<Item = Shape>) {
+        let clusters: Vec<String> = clusters.map(|shape| shape.to_string()).collect();
+        if clusters.is_empty() {
+            return;
+        }
+        let told = format!("seeking the knees of {}", clusters.join(", "));
         match self {
-            Self::Bar(bar) => bar.set_message(format!("seeking the knee of {shape}")),
-            Self::Lines { .. } => eprintln!("seeking the knee of {shape}"),
+            Self::Bar(bar) => bar.set_message(told),
+            Self::Lines { .. } => eprintln!("{told}"),
         }
     }
 

@@ -13,7 +13,11 @@
 //! the best counts, and a rate has broken when it broke twice in a row. After [`PROBES_MAX`] probes the best rate so far
 //! is taken, and said.
 
+mod turns;
+
 use std::time::Duration;
+
+pub use turns::{Turn, Turns};
 
 use crate::workload::{Rate, Span};
 
@@ -21,8 +25,9 @@ use crate::workload::{Rate, Span};
 pub const DELIVERED_LEAST: f64 = 0.95;
 /// The 99th percentile may be so many times that of light load.
 pub const P99_TIMES: u32 = 5;
-/// And it may always be so long: below that, one interruption by the scheduler would decide.
-pub const P99_LEAST: Duration = Duration::from_millis(5);
+/// And it may always be so long: below that, one or two interruptions by the scheduler would decide, and a system that
+/// is quicker under light load would be held to less.
+pub const P99_LEAST: Duration = Duration::from_millis(10);
 /// Between the highest rate that holds and the lowest that breaks, this factor is left.
 pub const PRECISION: f64 = 1.05;
 /// Bounds the search in time: some steps of light load, twenty of climbing and bisecting, each rate tried twice at most.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Run;
 use super::group::{Cut, MeasuredCell, MeasuredGroup, Target, any_casualty, open_outlets};
-use super::knee::{Knee, KneeSearch, Probe};
+use super::knee::{Knee, Probe, Turn, Turns};
 use super::plan::{LoadSweep, Setting};
 use super::sender::Sender;
 use crate::stats::{Block, Slipped};
@@ -25,19 +25,19 @@ pub struct MeasuredKnee {
 }
 
 impl Run<'_> {
-    /// Finds the knees of a group, one after the other, and adds the cells that follow from them.
+    /// Finds the knees of a group, whose searches take turns, and adds the cells that follow from them.
     pub(super) async fn seek_knees(
         &mut self,
         group: &mut MeasuredGroup,
         targets: &mut BTreeMap<Shape, Target>,
     ) -> Result<(), Cut> {
-        for sweep in group.sweeps.clone() {
-            self.progress.seeking(sweep.shape);
-            let mut search = KneeSearch::default();
-            while let Some((rate, span)) = search.next() {
-                search.observe(self.probe(sweep, rate, span, targets).await?);
-            }
-            let knee = search.knee();
+        let sweeps = group.sweeps.clone();
+        self.progress.seeking(sweeps.iter().map(|sweep| sweep.shape));
+        let mut turns = Turns::of(sweeps.len());
+        while let Some(Turn { cluster, rate, span }) = turns.next() {
+            turns.observe(self.probe(sweeps[cluster], rate, span, targets).await?);
+        }
+        for (sweep, knee) in sweeps.into_iter().zip(turns.knees()) {
             group.cells.extend(
                 knee.rate.into_iter().flat_map(|rate| sweep.cells(rate)).map(MeasuredCell::unmeasured),
             );
